@@ -1,0 +1,69 @@
+# Bargebox. `make` alone explains what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PY := .venv/bin/python
+# More arguments for the command behind a target: make demo ARGS="--ready-file FILE"
+ARGS ?=
+
+.PHONY: help demo test lint unit integration browser bench lock clean setup-demo setup-test
+
+help: ## Explain the targets
+	@echo 'Bargebox: the supervisor box. Targets (each sets up what it needs by itself):'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	  while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo 'ARGS="..." goes to the command behind demo, unit, integration, browser, bench and lock.'
+
+# The demo dies with this make however make dies, so that no process is ever left behind.
+demo: setup-demo ## Start the box with its sandbox contact centre; Ctrl-C ends it
+	@exec setpriv --pdeathsig TERM .venv/bin/bargebox demo $(ARGS)
+
+test: lint ## Everything that must be green: lint, unit, integration and browser tests
+	@$(PY) -m pytest
+
+lint: setup-test ## ruff, mypy --strict and the import contracts
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+unit: setup-test ## Only the unit tests
+	@$(PY) -m pytest tests/unit $(ARGS)
+
+integration: setup-test ## Only the integration tests (real servers, sound and processes)
+	@$(PY) -m pytest tests/integration $(ARGS)
+
+browser: setup-test ## Only the tests of the page in a real Chromium
+	@$(PY) -m pytest tests/browser $(ARGS)
+
+bench: setup-test ## Measure; prints a table and writes build/bench.json
+	@$(PY) -m tests.bench $(ARGS)
+
+# The locks name no index and no path, so that they hold for every machine's mirrors.
+# ARGS=--upgrade takes the newest versions, otherwise what is locked stays.
+UV := build/lock/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-annotate --no-header
+
+lock: ## Write the lock files from pyproject.toml
+	@test -x $(UV) || { python3 -m venv build/lock && build/lock/bin/pip install -q uv; }
+	@build/lock/bin/python -c "import tomllib; file = open('pyproject.toml', 'rb'); \
+	  print(*tomllib.load(file)['build-system']['requires'], sep='\n')" >build/lock/build.in
+	@$(COMPILE) $(ARGS) build/lock/build.in -o requirements-build.lock
+	@$(COMPILE) $(ARGS) pyproject.toml -c requirements-build.lock -o requirements.lock
+	@$(COMPILE) $(ARGS) pyproject.toml --extra test -c requirements.lock \
+	  -o requirements-test.lock
+	@wc -l requirements*.lock
+
+clean: ## Remove what was built, the environment included
+	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup-demo:
+	@tools/setup demo
+
+setup-test:
+	@tools/setup test

@@ -1,0 +1,1 @@
+"""Bargebox: the firmware of a supervisor's desk box (see README.md for the floors)."""

@@ -1,0 +1,1 @@
+"""The headset on ALSA: discovery, hot-plug, playback, capture, levels."""

@@ -1,0 +1,81 @@
+"""Capture: the microphone's stream exists only while somebody listens to it.
+
+Muted means closed, not paused: closing and opening costs about a millisecond more than stopping
+and starting, and an ALSA stream that is open and prepared may already record (the pulse plugin
+does), so nothing less is proof.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.audio.pcm import Pcm, Waker
+from appliance.audio.settings import SAMPLE_RATE, AudioSettings
+
+BUFFER_S = 0.16
+STALE_S = 0.08
+"""Sound that waited longer (this thread was held up) is thrown away: live speech has no past."""
+
+
+class CaptureSink(Protocol):
+    """Where the microphone's sound goes."""
+
+    def push(self, block: NDArray[np.int16], at: float, /) -> None:
+        """Mono, shape ``(frames,)``, at most a period, with the monotonic time of its first
+        sample in seconds; called in the capture thread; never blocks.
+        """
+
+
+class CaptureStream(Pcm):
+    """The microphone's stream, mono; it runs from the moment it is made until it is closed."""
+
+    def __init__(self, name: str, settings: AudioSettings, waker: Waker) -> None:
+        periods = max(4, round(BUFFER_S * 1000 / settings.period_ms))
+        super().__init__(name, "capture", 1, settings.period_frames, periods, waker)
+        self.discarded = 0
+        self._started = False
+
+    def take(self, seconds: float) -> list[tuple[NDArray[np.int16], float]]:
+        """The blocks that are there, oldest first, each with the time of its first sample.
+
+        Waits at most *seconds* for the first. Raises `HeadsetError` when the device is gone.
+        """
+        ready = False
+        if self._started:
+            ready = self.wait(seconds)
+            if self.available() > STALE_S * SAMPLE_RATE:
+                self._start_anew()
+        # Hardware starts with the first read, which finds nothing yet.
+        self._started = True
+        blocks: list[NDArray[np.int16]] = []
+        while len(blocks) * self.period_frames < self.buffer_frames:
+            count, data = self.read()
+            if count == -errno.EPIPE:
+                self._start_anew()
+                return []
+            if count == 0:
+                break
+            blocks.append(np.frombuffer(data, dtype="<i2").astype(np.int16, copy=False))
+        if ready and not blocks:
+            self.pause_after_empty_turn()
+        return _dated(blocks, time.monotonic())
+
+    def _start_anew(self) -> None:
+        self.discarded += 1
+        self.discard()
+        self._started = False
+
+
+def _dated(blocks: list[NDArray[np.int16]], end: float) -> list[tuple[NDArray[np.int16], float]]:
+    """The last sample has just come; each block began so much earlier as sound came after."""
+    dated = []
+    left = sum(map(len, blocks))
+    for block in blocks:
+        dated.append((block, end - left / SAMPLE_RATE))
+        left -= len(block)
+    return dated

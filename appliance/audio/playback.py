@@ -1,0 +1,72 @@
+"""Playback: sound is pulled from its source only when the headset has room for it.
+
+So the delay is ALSA's buffer and nothing else: what a stalled headset did not take was never
+made, and the source (the jitter buffer) drops what has become too old.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.audio.errors import HeadsetError
+from appliance.audio.pcm import BYTES_PER_SAMPLE, Pcm, Waker
+from appliance.audio.settings import AudioSettings
+
+TURN_S = 0.2
+STALLED_AFTER_S = 2.0
+"""A headset that takes nothing for so long, without an error either, is closed and opened."""
+
+
+class PlaybackSource(Protocol):
+    """Where the sound in the ear comes from."""
+
+    def pull(self, frames: int, channels: int, /) -> NDArray[np.int16]:
+        """Shape ``(frames, channels)``; called in the playback thread; never blocks."""
+
+
+class PlaybackStream(Pcm):
+    """The earpiece's stream, stereo where the device offers it."""
+
+    def __init__(self, name: str, settings: AudioSettings, waker: Waker) -> None:
+        super().__init__(name, "playback", 2, settings.period_frames, settings.periods, waker)
+        self.underruns = 0
+        self._took_at = time.monotonic()
+
+    def turn(self, source: PlaybackSource) -> None:
+        """Wait for room, at most 0.2 s, and fill it in one write.
+
+        Raises `HeadsetError` when the device is gone, or takes nothing any more.
+        """
+        ready = self.wait(TURN_S)
+        room = self.available()
+        if room == -errno.EPIPE:
+            room = self.buffer_frames
+        # Not only whole periods: ALSA's pulse plugin is "ready" with a frame less than one.
+        if room >= self.period_frames // 2:
+            self._fill(source, room)
+        elif time.monotonic() - self._took_at > STALLED_AFTER_S:
+            raise HeadsetError(
+                f"the headset's earpiece ({self.name}) has stopped playing; it is opened again",
+                code="headset_stalled",
+            )
+        elif ready:
+            self.pause_after_empty_turn()
+
+    def _fill(self, source: PlaybackSource, room: int) -> None:
+        block = source.pull(room, self.channels).tobytes()
+        written = self.write(block)
+        if written == -errno.EPIPE:
+            # The buffer is empty now: this block again, and at once as much more as fits.
+            self.underruns += 1
+            missing = self.buffer_frames - len(block) // (self.channels * BYTES_PER_SAMPLE)
+            if missing > 0:
+                block += source.pull(missing, self.channels).tobytes()
+            written = self.write(block)
+        # A short write drops the rest: played later it would only add delay.
+        if written > 0:
+            self._took_at = time.monotonic()

@@ -1,0 +1,98 @@
+"""The ``bargebox`` command. Exit codes: 0 done, 1 refused, 2 wrong usage, 69 no answer from the
+box, 78 wrong settings (the last two as in sysexits.h).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from appliance.service.errors import BargeboxError
+
+SETTINGS = Path("/etc/bargebox/bargebox.toml")
+EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_SETTINGS = 1, 69, 78
+EXIT_CODES = {
+    "invalid_settings": EXIT_SETTINGS,
+    "wrong_board": EXIT_SETTINGS,
+    "unreachable": EXIT_UNREACHABLE,
+}
+
+# Each command's module is imported only when it runs: the leg must not carry the web server,
+# nor control the media stack.
+COMMANDS = {
+    "demo": "appliance.demo.launcher",
+    "leg": "appliance.commands.leg",
+    "control": "appliance.commands.control",
+    "interactions": "appliance.commands.remote",
+    "monitor": "appliance.commands.remote",
+    "mute": "appliance.commands.remote",
+    "unmute": "appliance.commands.remote",
+    "hangup": "appliance.commands.remote",
+    "status": "appliance.commands.remote",
+    "selftest": "appliance.commands.remote",
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = argparse.ArgumentParser(
+        prog="bargebox", description="Silent monitoring and barging in, from a supervisor's desk."
+    )
+    sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = sub.add_parser("demo", help="run box, sandbox contact centre and virtual headset here")
+    demo.add_argument("--ready-file", type=Path, help="write {url, user, password, token} there")
+    demo.add_argument(
+        "--port", type=int, default=8080, help="of the page; 0 lets the system choose"
+    )
+    demo.add_argument(
+        "--listed", type=int, default=40, help="interactions listed besides the lively ones"
+    )
+    demo.add_argument(
+        "--changes", type=float, default=1.0, help="changes a second among the listed"
+    )
+
+    for name, words in (("leg", "run the audio process"), ("control", "run the control process")):
+        process = sub.add_parser(name, help=words)
+        process.add_argument("--settings", type=Path, default=SETTINGS, help=f"default {SETTINGS}")
+        process.add_argument("--log-level", default="info", choices=("debug", "info", "warning"))
+
+    remote = argparse.ArgumentParser(add_help=False)
+    remote.add_argument("--url", help="of the box; default: the control process on this machine")
+    remote.add_argument("--token", help="API token; better in BARGEBOX_TOKEN")
+    remote.add_argument("--run-dir", type=Path, default=Path("/run/bargebox"))
+    remote.add_argument("--json", action="store_true", help="print JSON")
+
+    listing = sub.add_parser("interactions", parents=[remote], help="list the interactions")
+    listing.add_argument("--show", choices=("active", "monitored", "all"), default="active")
+    listing.add_argument("--search", default="")
+    monitor = sub.add_parser("monitor", parents=[remote], help="join an interaction silently")
+    monitor.add_argument("id", help="of the interaction")
+    sub.add_parser("mute", parents=[remote], help="silent again")
+    unmute = sub.add_parser("unmute", parents=[remote], help="barge in")
+    unmute.add_argument("--coach", action="store_true", help="only the agent hears you")
+    sub.add_parser("hangup", parents=[remote], help="leave; the call goes on")
+    sub.add_parser("status", parents=[remote], help="session, microphone, headset")
+    sub.add_parser("selftest", parents=[remote], help="check headset, panel and platform")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    chosen = build_parser().parse_args(arguments)
+    module = importlib.import_module(COMMANDS[chosen.command])
+    try:
+        code: int = module.run(chosen)
+    except BargeboxError as error:
+        print(f"bargebox: {error.detail} [{error.code}]", file=sys.stderr)
+        return EXIT_CODES.get(error.code, EXIT_REFUSED)
+    except BrokenPipeError:
+        return EXIT_REFUSED
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

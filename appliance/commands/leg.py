@@ -1,0 +1,47 @@
+"""``bargebox leg``: the audio process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+
+from appliance.leg.daemon import LegDaemon
+from appliance.service import notify, runtime
+from appliance.service.journal import set_up_logging
+from appliance.settings import Settings, load_or_last_good
+
+log = logging.getLogger(__name__)
+
+SOCKET_NAME = "control-link"
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run until SIGTERM; no core dump can be taken of this process."""
+    set_up_logging("bargebox-leg", chosen.log_level)
+    runtime.forbid_core_dumps()
+    settings, fault = load_or_last_good(chosen.settings)
+    if fault is not None:
+        log.error("%s The last good settings are used.", fault.detail, extra={"CODE": fault.code})
+
+    async def main(stop: asyncio.Event) -> None:
+        await _serve(settings, stop)
+
+    return runtime.run(main)
+
+
+async def _serve(settings: Settings, stop: asyncio.Event) -> None:
+    daemon = LegDaemon(
+        settings.leg, settings.audio, settings.panel, panel_socket=settings.box.panel_socket
+    )
+    watchdog = notify.Watchdog()
+    try:
+        await daemon.start(settings.box.leg_socket, notify.inherited_sockets().get(SOCKET_NAME))
+        for name, counter in daemon.beats().items():
+            watchdog.beats(name, counter)
+        watchdog.start()
+        notify.ready("ready")
+        await stop.wait()
+    finally:
+        await watchdog.stop()
+        await daemon.stop()

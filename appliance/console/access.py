@@ -1,0 +1,128 @@
+"""Who may do what: every route names its permission through one dependency, or is PUBLIC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+
+from appliance.console.settings import ConsoleError
+from appliance.console.state import Console, console
+from appliance.console.web_sessions import COOKIE
+from appliance.control_link.words import EndReason
+from appliance.monitoring.accounts import SignInError
+from appliance.monitoring.policy import Account, Permission
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+CSRF_HEADER = "x-bargebox"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The signed-in account behind a request, and the cookie or token it came with."""
+
+    account: Account
+    secret: str
+    by_token: bool
+
+    def may(self, permission: Permission) -> bool:
+        """The account holds *permission*."""
+        return self.account.has(permission)
+
+    async def still_valid(self, state: Console) -> bool:
+        """The sign-in has not ended since; for long-lived answers."""
+        return await _account_of(state, self.secret, by_token=self.by_token) is not None
+
+
+class Requires:
+    """A route's permission: any one of those named, or just a sign-in when none is named.
+
+    ``must_change_ok`` opens a route to someone who still has the one-time password.
+    """
+
+    def __init__(self, *any_of: Permission, must_change_ok: bool = False) -> None:
+        self.any_of = any_of
+        self.must_change_ok = must_change_ok
+
+    async def __call__(self, request: Request) -> Caller:
+        """The caller. Raises ConsoleError 401 or 403."""
+        caller = await find_caller(request)
+        if caller is None:
+            raise ConsoleError(401, "not_signed_in", "Sign in first.")
+        if not caller.by_token and request.method not in SAFE_METHODS:
+            refuse_foreign_page(request, header_needed=True)
+        if caller.account.must_change_password and not caller.by_token and not self.must_change_ok:
+            raise ConsoleError(
+                403, "must_change_password", "Change the one-time password first, on the page."
+            )
+        if self.any_of and not any(caller.may(p) for p in self.any_of):
+            names = " or ".join(self.any_of)
+            raise ConsoleError(403, EndReason.NOT_PERMITTED, f"You need the permission {names}.")
+        return caller
+
+
+class Public:
+    """Marks a route that anybody on the network may use."""
+
+    async def __call__(self) -> None:
+        """Nothing to check."""
+
+
+PUBLIC = Depends(Public())
+SignedIn = Annotated[Caller, Depends(Requires())]
+SignedInOrNew = Annotated[Caller, Depends(Requires(must_change_ok=True))]
+Viewer = Annotated[
+    Caller,
+    Depends(Requires(Permission.VIEW_ALL_MONITORED_CALLS, Permission.MONITOR_ALL_CALLS)),
+]
+Listener = Annotated[Caller, Depends(Requires(Permission.MONITOR_ALL_CALLS))]
+PanelViewer = Annotated[
+    Caller,
+    Depends(Requires(Permission.MONITOR_ALL_CALLS, Permission.MANAGE_DEVICE)),
+]
+DeviceManager = Annotated[Caller, Depends(Requires(Permission.MANAGE_DEVICE))]
+AuditViewer = Annotated[Caller, Depends(Requires(Permission.VIEW_AUDIT))]
+
+
+async def find_caller(request: Request) -> Caller | None:
+    """Who asks: by bearer token (RFC 6750) if there is one, by cookie otherwise."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    by_token = scheme.lower() == "bearer"
+    secret = token.strip() if by_token else request.cookies.get(COOKIE, "")
+    if not secret:
+        return None
+    account = await _account_of(console(request), secret, by_token=by_token)
+    return None if account is None else Caller(account, secret, by_token)
+
+
+async def _account_of(state: Console, secret: str, *, by_token: bool) -> Account | None:
+    accounts = state.ports.accounts
+    if by_token:
+        try:
+            return await accounts.verify_token(secret)
+        except SignInError:
+            return None
+    session = state.sessions.use(secret)
+    if session is None:
+        return None
+    account = await accounts.get(session.account)
+    if account is None:
+        state.sessions.close_account(session.account)
+    return account
+
+
+def refuse_foreign_page(request: Request, *, header_needed: bool) -> None:
+    """Raise 403 for a change that another web page made the browser send (CSRF).
+
+    A browser tells the page's origin; one that does not must send our own header, which no
+    foreign page can add without a permission that this server never gives (no CORS).
+    """
+    origin = request.headers.get("origin")
+    if origin is not None:
+        own = urlsplit(origin).netloc == request.headers.get("host", "")
+    else:
+        own = CSRF_HEADER in request.headers or not header_needed
+    if not own or request.headers.get("sec-fetch-site", "same-origin") == "cross-site":
+        raise ConsoleError(403, "foreign_origin", "This request does not come from the box's page.")

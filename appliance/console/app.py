@@ -1,0 +1,119 @@
+"""Puts the page and the API together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+from fastapi.staticfiles import StaticFiles
+from starlette.routing import Mount
+
+from appliance.console.access import Public, Requires
+from appliance.console.errors import PROBLEMS, add_error_handlers
+from appliance.console.gatekeeper import Gatekeeper
+from appliance.console.hub import EventHub
+from appliance.console.metrics import Counters
+from appliance.console.ports import Ports
+from appliance.console.routes import (
+    device,
+    events,
+    health,
+    interactions,
+    monitoring,
+    pages,
+    records,
+    session,
+)
+from appliance.console.settings import ConsoleSettings
+from appliance.console.state import Console, make_templates
+from appliance.console.throttle import Throttle
+from appliance.console.web_sessions import WebSessions
+from appliance.service.tasks import deadly_task, die, stop_tasks
+
+API = "/api/v1"
+FEATURES = (session, interactions, monitoring, events, records, device)
+
+
+def create_app(
+    ports: Ports, settings: ConsoleSettings, *, on_death: Callable[[str], None] = die
+) -> FastAPI:
+    """The ASGI app. Raises RuntimeError when a route declares no permission."""
+    app = FastAPI(
+        title="Bargebox",
+        version="1",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_life(on_death),
+        responses=PROBLEMS,
+    )
+    counters = Counters()
+    app.state.console = Console(
+        ports=ports,
+        settings=settings,
+        sessions=WebSessions(
+            idle=settings.session_idle,
+            longest=settings.session_max,
+            limit=settings.max_sessions,
+        ),
+        throttle=Throttle(),
+        counters=counters,
+        hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
+        templates=make_templates(settings),
+    )
+    for feature in FEATURES:
+        app.include_router(feature.router, prefix=API)
+    app.include_router(health.router)
+    app.include_router(pages.router)
+    app.mount("/static", StaticFiles(directory=settings.web_root / "static"), name="static")
+    app.add_middleware(Gatekeeper, settings=settings)
+    add_error_handlers(app)
+    undeclared = [path for path, rule in permissions(app) if rule is None]
+    if undeclared:
+        raise RuntimeError(f"routes without a declared permission: {', '.join(undeclared)}")
+    return app
+
+
+def permissions(app: FastAPI) -> Iterator[tuple[str, Requires | Public | None]]:
+    """Each route as ``METHOD /path`` with its declared permission, None where it has none.
+
+    The only mount is the folder of static files, which is the same on every box and public.
+    """
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, Mount):
+            yield f"GET {route.path}", Public()
+            continue
+        dependant = getattr(route, "dependant", None)
+        rule = None if dependant is None else _rule(dependant)
+        for method in sorted(route.methods or {"GET"}):
+            yield f"{method} {route.path}", rule
+
+
+def _rule(dependant: Dependant) -> Requires | Public | None:
+    if isinstance(dependant.call, Requires | Public):
+        return dependant.call
+    for inner in dependant.dependencies:
+        rule = _rule(inner)
+        if rule is not None:
+            return rule
+    return None
+
+
+def _life(
+    on_death: Callable[[str], None],
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        hub: EventHub = app.state.console.hub
+        hub.start()
+        task = deadly_task(hub.run(), "console events", on_death=on_death)
+        try:
+            yield
+        finally:
+            hub.shut()
+            await stop_tasks(task)
+
+    return life

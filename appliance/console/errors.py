@@ -1,0 +1,139 @@
+"""Every error leaves as ``{code, detail}``, or as a page where a person was looking."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from appliance.console.gatekeeper import security_headers
+from appliance.console.settings import ConsoleError
+from appliance.console.state import console
+from appliance.control_link.words import EndReason
+from appliance.service.errors import BargeboxError
+
+log = logging.getLogger(__name__)
+
+STATUS = {
+    EndReason.NOT_PERMITTED: 403,
+    EndReason.OWN_CALL: 403,
+    EndReason.NO_MONITORING_OBJECT: 409,
+    EndReason.MONITORING_DISABLED: 409,
+    EndReason.CALL_ENDED: 409,
+    EndReason.AGENT_ENDED: 409,
+    EndReason.CUSTOMER_ENDED: 409,
+    EndReason.REMOVED: 409,
+    EndReason.PLATFORM_LOST: 503,
+    EndReason.HEADSET_LOST: 503,
+    EndReason.CONTROL_LOST: 503,
+    "audit_unwritable": 503,
+    "store_failed": 503,
+    "leg_unreachable": 503,
+    "not_found": 404,
+    "sign_in_refused": 401,
+    "invalid_account": 422,
+    "invalid_query": 422,
+}
+"""HTTP status by code; what is not named here is 409, a refusal in the present state."""
+
+
+class Problem(BaseModel):
+    """The body of every error."""
+
+    code: str
+    detail: str
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "Refused; the code says why."},
+    "5XX": {"model": Problem, "description": "Failed; the detail says what to do."},
+}
+
+
+def status_of(error: BargeboxError) -> int:
+    """The HTTP status of an expected fault."""
+    if isinstance(error, ConsoleError):
+        return error.status
+    return STATUS.get(error.code, 500 if error.code == EndReason.FAILED else 409)
+
+
+def wants_page(request: Request) -> bool:
+    """A person navigated here with a browser; a script or the page's own request did not."""
+    path = request.url.path
+    return (
+        request.method == "GET"
+        and not path.startswith(("/api/", "/static/", "/healthz", "/metrics"))
+        and "text/html" in request.headers.get("accept", "")
+        and "hx-request" not in request.headers
+    )
+
+
+def answer(request: Request, status: int, code: str, detail: str) -> Response:
+    """The answer for an error: a redirect or a page for people, JSON otherwise."""
+    if not wants_page(request):
+        return JSONResponse({"code": code, "detail": detail}, status)
+    if code == "not_signed_in":
+        return RedirectResponse("/sign-in", 303)
+    if code == "must_change_password":
+        return RedirectResponse("/change-password", 303)
+    context = {"title": HTTPStatus(status).phrase, "detail": detail}
+    return console(request).page(request, "error.html", context, status)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Register the handlers for expected faults, HTTP errors, bad input and accidents."""
+    app.add_exception_handler(BargeboxError, _expected)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _accident)
+
+
+async def _expected(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BargeboxError)
+    response = answer(request, status_of(error), error.code, error.detail)
+    if isinstance(error, ConsoleError) and error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    words = {
+        404: ("not_found", "There is nothing at this address."),
+        405: ("method_not_allowed", "This address does not support that method."),
+    }
+    code, detail = words.get(error.status_code, ("bad_request", str(error.detail)))
+    response = answer(request, error.status_code, code, detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    detail = "; ".join(_problem(item) for item in error.errors()[:5])
+    return answer(request, 422, "invalid_input", detail or "The request is not valid.")
+
+
+async def _accident(request: Request, error: Exception) -> Response:
+    # The server logs the traceback itself.
+    log.error("request %s %s failed: %s", request.method, request.url.path, type(error).__name__)
+    detail = "Something went wrong in the box. Try again; the box's log has the cause."
+    response = answer(request, 500, EndReason.FAILED, detail)
+    # Starlette answers accidents outside all other layers, the gatekeeper included.
+    response.headers.update(security_headers(console(request).settings))
+    return response
+
+
+def _problem(item: dict[str, Any]) -> str:
+    where: Sequence[str | int] = [p for p in item["loc"] if p not in ("body", "query", "path")]
+    name = ".".join(str(p) for p in where) or "body"
+    return f"{name}: {item['msg']}"

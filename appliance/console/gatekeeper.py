@@ -1,0 +1,86 @@
+"""The outermost layer: security headers on every answer, a limit on every body."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from appliance.console.settings import ConsoleSettings
+
+
+def content_security_policy(ear_url: str | None) -> str:
+    """Nothing from outside, nothing inline; the demo's ear may be framed and nothing else."""
+    ear = "'none'"
+    if ear_url is not None:
+        parts = urlsplit(ear_url)
+        ear = f"{parts.scheme}://{parts.netloc}"
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self'",
+            "connect-src 'self'",
+            f"frame-src {ear}",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+def security_headers(settings: ConsoleSettings) -> dict[str, str]:
+    """What every answer carries."""
+    headers = {
+        "Content-Security-Policy": content_security_policy(settings.ear_url),
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    }
+    if settings.secure:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers
+
+
+class Gatekeeper:
+    """ASGI middleware. A body must tell its length, so that it can be refused unread."""
+
+    def __init__(self, app: ASGIApp, settings: ConsoleSettings) -> None:
+        self._app = app
+        self._max_body = settings.max_body
+        self._headers = security_headers(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse its body."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers[name] = value
+                # Static files carry an ETag: a browser asks and mostly hears "not modified".
+                static = scope["path"].startswith("/static/")
+                headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
+            await send(message)
+
+        refusal = self._refuse(Headers(scope=scope))
+        await (refusal or self._app)(scope, receive, send_with_headers)
+
+    def _refuse(self, headers: Headers) -> JSONResponse | None:
+        if "transfer-encoding" in headers:
+            detail = "Send the body with a Content-Length."
+            return JSONResponse({"code": "length_required", "detail": detail}, 411)
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or len(length) > 12 or int(length) > self._max_body:
+            detail = f"The body may have at most {self._max_body} bytes."
+            return JSONResponse({"code": "too_large", "detail": detail}, 413)
+        return None

@@ -1,0 +1,172 @@
+"""Fan-out of changes to the event clients: coalesced interactions, everything else at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import Any
+
+from appliance.console.feed import Event, Feed
+from appliance.console.metrics import Counters
+from appliance.console.ports import (
+    Notice,
+    Ports,
+    Unlisten,
+)
+from appliance.console.settings import ConsoleError
+from appliance.console.views import (
+    DeviceOut,
+    InteractionOut,
+    MonitoringOut,
+    PlatformOut,
+    SnapshotOut,
+    now,
+)
+from appliance.control_link.messages import Levels, Quality
+from appliance.monitoring.policy import Account, Permission, RefusedError
+from appliance.monitoring.query import Query
+from appliance.monitoring.session import DeviceView, MonitoringView
+
+FLUSH_EVERY = 0.2
+"""Seconds between two flushes of changed interactions; the latest state of each is sent."""
+
+MAX_PENDING = 512
+"""Changed interactions that may wait for a flush; beyond, clients get a fresh snapshot."""
+
+SEES_CALLS = frozenset({Permission.MONITOR_ALL_CALLS, Permission.VIEW_ALL_MONITORED_CALLS})
+
+
+def sees_calls(account: Account) -> bool:
+    """The account may know of calls at all (a technician may not)."""
+    return not SEES_CALLS.isdisjoint(account.permissions)
+
+
+class EventHub:
+    """Listens to the domain once and tells every client. All methods belong to the loop."""
+
+    def __init__(self, ports: Ports, counters: Counters, *, max_clients: int) -> None:
+        self._ports, self._counters, self._max_clients = ports, counters, max_clients
+        self._feeds: set[Feed] = set()
+        self._pending: set[str] = set()
+        self._all_changed = False
+        self._dirty = asyncio.Event()
+        self._unlisten: list[Unlisten] = []
+        self._shut = False
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._unlisten = [
+            self._ports.book.listen(self._interaction_changed),
+            self._ports.monitoring.listen(self._noticed),
+        ]
+
+    def shut(self) -> None:
+        """Stop listening and end every stream, so that the server can stop."""
+        self._shut = True
+        for unlisten in self._unlisten:
+            unlisten()
+        self._unlisten = []
+        for feed in self._feeds:
+            feed.close()
+
+    def open(self, account: Account) -> Feed:
+        """A new client. Raises ConsoleError 503 when there are too many."""
+        if self._shut or len(self._feeds) >= self._max_clients:
+            raise ConsoleError(
+                503, "too_many_clients", "Too many open pages. Close one and try again."
+            )
+        feed = Feed(account)
+        self._feeds.add(feed)
+        self._counters.event_clients = len(self._feeds)
+        return feed
+
+    def close(self, feed: Feed) -> None:
+        """The client has gone."""
+        self._feeds.discard(feed)
+        self._counters.event_clients = len(self._feeds)
+
+    def snapshot(self, feed: Feed) -> Event:
+        """Everything but the list; from here on the feed gets changes."""
+        feed.stale = False
+        return self._snapshot(feed.account)
+
+    def _snapshot(self, account: Account) -> Event:
+        active = self._ports.book.query(account, Query(per_page=1), remember=False).total
+        body = SnapshotOut(
+            as_of=now(),
+            platform=PlatformOut.of(self._ports),
+            active=active if sees_calls(account) else 0,
+            monitoring=monitoring_body(account, self._ports.monitoring.current()),
+            device=DeviceOut.of(self._ports.monitoring.device()),
+        )
+        return Event("snapshot", body.model_dump_json())
+
+    async def run(self) -> None:
+        """Flush changed interactions for ever, at most every `FLUSH_EVERY` seconds."""
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            self._flush()
+            await asyncio.sleep(FLUSH_EVERY)
+
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, set()
+        all_changed, self._all_changed = self._all_changed, False
+        seen: dict[str, list[Event]] = {}
+        for feed in self._feeds:
+            if all_changed:
+                feed.push(self._snapshot(feed.account))
+            elif sees_calls(feed.account):
+                name = feed.account.name
+                if name not in seen:
+                    seen[name] = self._interaction_events(feed.account, pending)
+                for event in seen[name]:
+                    feed.push(event)
+
+    def _interaction_events(self, account: Account, ids: set[str]) -> list[Event]:
+        events = []
+        for interaction_id in ids:
+            with suppress(RefusedError):  # it has ended, or is none of this account's business
+                row = self._ports.book.get(account, interaction_id)
+                events.append(Event("interaction", InteractionOut.of(row).model_dump_json()))
+        return events
+
+    def _interaction_changed(self, interaction_id: str | None) -> None:
+        if not self._feeds:
+            return
+        if interaction_id is not None:
+            self._pending.add(interaction_id)
+        if interaction_id is None or len(self._pending) > MAX_PENDING:
+            self._all_changed = True
+            self._pending.clear()
+        self._dirty.set()
+
+    def _noticed(self, notice: Notice) -> None:
+        match notice:
+            case MonitoringView():
+                self._counters.saw_session(notice)
+                for feed in self._feeds:
+                    body = monitoring_body(feed.account, notice)
+                    feed.push(Event("monitoring", json.dumps(body)))
+            case DeviceView():
+                event = Event("device", DeviceOut.of(notice).model_dump_json())
+                for feed in self._feeds:
+                    feed.push(event)
+            case Levels():
+                self._counters.levels = (notice.downlink, notice.uplink)
+                self._replace(Event("levels", notice.model_dump_json(exclude={"type"})))
+            case Quality():
+                self._replace(Event("quality", notice.model_dump_json(exclude={"type"})))
+
+    def _replace(self, event: Event) -> None:
+        for feed in self._feeds:
+            if sees_calls(feed.account):
+                feed.replace(event)
+
+
+def monitoring_body(account: Account, view: MonitoringView) -> dict[str, Any]:
+    """The session as *account* may see it: without calls' data only its state."""
+    if sees_calls(account):
+        return MonitoringOut.of(view).body()
+    return {"state": view.state}

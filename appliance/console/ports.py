@@ -1,0 +1,112 @@
+"""What the page and the API need of the rooms below.
+
+The data are the domain's own; the services are named here as small protocols, so that the tests
+can bring a compact world of their own. Every method may raise a BargeboxError with its code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from appliance.control_link.messages import Levels, Quality
+from appliance.control_link.words import Audience, Button
+from appliance.monitoring.audit import Row as AuditRow
+from appliance.monitoring.history import SessionRecord
+from appliance.monitoring.interactions import InteractionBook
+from appliance.monitoring.policy import Account
+from appliance.monitoring.session import DeviceView, MonitoringView
+from appliance.platforms.protocol import Capability
+
+Notice = MonitoringView | DeviceView | Levels | Quality
+Unlisten = Callable[[], None]
+
+
+class Accounts(Protocol):
+    """Sign-in. `SignInError` (``sign_in_refused``) when name, password or token is not right."""
+
+    async def sign_in(self, name: str, password: str) -> Account:
+        """The account; takes as long for an unknown name as for a known one."""
+
+    async def get(self, name: str) -> Account | None:
+        """The account as it stands now, None when it has been removed."""
+
+    async def verify_token(self, token: str) -> Account:
+        """The account a bearer token belongs to."""
+
+    async def change_password(self, name: str, old: str, new: str) -> Account:
+        """Set a new password; `AccountError` (``invalid_account``) when it is a weak one."""
+
+
+class Monitoring(Protocol):
+    """The one monitoring session of the box, and the box as its leg process reports it."""
+
+    def current(self) -> MonitoringView:
+        """The session as it truly stands."""
+
+    def device(self) -> DeviceView:
+        """Headset, lamps, volume, board."""
+
+    async def monitor(self, account: Account, interaction_id: str) -> MonitoringView:
+        """Join silently; returns once the leg listens."""
+
+    async def set_microphone(
+        self, account: Account, muted: bool, audience: Audience
+    ) -> MonitoringView:
+        """Mute, barge in or coach; returns when the gate did."""
+
+    async def hang_up(self, account: Account) -> None:
+        """Leave; the call itself goes on."""
+
+    async def set_volume(self, percent: int) -> None:
+        """Downlink volume, percent of full."""
+
+    def listen(self, listener: Callable[[Notice], None]) -> Unlisten:
+        """Call *listener* on the loop at each change; it must not block."""
+
+
+class History(Protocol):
+    """Sessions that ended."""
+
+    async def page(
+        self, *, supervisor: str | None = None, page: int = 1, per_page: int = 50
+    ) -> tuple[list[SessionRecord], int]:
+        """One page, newest first, and how many there are in all."""
+
+
+class AuditLog(Protocol):
+    """The audit log."""
+
+    async def latest(self, *, before: int | None = None, limit: int = 100) -> list[AuditRow]:
+        """Rows with numbers below *before*, newest first."""
+
+    def export(self) -> AsyncIterator[AuditRow]:
+        """Every row, oldest first."""
+
+
+class Platform(Protocol):
+    """What the page shows of the call platform; every driver is one."""
+
+    name: str
+    capabilities: frozenset[Capability]
+
+
+class Panel(Protocol):
+    """The buttons of a board that has none of its own."""
+
+    async def press(self, button: Button, down: bool) -> None:
+        """A finger goes down on a button, or up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All of it, handed to `create_app`. ``panel`` is None where the buttons are real."""
+
+    accounts: Accounts
+    book: InteractionBook
+    monitoring: Monitoring
+    history: History
+    audit: AuditLog
+    platform: Platform
+    panel: Panel | None

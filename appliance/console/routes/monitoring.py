@@ -1,0 +1,48 @@
+"""The monitoring session: state, microphone, hang-up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, StrictBool
+
+from appliance.console.access import PanelViewer, Viewer
+from appliance.console.hub import monitoring_body
+from appliance.console.state import console
+from appliance.console.views import MonitoringOut
+from appliance.control_link.words import Audience
+
+router = APIRouter(tags=["monitoring"])
+ANSWER: dict[int | str, dict[str, Any]] = {200: {"model": MonitoringOut}}
+
+
+class Microphone(BaseModel):
+    """``muted`` false barges in; ``audience`` agent coaches."""
+
+    model_config = ConfigDict(extra="forbid")
+    muted: StrictBool
+    audience: Audience = Audience.EVERYONE
+
+
+@router.get("/monitoring", responses=ANSWER)
+async def current(request: Request, caller: Viewer) -> JSONResponse:
+    """The current session or ``{"state": "idle"}``."""
+    view = console(request).ports.monitoring.current()
+    return JSONResponse(MonitoringOut.of(view).body())
+
+
+@router.put("/monitoring/microphone", responses=ANSWER)
+async def set_microphone(request: Request, caller: PanelViewer, body: Microphone) -> JSONResponse:
+    """Mute, barge in, or coach. Returns when the gate did, or the refusal."""
+    view = await console(request).ports.monitoring.set_microphone(
+        caller.account, body.muted, body.audience
+    )
+    return JSONResponse(monitoring_body(caller.account, view))
+
+
+@router.delete("/monitoring", status_code=204)
+async def hang_up(request: Request, caller: PanelViewer) -> None:
+    """Leave; the customer's call goes on."""
+    await console(request).ports.monitoring.hang_up(caller.account)

@@ -1,0 +1,102 @@
+"""Serves the app over HTTP or HTTPS and stops in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from appliance.console.settings import ConsoleError, ConsoleSettings
+from appliance.console.state import Console
+
+log = logging.getLogger(__name__)
+GRACE = 3
+"""Seconds that running answers get when the server stops."""
+
+
+class _Server(uvicorn.Server):
+    """Ends the event streams before waiting for answers; signals stay with the process."""
+
+    def __init__(self, config: uvicorn.Config, console: Console) -> None:
+        super().__init__(config)
+        self._console = console
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams never end by themselves, so end them first."""
+        self._console.hub.shut()
+        await super().shutdown(sockets)
+
+
+async def serve(
+    app: FastAPI,
+    settings: ConsoleSettings,
+    stop: asyncio.Event,
+    *,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until *stop*; *ready* is told the address. Raises ConsoleError when it is taken."""
+    listener = _listen(settings)
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=GRACE,
+        limit_concurrency=settings.max_event_clients + 100,
+        h11_max_incomplete_event_size=32 * 1024,
+    )
+    server = _Server(config, app.state.console)
+    running = asyncio.create_task(server.serve([listener]), name="console server")
+    stopping = asyncio.create_task(stop.wait(), name="console stop")
+    try:
+        if ready is not None:
+            ready(address(settings, listener))
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        stopping.cancel()
+        await running
+        listener.close()
+
+
+def address(settings: ConsoleSettings, listener: socket.socket) -> str:
+    """The page's address, for people."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
+    return f"{'https' if settings.secure else 'http'}://{host}:{port}"
+
+
+def _listen(settings: ConsoleSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ConsoleError(
+            500,
+            "address_taken",
+            f"Cannot serve the page at {settings.host} port {settings.port}: {error.strerror}. "
+            "Stop the other program or set another port.",
+        ) from error
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,62 @@
+"""Settings of the page and the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from appliance.service.errors import BargeboxError
+
+Seconds = Annotated[int, Field(ge=1)]
+EarUrl = Annotated[
+    str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$", max_length=200)
+]
+
+
+class ConsoleSettings(BaseModel):
+    """Where the page is served and how long a sign-in lasts. Times in seconds, sizes in bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """0 lets the system choose."""
+
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+    session_idle: Seconds = 8 * 3600
+    """A shift without a click; an open page keeps its sign-in alive."""
+
+    session_max: Seconds = 7 * 24 * 3600
+    max_sessions: Annotated[int, Field(ge=1, le=10_000)] = 200
+    max_event_clients: Annotated[int, Field(ge=1, le=1000)] = 50
+    max_body: Annotated[int, Field(ge=1024)] = 64 * 1024
+
+    ear_url: EarUrl | None = None
+    """Demo only: where a browser may listen to the headset's ear."""
+
+    web_root: Path = Path(__file__).resolve().parents[2] / "web"
+    """The folder with ``templates`` and ``static``."""
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("give both tls_certificate and tls_key, or neither")
+        return self
+
+    @property
+    def secure(self) -> bool:
+        """Served over TLS, so that cookies may insist on it."""
+        return self.tls_certificate is not None
+
+
+class ConsoleError(BargeboxError):
+    """The page or API refuses a request; ``status`` is the HTTP status (RFC 9110)."""
+
+    def __init__(self, status: int, code: str, detail: str, *, retry_after: int = 0) -> None:
+        super().__init__(detail, code=code)
+        self.status = status
+        self.retry_after = retry_after

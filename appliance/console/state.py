@@ -1,0 +1,67 @@
+"""What the routes share, typed: one `Console` object per app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from appliance.console import wording
+from appliance.console.hub import EventHub
+from appliance.console.metrics import Counters
+from appliance.console.ports import Ports
+from appliance.console.settings import ConsoleSettings
+from appliance.console.throttle import Throttle
+from appliance.console.web_sessions import WebSessions
+
+
+@dataclass(slots=True)
+class Console:
+    """The page's own state: sign-ins, event clients, counters, templates."""
+
+    ports: Ports
+    settings: ConsoleSettings
+    sessions: WebSessions
+    throttle: Throttle
+    counters: Counters
+    hub: EventHub
+    templates: Environment
+    checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Password checks at one time: each takes a core and 64 MiB for a moment."""
+
+    def page(
+        self, request: Request, template: str, context: Mapping[str, Any], status: int = 200
+    ) -> HTMLResponse:
+        """Render a template; all texts of the platform are escaped."""
+        text = self.templates.get_template(template).render(request=request, **context)
+        return HTMLResponse(text, status)
+
+
+def console(request: Request) -> Console:
+    """The `Console` of the app that serves this request."""
+    return cast(Console, request.app.state.console)
+
+
+def make_templates(settings: ConsoleSettings) -> Environment:
+    """Jinja with escaping everywhere and a loud error for a missing value."""
+    environment = Environment(
+        loader=FileSystemLoader(settings.web_root / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters["rfc3339"] = wording.rfc3339
+    environment.filters["elapsed"] = wording.elapsed
+    environment.filters["label"] = wording.label
+    environment.filters["reason"] = wording.refusal
+    environment.globals["ear_url"] = settings.ear_url
+    environment.globals["now"] = lambda: datetime.now(UTC)
+    return environment

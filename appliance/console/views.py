@@ -1,0 +1,308 @@
+"""The JSON shapes of the API. Times are UTC, RFC 3339 with ``Z``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
+
+from appliance.console import wording
+from appliance.console.ports import Ports
+from appliance.control_link.messages import HeadsetState, Lamps
+from appliance.control_link.words import Audience, EndReason
+from appliance.monitoring.audit import Row as AuditRow
+from appliance.monitoring.history import SessionRecord
+from appliance.monitoring.interactions import Row
+from appliance.monitoring.policy import Refusal
+from appliance.monitoring.session import DeviceView, Ending, MonitoringView
+from appliance.platforms.protocol import Interaction
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(wording.rfc3339, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+VIRTUAL = "virtual"
+"""The board without pins: its buttons are on the page."""
+
+_OVER = Refusal.of(EndReason.CALL_ENDED)
+_BUSY = Refusal("busy", "This call is being monitored.")
+
+
+class AgentOut(BaseModel):
+    """An agent on a call."""
+
+    id: str
+    name: str
+
+
+class MonitorOut(BaseModel):
+    """Someone who monitors (no ``ended_at``) or monitored."""
+
+    supervisor: str
+    barged_in: bool
+    started_at: Moment
+    ended_at: Moment | None
+
+
+class InteractionOut(BaseModel):
+    """A call on the tenant, as the signed-in account may use it."""
+
+    id: str
+    channel: str
+    direction: str
+    agents: list[AgentOut]
+    customer: str
+    contact_point: str
+    queue: str
+    flow: str
+    state: str
+    started_at: Moment
+    monitorable: bool
+    not_monitorable_reason: str | None
+    monitors: list[MonitorOut]
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """A row of the book."""
+        return cls.of_interaction(row.interaction, row.refusal)
+
+    @classmethod
+    def of_interaction(cls, call: Interaction, refusal: Refusal | None) -> Self:
+        """An interaction with the account's own answer to "may I monitor it"."""
+        return cls(
+            id=call.id,
+            channel=call.channel,
+            direction=call.direction,
+            agents=[AgentOut(id=a.id, name=a.name) for a in call.agents],
+            customer=call.customer,
+            contact_point=call.contact_point,
+            queue=call.queue,
+            flow=call.flow,
+            state=call.state,
+            started_at=call.started_at,
+            monitorable=refusal is None,
+            not_monitorable_reason=None if refusal is None else refusal.code,
+            monitors=[
+                MonitorOut(
+                    supervisor=m.supervisor,
+                    barged_in=m.barged_in,
+                    started_at=m.started_at,
+                    ended_at=m.ended_at,
+                )
+                for m in call.monitors
+            ],
+        )
+
+
+class PlatformOut(BaseModel):
+    """The call platform; ``detail`` says what to do when it cannot be reached."""
+
+    name: str
+    connected: bool
+    detail: str = ""
+
+    @classmethod
+    def of(cls, ports: Ports) -> Self:
+        """As the driver tells it."""
+        connection = ports.book.connection
+        return cls(
+            name=ports.platform.name, connected=connection.connected, detail=connection.detail
+        )
+
+
+class InteractionList(BaseModel):
+    """One page of the list; ``total`` counts all pages."""
+
+    items: list[InteractionOut]
+    total: int
+    as_of: Moment
+    platform: PlatformOut
+
+
+class EndOut(BaseModel):
+    """How the last session ended."""
+
+    session_id: str
+    reason: EndReason
+    detail: str
+    at: Moment
+
+    @classmethod
+    def of(cls, end: Ending) -> Self:
+        """The domain's reason and words."""
+        return cls(session_id=end.session_id, reason=end.reason, detail=end.detail, at=end.at)
+
+
+class MonitoringOut(BaseModel):
+    """The monitoring session; ``muted`` null means that nobody knows, never that it is muted."""
+
+    state: str
+    session_id: str | None = None
+    interaction: InteractionOut | None = None
+    owner: str | None = None
+    muted: bool | None = None
+    audience: Audience | None = None
+    media: str | None = None
+    started_at: Moment | None = None
+    last_end: EndOut | None = None
+
+    @classmethod
+    def of(cls, view: MonitoringView) -> Self:
+        """While idle only the state and the last end."""
+        end = None if view.last_end is None else EndOut.of(view.last_end)
+        if view.state == "idle":
+            return cls(state="idle", last_end=end)
+        call = view.interaction
+        return cls(
+            state=view.state,
+            session_id=view.session_id,
+            interaction=None if call is None else InteractionOut.of_interaction(call, _BUSY),
+            owner=view.owner,
+            muted=view.muted,
+            audience=view.audience,
+            media=view.media,
+            started_at=view.started_at,
+            last_end=end,
+        )
+
+    def body(self) -> dict[str, Any]:
+        """For JSON: a session keeps ``muted`` also when null, an idle box says only so."""
+        skip = self.state == "idle"
+        return self.model_dump(mode="json", exclude_none=skip)
+
+
+class FaultOut(BaseModel):
+    """The leg process cannot do its work."""
+
+    code: str
+    detail: str
+
+
+class DeviceOut(BaseModel):
+    """The box: board, headset, lamps, volume in percent."""
+
+    board: str
+    virtual: bool
+    connected: bool
+    headset: HeadsetState
+    lamps: Lamps
+    volume: Annotated[int, Field(ge=0, le=100)]
+    fault: FaultOut | None
+
+    @classmethod
+    def of(cls, view: DeviceView) -> Self:
+        """From the port's view."""
+        fault = FaultOut(code=view.fault_code, detail=view.fault)
+        return cls(
+            board=view.board,
+            virtual=view.board == VIRTUAL,
+            connected=view.leg_connected,
+            headset=view.headset,
+            lamps=view.lamps,
+            volume=view.volume,
+            fault=fault if view.fault_code else None,
+        )
+
+
+class AccountOut(BaseModel):
+    """The signed-in account."""
+
+    user: str
+    permissions: list[str]
+    must_change_password: bool
+
+
+class SnapshotOut(BaseModel):
+    """First on every event stream, and again when a slow client missed events.
+
+    The list itself has its own address; ``active`` is how many interactions it has.
+    """
+
+    as_of: Moment
+    platform: PlatformOut
+    active: int
+    monitoring: dict[str, Any]
+    device: DeviceOut | None
+
+
+class BargeOut(BaseModel):
+    """From when to when the supervisor was heard, and by whom."""
+
+    started_at: Moment
+    ended_at: Moment | None
+    audience: Audience
+
+
+class SessionOut(BaseModel):
+    """A monitoring session that ended."""
+
+    session_id: str
+    supervisor: str
+    platform: str
+    interaction: InteractionOut
+    started_at: Moment
+    ended_at: Moment | None
+    end_reason: EndReason | None
+    end_detail: str
+    barges: list[BargeOut]
+    quality: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, record: SessionRecord) -> Self:
+        """From history."""
+        return cls(
+            session_id=record.id,
+            supervisor=record.supervisor,
+            platform=record.platform,
+            interaction=InteractionOut.of_interaction(record.interaction, _OVER),
+            started_at=record.started_at,
+            ended_at=record.ended_at,
+            end_reason=record.end_reason,
+            end_detail=record.end_detail,
+            barges=[
+                BargeOut(started_at=b.started_at, ended_at=b.ended_at, audience=b.audience)
+                for b in record.barges
+            ],
+            quality=None if record.quality is None else dict(record.quality),
+        )
+
+
+class HistoryPage(BaseModel):
+    """One page of history, newest first; ``total`` counts all pages."""
+
+    items: list[SessionOut]
+    total: int
+
+
+class AuditOut(BaseModel):
+    """One row of the audit log with the hash that chains it to the row before."""
+
+    seq: int
+    at: str
+    actor: str
+    action: str
+    session_id: str | None
+    interaction_id: str | None
+    detail: str
+    hash: str
+
+    @classmethod
+    def of(cls, row: AuditRow) -> Self:
+        """As written, byte for byte, so that the chain can be checked."""
+        return cls(**asdict(row))
+
+
+class AuditPage(BaseModel):
+    """Rows of the audit log, newest first; ask for those ``before`` the last one's ``seq``."""
+
+    items: list[AuditOut]
+
+
+def now() -> datetime:
+    """The time of an answer."""
+    return datetime.now(UTC)

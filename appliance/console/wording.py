@@ -1,0 +1,67 @@
+"""Words of the page: plain, short, the same in Python and in the browser."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+REFUSALS = {
+    "not_permitted": "You may not monitor calls",
+    "no_monitoring_object": "The flow has no Silent Monitoring",
+    "monitoring_disabled": "Silent Monitoring is switched off in the flow",
+    "own_call": "This is your own call",
+    "platform_lost": "The platform cannot be reached",
+    "busy": "Another call is being monitored",
+    "call_ended": "The call has ended",
+    "agent_ended": "The call has ended",
+    "customer_ended": "The call has ended",
+    "headset_lost": "No headset",
+}
+"""Why an interaction cannot be monitored now."""
+
+STATES = {
+    "ringing": "Ringing",
+    "in-conversation": "In conversation",
+    "on-hold": "On hold",
+    "transferring": "Being transferred",
+    "ended": "Ended",
+}
+"""Presence state of an interaction."""
+
+LAMPS = {
+    "off": "off",
+    "on": "steady on",
+    "short_blink": "blinking shortly",
+    "slow_blink": "blinking slowly",
+    "slow_breathe": "breathing slowly",
+    "fast_double_blink": "blinking twice, fast",
+}
+"""Lamp patterns."""
+
+
+def for_browser() -> dict[str, dict[str, str]]:
+    """The tables as the page's script reads them."""
+    return {"refusals": REFUSALS, "states": STATES, "lamps": LAMPS}
+
+
+def label(state: str) -> str:
+    """Presence state in words."""
+    return STATES.get(state, state)
+
+
+def refusal(code: str | None) -> str:
+    """Why an interaction cannot be monitored, in words."""
+    return REFUSALS.get(code or "", "Cannot be monitored now")
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC with milliseconds and ``Z`` (RFC 3339)."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def elapsed(moment: datetime, now: datetime) -> str:
+    """``m:ss`` or ``h:mm:ss`` since *moment*."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,1 @@
+"""The demo: box, sandbox contact centre and virtual sound card on one machine, one command."""

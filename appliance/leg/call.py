@@ -1,0 +1,115 @@
+"""One call of the leg from join to end: its peer, and the watch over its media."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from appliance.control_link.messages import Join, Quality
+from appliance.control_link.words import EndReason, Media
+from appliance.leg.peer import Peer
+from appliance.leg.settings import LegSettings
+from appliance.leg.uplink import UplinkTrack
+from appliance.service.errors import BargeboxError
+from appliance.service.tasks import deadly_task, stop_tasks
+
+log = logging.getLogger(__name__)
+
+WATCH_S = 0.05
+
+
+class CallError(BargeboxError):
+    """The command does not fit the call that there is, or is not (``busy``, ``no_such_call``)."""
+
+    code = "no_such_call"
+
+
+class Call:
+    """Media state of one session. *on_media(media, reason)* is called on the loop at each change;
+    with `Media.ENDED` comes the reason, and the owner then closes the call.
+    """
+
+    def __init__(
+        self,
+        join: Join,
+        track: UplinkTrack,
+        settings: LegSettings,
+        on_media: Callable[[Media, EndReason | None], None],
+    ) -> None:
+        self.session_id = join.session_id
+        self.media = Media.CONNECTING
+        self._join = join
+        self._settings = settings
+        self._on_media = on_media
+        self._answered: float | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self.peer = Peer(track, join.direction, join.ice_servers, self._lost)
+
+    async def describe(self) -> str:
+        """Our offer, or our answer to the offer that came with the join."""
+        if self._join.offer is None:
+            return await self.peer.offer()
+        answer = await self.peer.answer(self._join.offer)
+        self._begin_watch()
+        return answer
+
+    async def accept(self, sdp: str) -> None:
+        """The platform's answer to our offer."""
+        if self._answered is not None:
+            raise CallError("this call is answered already", code="failed")
+        await self.peer.accept(sdp)
+        self._begin_watch()
+
+    def _begin_watch(self) -> None:
+        self._answered = time.monotonic()
+        self._watch = deadly_task(self._watch_media(), f"media watch of {self.session_id}")
+
+    async def _watch_media(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self.media is not Media.ENDED:
+                self._check(time.monotonic())
+
+    def _check(self, now: float) -> None:
+        last = self.peer.last_packet
+        if last is None:
+            assert self._answered is not None
+            if now - self._answered > self._settings.connect_timeout_s:
+                self._set(Media.ENDED, EndReason.MEDIA_LOST)
+        elif now - last > self._settings.media_timeout_s:
+            self._set(Media.ENDED, EndReason.MEDIA_LOST)
+        elif now - last > self._settings.interrupted_after_s:
+            self._set(Media.INTERRUPTED)
+        else:
+            self._set(Media.CONNECTED)
+
+    def _lost(self) -> None:
+        self._set(Media.ENDED, EndReason.MEDIA_LOST)
+
+    def _set(self, media: Media, reason: EndReason | None = None) -> None:
+        if media is not self.media and self.media is not Media.ENDED:
+            log.info("media of session %s is %s", self.session_id, media)
+            self.media = media
+            self._on_media(media, reason)
+
+    def quality(self) -> Quality:
+        """The figures of the moment."""
+        stream = self.peer.stream
+        stats = stream.stats
+        return Quality(
+            session_id=self.session_id,
+            received=stats.received,
+            lost=stats.lost,
+            concealed_ms=stats.concealed // 48,
+            jitter_ms=round(stats.jitter / 48, 2),
+            delay_ms=round(stream.delay_ms, 1),
+            sent=self.peer.track.sent,
+        )
+
+    async def close(self) -> None:
+        """End our leg and nothing else. The media state says ended before anything is awaited."""
+        self.media = Media.ENDED
+        await stop_tasks(self._watch)
+        await self.peer.close()

@@ -1,0 +1,86 @@
+"""From a command of the control link to the leg, and back to its reply."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from appliance.control_link.messages import (
+    AckPresses,
+    Answer,
+    AnyCommand,
+    CheckResult,
+    CloseGate,
+    HangUp,
+    Join,
+    OpenGate,
+    Ping,
+    PrepareGate,
+    RefuseGate,
+    RefuseJoin,
+    Reply,
+    SelfTest,
+    SetVolume,
+)
+from appliance.leg.call import CallError
+from appliance.leg.cues import ended
+from appliance.leg.leg import Leg
+from appliance.leg.presses import Presses
+from appliance.service.errors import BargeboxError
+
+log = logging.getLogger(__name__)
+
+MAX_DETAIL = 500
+
+
+async def carry_out(
+    command: AnyCommand,
+    leg: Leg,
+    presses: Presses,
+    self_test: Callable[[], Awaitable[list[CheckResult]]],
+) -> Reply:
+    """Do it, and say how it went. Expected faults become the reply's ``code`` and ``detail``."""
+    try:
+        return await _dispatch(command, leg, presses, self_test)
+    except BargeboxError as error:
+        log.info("command %s refused: %s", command.type, error.detail, extra={"CODE": error.code})
+        return Reply(id=command.id, ok=False, code=error.code, detail=error.detail[:MAX_DETAIL])
+
+
+async def _dispatch(
+    command: AnyCommand,
+    leg: Leg,
+    presses: Presses,
+    self_test: Callable[[], Awaitable[list[CheckResult]]],
+) -> Reply:
+    reply = Reply(id=command.id)
+    match command:
+        case Ping():
+            pass
+        case Join():
+            reply = Reply(id=command.id, sdp=await leg.join(command))
+        case Answer(session_id=session_id, sdp=sdp):
+            await leg.accept(session_id, sdp)
+        case PrepareGate(session_id=session_id):
+            leg.in_call(session_id)
+            reply = Reply(id=command.id, epoch=leg.prepare("control"))
+        case OpenGate(session_id=session_id, epoch=epoch, audience=audience):
+            await leg.open(session_id, epoch, audience)
+        case RefuseGate(session_id=session_id, epoch=epoch):
+            leg.in_call(session_id)
+            leg.refuse(epoch, "refused")
+        case CloseGate(session_id=session_id):
+            leg.close_gate(session_id)
+        case HangUp(session_id=session_id, reason=reason):
+            leg.end(session_id, reason)
+        case RefuseJoin(reason=reason):
+            leg.downlink.play(ended(reason))
+        case SetVolume(percent=percent):
+            leg.downlink.set_volume(percent)
+        case AckPresses(through=through):
+            presses.acknowledge(through)
+        case SelfTest():
+            if leg.call is not None or leg.testing:
+                raise CallError("the self-test runs once at a time and not in a call", code="busy")
+            reply = Reply(id=command.id, report=await self_test())
+    return reply

@@ -1,0 +1,192 @@
+"""The gate: the single place in the uplink where the microphone's audio may pass.
+
+closed → opening → open, and from anywhere back to closed at once, from any thread, without
+asking anybody. Each closing (and each arming) begins a new *epoch*; consent is given for an
+epoch, so consent that comes after a closing opens nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from appliance.control_link.words import Audience, Gate
+from appliance.service.errors import BargeboxError
+
+T = TypeVar("T")
+
+MAX_UNREAD = 4096
+"""Transitions kept for a loop that does not read them; the oldest is dropped."""
+
+
+class GateError(BargeboxError):
+    """The gate may not open (``stale``, ``not_in_call``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One move of the gate, with its cause and its monotonic time in seconds."""
+
+    session_id: str
+    gate: Gate
+    audience: Audience
+    epoch: int
+    cause: str
+    at: float
+
+
+class _Follower(Generic[T]):
+    """Brings something outside in line with the gate, also when movers race."""
+
+    def __init__(self, act: Callable[[T], None], initial: T) -> None:
+        self._act = act
+        self._lock = threading.Lock()
+        self._followed = initial
+
+    def follow(self, wanted: Callable[[], T]) -> None:
+        # Read inside the lock: whoever comes last sees, and sets, the latest state.
+        with self._lock:
+            latest = wanted()
+            if latest != self._followed:
+                self._followed = latest
+                self._act(latest)
+
+
+class MicrophoneGate:
+    """Thread-safe. After each move, in the mover's thread, *show(gate)* sets the lamp and
+    *capture(on)* starts or stops the microphone stream; both must return at once. *wake()* tells
+    the loop that `transitions` has something to read.
+    """
+
+    def __init__(
+        self,
+        show: Callable[[Gate], None],
+        capture: Callable[[bool], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._show = _Follower(show, Gate.CLOSED)
+        self._capture = _Follower(capture, False)
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._session_id: str | None = None
+        self._state = Gate.CLOSED
+        self._consented = False
+        self._has_frame = False
+        self._epoch = 0
+        self._audience = Audience.EVERYONE
+        self._unread: deque[Transition] = deque(maxlen=MAX_UNREAD)
+
+    @property
+    def state(self) -> Gate:
+        """The state now; reading it needs no lock."""
+        return self._state
+
+    @property
+    def epoch(self) -> int:
+        """The number that consent must carry."""
+        return self._epoch
+
+    @property
+    def audience(self) -> Audience:
+        """Who hears, or would hear, an open gate."""
+        return self._audience
+
+    def arm(self, session_id: str) -> None:
+        """Allow opening for this session; the gate stays closed."""
+        with self._lock:
+            self._session_id = session_id
+            self._epoch += 1
+
+    def disarm(self, cause: str) -> None:
+        """Close, and open for nobody until armed again."""
+        self.close(cause)
+        with self._lock:
+            self._session_id = None
+            self._epoch += 1
+
+    def prepare(self, cause: str) -> int:
+        """Start the microphone and wait for consent; returns the epoch. Idempotent.
+
+        Raises `GateError` when no call is connected.
+        """
+        with self._lock:
+            if self._session_id is None:
+                raise GateError("there is no connected call to speak into", code="not_in_call")
+            if self._state is Gate.CLOSED:
+                self._consented = self._has_frame = False
+                self._move(Gate.OPENING, cause)
+            epoch = self._epoch
+        self._let_follow()
+        return epoch
+
+    def consent(self, epoch: int, audience: Audience, cause: str = "control") -> None:
+        """Platform and policy agree: open as soon as the microphone's first frame is there.
+
+        While open it changes the audience only. Raises `GateError` (``stale``) when the gate
+        has been closed since *epoch* was given out.
+        """
+        with self._lock:
+            if epoch != self._epoch or self._state is Gate.CLOSED:
+                raise GateError("the microphone was muted meanwhile", code="stale")
+            changed = audience is not self._audience
+            self._audience = audience
+            if self._state is Gate.OPEN:
+                if changed:
+                    self._move(Gate.OPEN, cause)
+            else:
+                self._consented = True
+                if self._has_frame:
+                    self._move(Gate.OPEN, cause)
+        self._let_follow()
+
+    def frame_ready(self) -> bool:
+        """The microphone's frame is there (capture thread); true if it may pass now."""
+        opened = False
+        with self._lock:
+            if self._state is Gate.OPENING:
+                self._has_frame = True
+                if self._consented:
+                    self._move(Gate.OPEN, "control")
+                    opened = True
+            passes = self._state is Gate.OPEN
+        if opened:
+            # Not the capture: its thread is the one that is here, and it runs already.
+            self._show.follow(lambda: self._state)
+            self._wake()
+        return passes
+
+    def close(self, cause: str, epoch: int | None = None) -> Gate:
+        """Mute now; returns what the gate was. With *epoch*, only if that is still the one."""
+        with self._lock:
+            before = self._state
+            if before is Gate.CLOSED or (epoch is not None and epoch != self._epoch):
+                return Gate.CLOSED
+            self._epoch += 1
+            self._consented = self._has_frame = False
+            self._move(Gate.CLOSED, cause)
+        self._let_follow()
+        return before
+
+    def transitions(self) -> list[Transition]:
+        """All moves not read yet, oldest first."""
+        with self._lock:
+            unread = list(self._unread)
+            self._unread.clear()
+        return unread
+
+    def _move(self, state: Gate, cause: str) -> None:
+        self._state = state
+        self._unread.append(
+            Transition(
+                self._session_id or "", state, self._audience, self._epoch, cause, time.monotonic()
+            )
+        )
+
+    def _let_follow(self) -> None:
+        self._show.follow(lambda: self._state)
+        self._capture.follow(lambda: self._state is not Gate.CLOSED)
+        self._wake()

@@ -1,0 +1,84 @@
+"""Lamps and earcons that follow the gate and the call: the panel table of the design."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from enum import StrEnum
+
+from appliance.control_link.words import Gate, LampPattern
+from appliance.leg.cues import Cue, cue
+from appliance.leg.opus import Samples
+from appliance.leg.ports import LampPort
+
+
+class Phase(StrEnum):
+    """What the leg is doing, without the gate."""
+
+    STARTING = "starting"
+    FAULT = "fault"
+    IDLE = "idle"
+    JOINING = "joining"
+    LISTENING = "listening"
+    RECONNECTING = "reconnecting"
+
+
+LAMPS: dict[Phase, tuple[LampPattern, LampPattern]] = {
+    Phase.STARTING: (LampPattern.OFF, LampPattern.SLOW_BLINK),
+    Phase.FAULT: (LampPattern.OFF, LampPattern.FAST_DOUBLE_BLINK),
+    Phase.IDLE: (LampPattern.OFF, LampPattern.ON),
+    Phase.JOINING: (LampPattern.SHORT_BLINK, LampPattern.ON),
+    Phase.LISTENING: (LampPattern.SLOW_BREATHE, LampPattern.ON),
+    Phase.RECONNECTING: (LampPattern.SHORT_BLINK, LampPattern.SHORT_BLINK),
+}
+"""Phase → (microphone button's lamp, status lamp) while the gate is not open."""
+
+
+class Indicators:
+    """Thread-safe: the gate speaks from whichever thread moved it, the call from the loop."""
+
+    def __init__(
+        self, panel: LampPort, play: Callable[[Samples], None], changed: Callable[[], None]
+    ) -> None:
+        self._panel = panel
+        self._play = play
+        self._changed = changed
+        self._lock = threading.Lock()
+        self._phase = Phase.STARTING
+        self._gate = Gate.CLOSED
+        self._fault = False
+
+    def show_phase(self, phase: Phase) -> None:
+        """The call has come to this phase."""
+        with self._lock:
+            before, self._phase = self._phase, phase
+            self._light()
+        if phase is Phase.LISTENING and before is Phase.JOINING:
+            self._play(cue(Cue.JOINED))
+        elif phase is Phase.RECONNECTING and before is not phase:
+            self._play(cue(Cue.GAP))
+
+    def show_gate(self, gate: Gate) -> None:
+        """The gate has moved; lit or dark before this returns."""
+        with self._lock:
+            before, self._gate = self._gate, gate
+            self._light()
+        if gate is Gate.OPEN:
+            self._play(cue(Cue.OPENED))
+        elif before is Gate.OPEN:
+            self._play(cue(Cue.CLOSED))
+
+    def show_fault(self, *, fault: bool) -> None:
+        """The headset is gone or back; the microphone lamp goes on following the gate."""
+        with self._lock:
+            self._fault = fault
+            self._light()
+
+    def _light(self) -> None:
+        microphone, status = LAMPS[self._phase]
+        if self._gate is Gate.OPEN:
+            microphone = LampPattern.ON
+        if self._fault and self._phase not in (Phase.STARTING, Phase.RECONNECTING):
+            status = LampPattern.FAST_DOUBLE_BLINK
+        self._panel.show(microphone=microphone, status=status)
+        self._changed()

@@ -1,0 +1,287 @@
+"""The leg: gate, uplink, downlink and call put together. Commands and buttons both end here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from appliance.audio.headset import PlaybackSource
+from appliance.control_link.messages import (
+    CallChanged,
+    CallState,
+    EndedCall,
+    GateChanged,
+    HeadsetState,
+    Join,
+    Levels,
+    Message,
+)
+from appliance.control_link.words import Audience, EndReason, Gate, Media
+from appliance.leg.call import Call, CallError
+from appliance.leg.cues import Cue, cue, ended
+from appliance.leg.downlink import Downlink
+from appliance.leg.gate import GateError, MicrophoneGate, Transition
+from appliance.leg.indicators import Indicators, Phase
+from appliance.leg.ports import HeadsetPort, LampPort
+from appliance.leg.settings import LegSettings
+from appliance.leg.uplink import Uplink, UplinkTrack
+from appliance.service.tasks import deadly_task, stop_tasks
+
+log = logging.getLogger(__name__)
+
+LEVELS_S = 0.1
+
+
+class Leg:
+    """At most one call. Methods run on the loop unless they say otherwise.
+
+    *emit(event)* takes every event for control; it may be called from the loop only.
+    """
+
+    def __init__(
+        self,
+        settings: LegSettings,
+        panel: LampPort,
+        make_headset: Callable[[PlaybackSource, Callable[[HeadsetState], None]], HeadsetPort],
+        emit: Callable[[Message], None],
+        lamps_changed: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._emit = emit
+        self._loop = asyncio.get_running_loop()
+        self.downlink = Downlink(settings.volume)
+        self.indicators = Indicators(panel, self.downlink.play, lamps_changed)
+        self.gate = MicrophoneGate(
+            self.indicators.show_gate, self._capture, lambda: self._soon(self._drain_gate)
+        )
+        self._uplink = Uplink(self.gate, settings)
+        self.headset = make_headset(self.downlink, lambda s: self._soon(self._headset_changed, s))
+        self.call: Call | None = None
+        self.testing = False
+        self.last_ended: EndedCall | None = None
+        self._opening: dict[int, asyncio.Future[None]] = {}
+        self._consent_timer: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._meter: asyncio.Task[None] | None = None
+
+    def _soon(self, act: Callable[..., None], *arguments: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(act, *arguments)
+
+    def start(self) -> None:
+        """Idle and ready."""
+        self._meter = deadly_task(self._measure(), "levels and quality")
+        self._show_phase()
+
+    async def stop(self) -> None:
+        """Mute, end the call, wait for what is still closing."""
+        self.gate.disarm("end")
+        if self.call is not None:
+            self.end(self.call.session_id, EndReason.CONTROL_LOST)
+        await asyncio.gather(*self._closing, return_exceptions=True)
+        await stop_tasks(self._meter)
+
+    # -- the call
+
+    async def join(self, command: Join) -> str:
+        """Begin a call, gate closed; returns our session description."""
+        if self.call is not None:
+            raise CallError(
+                f"the leg is in session {self.call.session_id} already; hang up first", code="busy"
+            )
+        if self.testing:
+            raise CallError("the self-test is running; try again in a moment", code="busy")
+        if self._closing:
+            # The old leg's packets must have stopped before the new one's begin.
+            await asyncio.gather(*self._closing, return_exceptions=True)
+        track = UplinkTrack(self.gate, self._uplink)
+        self.call = call = Call(command, track, self._settings, self._media_changed)
+        self._show_phase()
+        try:
+            return await call.describe()
+        except BaseException:
+            if self.call is call:
+                self._finish(call, EndReason.FAILED)
+            raise
+
+    async def accept(self, session_id: str, sdp: str) -> None:
+        """The platform's answer. Raises `PeerError` when it cannot be used."""
+        await self.in_call(session_id).accept(sdp)
+
+    def in_call(self, session_id: str) -> Call:
+        """The call of this session. Raises `CallError` when the leg is not in it."""
+        if self.call is None or self.call.session_id != session_id:
+            raise CallError(f"the leg is not in session {session_id}")
+        return self.call
+
+    def end(self, session_id: str, reason: EndReason) -> bool:
+        """Hang up our own leg; false when it has ended already."""
+        if self.call is None or self.call.session_id != session_id:
+            return False
+        self._finish(self.call, reason)
+        return True
+
+    def _finish(self, call: Call, reason: EndReason) -> None:
+        self.gate.disarm("end")
+        self.call = None
+        self.last_ended = EndedCall(session_id=call.session_id, reason=reason, at=time.monotonic())
+        self.downlink.disconnect()
+        self.downlink.play(ended(reason))
+        closing = asyncio.create_task(call.close(), name=f"closing {call.session_id}")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        self._show_phase()
+        log.info("session ended: %s", reason, extra={"SESSION_ID": call.session_id, "CODE": reason})
+        self._emit(CallChanged(session_id=call.session_id, media=Media.ENDED, reason=reason))
+
+    def _media_changed(self, media: Media, reason: EndReason | None) -> None:
+        call = self.call
+        if call is None:
+            return
+        if media is Media.ENDED:
+            self._finish(call, reason or EndReason.FAILED)
+            return
+        if media is Media.CONNECTED:
+            self.downlink.connect(call.peer.stream)
+            self.gate.arm(call.session_id)
+        else:
+            self.gate.disarm("media")
+        self._show_phase()
+        self._emit(CallChanged(session_id=call.session_id, media=media))
+
+    def _show_phase(self) -> None:
+        phases = {
+            Media.CONNECTING: Phase.JOINING,
+            Media.CONNECTED: Phase.LISTENING,
+            Media.INTERRUPTED: Phase.RECONNECTING,
+        }
+        self.indicators.show_phase(phases[self.call.media] if self.call else Phase.IDLE)
+
+    def call_state(self) -> CallState | None:
+        """For the snapshot."""
+        if self.call is None:
+            return None
+        return CallState(
+            session_id=self.call.session_id,
+            media=self.call.media,
+            gate=self.gate.state,
+            audience=self.gate.audience,
+            epoch=self.gate.epoch,
+        )
+
+    # -- the microphone
+
+    def prepare(self, cause: str) -> int:
+        """Start the microphone and wait for consent; the epoch to consent to. Any thread.
+
+        Raises `GateError` without a connected call or a headset.
+        """
+        if not self.headset.state.present:
+            raise GateError("the headset is not plugged in", code="headset_lost")
+        epoch = self.gate.prepare(cause)
+        self._soon(self._await_consent, epoch)
+        return epoch
+
+    def _await_consent(self, epoch: int) -> None:
+        if self._consent_timer is not None:
+            self._consent_timer.cancel()
+        self._consent_timer = self._loop.call_later(
+            self._settings.consent_timeout_s, self._consent_overdue, epoch
+        )
+
+    def _consent_overdue(self, epoch: int) -> None:
+        if self.gate.state is Gate.OPENING:
+            self.refuse(epoch, "timeout")
+
+    def refuse(self, epoch: int, cause: str) -> None:
+        """The un-mute of this epoch is refused: closed, with the refusal tone. Any thread."""
+        if self.gate.close(cause, epoch) is not Gate.CLOSED:
+            self.downlink.play(cue(Cue.REFUSED))
+
+    async def open(self, session_id: str, epoch: int, audience: Audience) -> None:
+        """Consent is given; returns when the gate is open.
+
+        Raises `GateError` (``stale``, ``headset_lost``) when it did not come to that.
+        """
+        self.in_call(session_id)
+        self.gate.consent(epoch, audience)
+        if self.gate.state is Gate.OPEN:
+            return
+        opened = self._opening.setdefault(epoch, self._loop.create_future())
+        await asyncio.shield(opened)
+
+    def close_gate(self, session_id: str, cause: str = "control") -> None:
+        """Mute now."""
+        if self.call is not None and self.call.session_id == session_id:
+            self.gate.close(cause)
+
+    def _capture(self, on: bool) -> None:
+        if on:
+            self.headset.start_capture(self._uplink)
+        else:
+            self.headset.stop_capture()
+            self._uplink.flush()
+
+    def _drain_gate(self) -> None:
+        for moved in self.gate.transitions():
+            self._settle_opening(moved)
+            self._emit(
+                GateChanged(
+                    session_id=moved.session_id,
+                    gate=moved.gate,
+                    audience=moved.audience,
+                    epoch=moved.epoch,
+                    cause=moved.cause,
+                    at=moved.at,
+                )
+            )
+
+    def _settle_opening(self, moved: Transition) -> None:
+        for epoch, future in list(self._opening.items()):
+            if moved.gate is Gate.OPEN and moved.epoch == epoch:
+                future.set_result(None)
+            elif moved.gate is Gate.CLOSED and moved.epoch > epoch:
+                future.set_exception(_why_closed(moved.cause))
+            else:
+                continue
+            del self._opening[epoch]
+
+    def _headset_changed(self, state: HeadsetState) -> None:
+        if not state.present:
+            self.gate.close("headset")
+        self.indicators.show_fault(fault=not state.present)
+
+    # -- meters
+
+    async def _measure(self) -> None:
+        tick = live = 0
+        reminder = round(self._settings.live_reminder_s / LEVELS_S)
+        while True:
+            await asyncio.sleep(LEVELS_S)
+            live = live + 1 if self.gate.state is Gate.OPEN else 0
+            if live and live % reminder == 0:
+                self.downlink.play(cue(Cue.LIVE_REMINDER))
+            call = self.call
+            if call is None or call.media is Media.CONNECTING:
+                tick = 0
+                continue
+            self._emit(
+                Levels(
+                    session_id=call.session_id,
+                    downlink=round(self.downlink.level, 1),
+                    uplink=round(self._uplink.level, 1),
+                )
+            )
+            tick += 1
+            if tick % 10 == 0:
+                self._emit(call.quality())
+
+
+def _why_closed(cause: str) -> GateError:
+    if cause == "headset":
+        return GateError("the headset was unplugged", code="headset_lost")
+    if cause == "timeout":
+        return GateError("the headset's microphone gave no sound in time", code="headset_lost")
+    return GateError("the microphone was muted meanwhile", code="stale")

@@ -1,0 +1,128 @@
+"""One peer connection of the leg (aiortc): offer or answer, packets both ways, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from aiortc import (
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import InvalidAccessError, InvalidStateError
+from aiortc.rtp import RtpPacket
+
+from appliance.control_link.messages import IceServer
+from appliance.leg.jitter import JitterBuffer
+from appliance.leg.sdp import offer_error_correction
+from appliance.leg.uplink import UplinkTrack
+from appliance.service.errors import BargeboxError
+from appliance.webrtc import tap_receiver
+
+log = logging.getLogger(__name__)
+
+Direction = Literal["sendrecv", "recvonly"]
+CLOSE_TIMEOUT_S = 3.0
+
+
+class PeerError(BargeboxError):
+    """The other side's session description cannot be used (``refused_offer``)."""
+
+    code = "refused_offer"
+
+
+class Peer:
+    """A WebRTC connection with one Opus line. All methods run on the loop."""
+
+    def __init__(
+        self,
+        track: UplinkTrack,
+        direction: Direction,
+        ice_servers: list[IceServer],
+        on_lost: Callable[[], None],
+    ) -> None:
+        self.stream = JitterBuffer()
+        self.track = track
+        self.last_packet: float | None = None
+        self._on_lost = on_lost
+        # An empty list, never None: aiortc would ask a public STUN server then.
+        servers = [RTCIceServer(s.urls, s.username, s.credential) for s in ice_servers]
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self._connection.on("connectionstatechange", self._state_changed)
+        self._direction = direction
+
+    def _add_line(self) -> None:
+        transceiver = self._connection.addTransceiver(self.track, direction=self._direction)
+        transceiver.setCodecPreferences(
+            [
+                codec
+                for codec in RTCRtpSender.getCapabilities("audio").codecs
+                if codec.mimeType == "audio/opus"
+            ]
+        )
+
+    def _take_packets(self) -> None:
+        for transceiver in self._connection.getTransceivers():
+            # The stock jitter buffer ratchets its delay up, and an empty payload kills its decoder.
+            tap_receiver(transceiver.receiver, self._received)
+
+    async def offer(self) -> str:
+        """Our offer, with all candidates gathered."""
+        self._add_line()
+        self._take_packets()
+        await self._connection.setLocalDescription(await self._connection.createOffer())
+        return offer_error_correction(self._connection.localDescription.sdp)
+
+    async def accept(self, answer: str) -> None:
+        """The platform's answer; connecting goes on in the background.
+
+        Raises `PeerError` when it is not an answer to our offer.
+        """
+        await self._set_remote(answer, "answer")
+
+    async def answer(self, offer: str) -> str:
+        """Our answer to the platform's offer. Raises `PeerError` when it has no usable audio."""
+        await self._set_remote(offer, "offer")
+        if not any(t.kind == "audio" for t in self._connection.getTransceivers()):
+            raise PeerError("the platform's offer has no audio line")
+        self._connection.addTrack(self.track)
+        for transceiver in self._connection.getTransceivers():
+            transceiver.direction = self._direction
+        self._take_packets()
+        await self._connection.setLocalDescription(await self._connection.createAnswer())
+        return offer_error_correction(self._connection.localDescription.sdp)
+
+    async def _set_remote(self, sdp: str, kind: str) -> None:
+        try:
+            await self._connection.setRemoteDescription(RTCSessionDescription(sdp, kind))
+        except (ValueError, KeyError, IndexError, AttributeError, AssertionError) as error:
+            # aiortc's parser lets each of these through on malformed text.
+            raise PeerError(f"the platform's session description is malformed: {error}") from error
+        except (InvalidAccessError, InvalidStateError) as error:
+            raise PeerError(f"the platform's session description does not fit: {error}") from error
+
+    def _received(self, packet: RtpPacket) -> None:
+        self.last_packet = now = time.monotonic()
+        self.stream.put(packet.ssrc, packet.timestamp, packet.payload, now)
+
+    def _state_changed(self) -> None:
+        state = self._connection.connectionState
+        log.info("peer connection is %s", state)
+        if state in ("failed", "closed"):
+            self._on_lost()
+
+    async def close(self) -> None:
+        """Stop sending at once and close; never takes longer than 3 s."""
+        self.track.stop()
+        self._connection.remove_all_listeners()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._connection.close()
+        except TimeoutError:
+            log.warning("the peer connection did not close within %.0f s", CLOSE_TIMEOUT_S)

@@ -1,0 +1,65 @@
+"""The leg's part of the self-test: headset present, microphone stream gives sound, lamps answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from appliance.audio.levels import SILENCE_DBFS, dbfs
+from appliance.control_link.messages import CheckResult
+from appliance.control_link.words import LampPattern
+from appliance.leg.opus import Samples
+from appliance.leg.ports import HeadsetPort, PanelPort
+
+LISTEN_S = 0.5
+
+
+class _Ear:
+    """Counts what the microphone gives; keeps only its level."""
+
+    def __init__(self) -> None:
+        self.blocks = 0
+        self.level = SILENCE_DBFS
+
+    def push(self, block: Samples, _at: float) -> None:
+        self.blocks += 1
+        self.level = max(self.level, dbfs(block))
+
+
+async def self_test(headset: HeadsetPort, panel: PanelPort) -> list[CheckResult]:
+    """Check headset and panel, in idle only: the microphone's lamp is lit while it is open."""
+    state = headset.state
+    results = [
+        CheckResult(
+            name="headset present",
+            passed=state.present,
+            detail=state.name if state.present else state.detail or "no headset is plugged in",
+        )
+    ]
+    if state.present:
+        results.append(
+            CheckResult(
+                name="headset plays",
+                passed=state.playing,
+                detail="playback runs" if state.playing else "playback does not run",
+            )
+        )
+        results.append(await _microphone(headset, panel))
+    return [*results, *await asyncio.to_thread(panel.checks)]
+
+
+async def _microphone(headset: HeadsetPort, panel: PanelPort) -> CheckResult:
+    ear = _Ear()
+    before = panel.lamps
+    panel.show(microphone=LampPattern.ON, status=before.status)
+    headset.start_capture(ear)
+    try:
+        await asyncio.sleep(LISTEN_S)
+    finally:
+        headset.stop_capture()
+        panel.show(microphone=before.microphone, status=before.status)
+    heard = f"{ear.blocks} blocks, loudest {ear.level:.0f} dBFS"
+    return CheckResult(
+        name="microphone gives sound",
+        passed=ear.blocks > 0,
+        detail=heard if ear.blocks else "the microphone stream gave nothing",
+    )

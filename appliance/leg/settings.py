@@ -1,0 +1,36 @@
+"""Settings of the leg."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LegSettings(BaseModel):
+    """Media, time-outs and the encoder; the defaults suit an office network."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    loopback_candidates: bool = False
+    """Offer 127.0.0.1 as well: for the sandbox on the same machine."""
+
+    connect_timeout_s: float = Field(10.0, gt=0, le=60)
+    """From the answer to the first packet; then the session ends with ``media_lost``."""
+    interrupted_after_s: float = Field(2.0, gt=0, le=30)
+    """Without a packet for so long the leg is ``interrupted`` and the gate closes."""
+    media_timeout_s: float = Field(10.0, gt=0, le=120)
+    """Without a packet for so long the session ends with ``media_lost``."""
+    control_timeout_s: float = Field(5.0, gt=0, le=30)
+    """Without a line from control for so long the leg hangs up."""
+    consent_timeout_s: float = Field(2.0, gt=0, le=10)
+    """How long an un-mute waits for consent and for the microphone's first frame."""
+
+    bitrate: int = Field(40_000, ge=12_000, le=128_000)
+    """Opus bits per second of the uplink."""
+    complexity: int = Field(9, ge=0, le=10)
+    """Opus encoder complexity."""
+    expected_loss_percent: int = Field(5, ge=0, le=50)
+    """How much loss the in-band error correction prepares for."""
+    volume: int = Field(80, ge=0, le=100)
+    """Downlink volume at start, percent."""
+    live_reminder_s: float = Field(60.0, ge=5)
+    """A soft tone each so many seconds while live."""

@@ -1,0 +1,154 @@
+"""The uplink: what goes out, packet by packet, from the headset's microphone to the call.
+
+While the gate is not open every packet is the codec's constant silence frame, sent on a
+monotonic 20 ms clock. While it is open the microphone's own clock paces the packets: a frame is
+encoded in the capture thread and sent as soon as it is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fractions
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import av
+import numpy as np
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+
+from appliance.audio.levels import SILENCE_DBFS, dbfs
+from appliance.control_link.words import Gate
+from appliance.leg.gate import MicrophoneGate
+from appliance.leg.opus import FRAME, SAMPLE_RATE, Encoder, Samples
+from appliance.leg.settings import LegSettings
+from appliance.webrtc import OPUS_SILENCE
+
+FRAME_S = FRAME / SAMPLE_RATE
+MAX_FRAMES = 3
+"""Frames that may wait for the sender; the oldest is dropped."""
+PATIENCE_S = 0.010
+"""How much later than its time a microphone frame may come before silence is sent for it."""
+
+
+class Uplink:
+    """Encodes what the microphone gives, and hands it out while the gate is open.
+
+    `push` is called in the capture thread, `take` and `wait` on the loop.
+    """
+
+    def __init__(self, gate: MicrophoneGate, settings: LegSettings) -> None:
+        self._gate = gate
+        self._encoder = Encoder(
+            settings.bitrate, settings.complexity, settings.expected_loss_percent
+        )
+        self._loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()
+        self._lock = threading.Lock()
+        self._frames: deque[tuple[int, bytes]] = deque(maxlen=MAX_FRAMES)
+        self._encoded_epoch = -1
+        self._partial: list[Samples] = []
+        self._level = SILENCE_DBFS
+
+    def push(self, block: Samples, _at: float) -> None:
+        """Take a captured block, shape ``(n,)``; encode each 20 ms that is complete."""
+        epoch = self._gate.epoch
+        if self._gate.state is Gate.CLOSED:
+            return
+        if epoch != self._encoded_epoch:
+            self._encoder.reset()
+            self._encoded_epoch = epoch
+            self._partial.clear()
+        self._partial.append(block)
+        if sum(map(len, self._partial)) < FRAME:
+            return
+        audio = np.concatenate(self._partial)
+        for start in range(0, len(audio) - FRAME + 1, FRAME):
+            self._send(epoch, audio[start : start + FRAME])
+        rest = audio[len(audio) // FRAME * FRAME :]
+        self._partial = [rest] if len(rest) else []
+
+    def _send(self, epoch: int, frame: Samples) -> None:
+        payload = self._encoder.encode(frame)
+        with self._lock:
+            self._frames.append((epoch, payload))
+        self._level = dbfs(frame)
+        if self._gate.frame_ready():
+            self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def flush(self) -> None:
+        """Forget every frame that was not sent, and wake a sender that waits for one."""
+        with self._lock:
+            self._frames.clear()
+        self._level = SILENCE_DBFS
+        self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def take(self) -> bytes | None:
+        """The next payload of the open gate's epoch; None when there is none or it is shut."""
+        with self._lock:
+            while self._frames:
+                epoch, payload = self._frames.popleft()
+                if self._gate.state is Gate.OPEN and epoch == self._gate.epoch:
+                    return payload
+        return None
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until something changed, at most so long."""
+        self._arrived.clear()
+        if seconds <= 0:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._arrived.wait()
+        except TimeoutError:
+            return
+
+    @property
+    def level(self) -> float:
+        """dBFS of the last frame that was spoken into an open gate; −100 when shut."""
+        return self._level if self._gate.state is Gate.OPEN else SILENCE_DBFS
+
+
+class UplinkTrack(MediaStreamTrack):
+    """The leg's local track: encoded packets, one persistent clock, 20 ms each."""
+
+    kind = "audio"
+
+    def __init__(self, gate: MicrophoneGate, uplink: Uplink) -> None:
+        super().__init__()
+        self._gate = gate
+        self._uplink = uplink
+        self._timestamp = 0
+        self._due: float | None = None
+        self.sent = 0
+
+    async def recv(self) -> av.Packet[Any]:
+        """The next packet: the microphone's if the gate is open, else the silence frame."""
+        payload = await self._next_payload()
+        if self.readyState != "live":
+            raise MediaStreamError
+        packet = av.Packet(payload)
+        packet.pts = self._timestamp
+        packet.time_base = fractions.Fraction(1, SAMPLE_RATE)
+        self._timestamp += FRAME
+        self.sent += 1
+        return packet
+
+    async def _next_payload(self) -> bytes:
+        now = time.monotonic()
+        if self._due is None or now - self._due > 1.0:
+            self._due = now
+        while self.readyState == "live":
+            payload = self._uplink.take()
+            if payload is not None:
+                self._due = time.monotonic() + FRAME_S
+                return payload
+            patience = PATIENCE_S if self._gate.state is Gate.OPEN else 0.0
+            left = self._due + patience - time.monotonic()
+            if left <= 0:
+                break
+            await self._uplink.wait(left)
+        self._due += FRAME_S
+        return OPUS_SILENCE

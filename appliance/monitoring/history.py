@@ -1,0 +1,231 @@
+"""History: who monitored which interaction, when, and how it ended; and legs to clean up."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import JsonValue, TypeAdapter
+
+from appliance.control_link.words import Audience, EndReason
+from appliance.monitoring.store import Store
+from appliance.platforms.protocol import Interaction
+
+_interaction: TypeAdapter[Interaction] = TypeAdapter(Interaction)
+
+_COLUMNS = (
+    "id, handle, platform, supervisor, interaction, started_at, "
+    "ended_at, end_reason, end_detail, quality"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BargeSpan:
+    """From when to when the supervisor was heard, and by whom; still open without an end."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    audience: Audience
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One monitoring session as history keeps it; running (or torn off) without an end."""
+
+    id: str
+    handle: str
+    platform: str
+    supervisor: str
+    interaction: Interaction
+    started_at: datetime
+    ended_at: datetime | None = None
+    end_reason: EndReason | None = None
+    end_detail: str = ""
+    quality: Mapping[str, JsonValue] | None = None
+    barges: tuple[BargeSpan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLeg:
+    """A leg that was or may have been created on a platform and is not known to be gone."""
+
+    handle: str
+    platform: str
+    session_id: str
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+class History:
+    """The sessions in *store*. Every method raises `StoreError`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @staticmethod
+    def beginning(record: SessionRecord) -> Callable[[sqlite3.Connection], None]:
+        """The rows of a session that begins, and of its leg; for `Audit.append`'s *also*."""
+
+        def work(database: sqlite3.Connection) -> None:
+            database.execute(
+                "INSERT INTO sessions (id, handle, platform, supervisor, interaction_id,"
+                " interaction, started_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    record.id,
+                    record.handle,
+                    record.platform,
+                    record.supervisor,
+                    record.interaction.id,
+                    _interaction.dump_json(record.interaction).decode(),
+                    record.started_at.isoformat(),
+                ),
+            )
+            database.execute(
+                "INSERT INTO open_legs VALUES (?, ?, ?, ?)",
+                (record.handle, record.platform, record.id, _now()),
+            )
+
+        return work
+
+    async def end(
+        self,
+        session_id: str,
+        ended_at: datetime,
+        reason: EndReason,
+        detail: str,
+        *,
+        interaction: Interaction | None = None,
+        quality: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        """Close a session and its open barge; a session closed before stays as it is."""
+
+        def work(database: sqlite3.Connection) -> None:
+            at = ended_at.isoformat()
+            database.execute(
+                "UPDATE sessions SET ended_at = ?, end_reason = ?, end_detail = ?, quality = ?,"
+                " interaction = COALESCE (?, interaction) WHERE id = ? AND ended_at IS NULL",
+                (
+                    at,
+                    reason.value,
+                    detail,
+                    json.dumps(dict(quality)) if quality is not None else None,
+                    _interaction.dump_json(interaction).decode() if interaction else None,
+                    session_id,
+                ),
+            )
+            _close_barges(database, session_id, at)
+
+        await self._store.write(work)
+
+    async def barge(self, session_id: str, at: datetime, audience: Audience | None) -> None:
+        """From *at* on *audience* hears the supervisor, or nobody with ``None``."""
+
+        def work(database: sqlite3.Connection) -> None:
+            _close_barges(database, session_id, at.isoformat())
+            if audience is not None:
+                database.execute(
+                    "INSERT INTO barges (session_id, started_at, audience) VALUES (?, ?, ?)",
+                    (session_id, at.isoformat(), audience.value),
+                )
+
+        await self._store.write(work)
+
+    async def running(self) -> list[SessionRecord]:
+        """Sessions without an end, oldest first."""
+        return await self._store.read(
+            lambda database: _find(database, "WHERE ended_at IS NULL ORDER BY started_at")
+        )
+
+    async def get(self, session_id: str) -> SessionRecord | None:
+        """One session."""
+        found = await self._store.read(lambda database: _find(database, "WHERE id = ?", session_id))
+        return found[0] if found else None
+
+    async def page(
+        self, *, supervisor: str | None = None, page: int = 1, per_page: int = 50
+    ) -> tuple[list[SessionRecord], int]:
+        """Ended sessions, newest first, and how many there are in all."""
+
+        def work(database: sqlite3.Connection) -> tuple[list[SessionRecord], int]:
+            where = "WHERE ended_at IS NOT NULL AND (? IS NULL OR supervisor = ?)"
+            (total,) = database.execute(
+                f"SELECT COUNT(*) FROM sessions {where}",  # noqa: S608
+                (supervisor, supervisor),
+            ).fetchone()
+            rows = _find(
+                database,
+                f"{where} ORDER BY started_at DESC, id LIMIT ? OFFSET ?",
+                supervisor,
+                supervisor,
+                per_page,
+                (page - 1) * per_page,
+            )
+            return rows, total
+
+        return await self._store.read(work)
+
+    async def open_legs(self) -> list[OpenLeg]:
+        """Legs that may still exist on a platform."""
+
+        def work(database: sqlite3.Connection) -> list[OpenLeg]:
+            rows = database.execute("SELECT handle, platform, session_id FROM open_legs")
+            return [OpenLeg(*row) for row in rows]
+
+        return await self._store.read(work)
+
+    async def leg_is_gone(self, handle: str) -> None:
+        """The platform confirmed that the leg does not exist."""
+
+        def work(database: sqlite3.Connection) -> None:
+            database.execute("DELETE FROM open_legs WHERE handle = ?", (handle,))
+
+        await self._store.write(work)
+
+
+def _close_barges(database: sqlite3.Connection, session_id: str, at: str) -> None:
+    database.execute(
+        "UPDATE barges SET ended_at = ? WHERE session_id = ? AND ended_at IS NULL",
+        (at, session_id),
+    )
+
+
+def _find(database: sqlite3.Connection, where: str, *values: object) -> list[SessionRecord]:
+    rows = database.execute(f"SELECT {_COLUMNS} FROM sessions {where}", values).fetchall()  # noqa: S608
+    return [_record(row, _barges(database, row[0])) for row in rows]
+
+
+def _barges(database: sqlite3.Connection, session_id: str) -> tuple[BargeSpan, ...]:
+    rows = database.execute(
+        "SELECT started_at, ended_at, audience FROM barges WHERE session_id = ? ORDER BY rowid",
+        (session_id,),
+    )
+    return tuple(
+        BargeSpan(
+            datetime.fromisoformat(start),
+            datetime.fromisoformat(end) if end else None,
+            Audience(audience),
+        )
+        for start, end, audience in rows
+    )
+
+
+def _record(row: tuple[str, ...], barges: tuple[BargeSpan, ...]) -> SessionRecord:
+    id_, handle, platform, supervisor, interaction, start, end, reason, detail, quality = row
+    return SessionRecord(
+        id=id_,
+        handle=handle,
+        platform=platform,
+        supervisor=supervisor,
+        interaction=_interaction.validate_json(interaction),
+        started_at=datetime.fromisoformat(start),
+        ended_at=datetime.fromisoformat(end) if end else None,
+        end_reason=EndReason(reason) if reason else None,
+        end_detail=detail or "",
+        quality=json.loads(quality) if quality else None,
+        barges=barges,
+    )

@@ -1,0 +1,33 @@
+"""The media connection's changes, as the session's states."""
+
+from __future__ import annotations
+
+import logging
+
+from appliance.control_link.messages import CloseGate
+from appliance.control_link.words import Gate, Media
+from appliance.monitoring.desk import Desk
+from appliance.monitoring.session import Session
+from appliance.monitoring.session_machine import Event
+
+log = logging.getLogger(__name__)
+
+_EVENTS = {
+    Media.CONNECTED: Event.MEDIA_CONNECTED,
+    Media.INTERRUPTED: Event.MEDIA_INTERRUPTED,
+}
+
+
+def media_moved(desk: Desk, session: Session, media: Media) -> None:
+    """Follow the leg's media, short of its end. The way back from an interruption is muted."""
+    if media is session.media:
+        return
+    session.media = media
+    if media in _EVENTS:
+        desk.machine.fire(_EVENTS[media])
+    if session.gate is not Gate.CLOSED:
+        # The leg closes its gate by itself; asking again costs nothing and trusts nobody.
+        async def close() -> None:
+            await desk.tell_leg(lambda n: CloseGate(id=n, session_id=session.id))
+
+        desk.jobs.spawn(close(), "close gate")

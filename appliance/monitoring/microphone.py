@@ -1,0 +1,326 @@
+"""The microphone's two ends kept equal: the leg's gate, and whom the platform lets hear it.
+
+Muting goes to the gate at once and to the platform afterwards. Un-muting asks gate, audit log and
+platform side by side, and opens the gate when all three agree. Un-mutes are served one after the
+other by one task; whatever order presses and requests come in, that task ends by making the
+platform agree with the gate: closed gate, nobody; and a gate that nobody consented to is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+
+from appliance.control_link.client import LegError
+from appliance.control_link.messages import (
+    CloseGate,
+    GateChanged,
+    OpenGate,
+    PrepareGate,
+    RefuseGate,
+)
+from appliance.control_link.words import Audience, Gate
+from appliance.monitoring.audit import Entry
+from appliance.monitoring.desk import Desk
+from appliance.monitoring.jobs import together
+from appliance.monitoring.policy import Account, Refusal, RefusedError, unmute_refusal
+from appliance.monitoring.session import Session
+from appliance.monitoring.session_machine import Event, State
+from appliance.service.errors import BargeboxError
+from appliance.service.tasks import deadly_task, die, stop_tasks
+
+log = logging.getLogger(__name__)
+
+MAX_ASKS = 8
+RETRY_S = 1.0
+REPORT_S = 1.0
+"""How long the leg's report may come after its reply."""
+
+
+class Platform(Enum):
+    """What the platform does with our voice when it is not known to give it to an audience."""
+
+    NOBODY = "nobody"
+    UNKNOWN = "unknown"
+
+
+@dataclass(slots=True, eq=False)
+class Ask:
+    """One wish to un-mute; ``epoch`` is the button's, or given by `PrepareGate` later."""
+
+    session: Session
+    account: Account
+    audience: Audience
+    via: str
+    epoch: int | None = None
+    begun: bool = False
+    """The gate may be waiting for our consent."""
+    closings: int = 0
+    done: asyncio.Future[None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Microphone:
+    """Mutes and un-mutes the desk's session."""
+
+    def __init__(self, desk: Desk, *, on_death: Callable[[str], None] = die) -> None:
+        self._desk = desk
+        self._on_death = on_death
+        self._asks: deque[Ask] = deque()
+        self._wake = asyncio.Event()
+        self._retry: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._platform: Audience | Platform = Platform.NOBODY
+        self._of: Session | None = None
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._task = deadly_task(self._run(), "microphone", on_death=self._on_death)
+
+    async def stop(self) -> None:
+        """Stop serving; the gate stays as it is."""
+        await stop_tasks(self._task)
+        if self._retry is not None:
+            self._retry.cancel()
+        for ask in self._asks:
+            self._answer(ask, RefusedError("The box is restarting. Try again.", code="failed"))
+        self._asks.clear()
+
+    def adopt(self, session: Session) -> None:
+        """Take over a session whose audience on the platform a former life has set."""
+        self._of = session
+        self._platform = session.audience if session.gate is Gate.OPEN else Platform.UNKNOWN
+
+    def settle_soon(self) -> None:
+        """Look again whether platform and gate agree."""
+        self._wake.set()
+
+    # -- what people and the button ask
+
+    async def mute(self, session: Session, by: str) -> None:
+        """Close the gate now. Raises `LegUnreachableError` when the leg cannot be told.
+
+        Even then the platform is told to let nobody hear.
+        """
+        session.closings += 1
+        session.silencing = True
+        session.muted_by = by
+        for ask in self._asks:
+            self._answer(ask, _overtaken())
+        self._asks.clear()
+        try:
+            await self._desk.link.request(lambda n: CloseGate(id=n, session_id=session.id))
+        finally:
+            self.settle_soon()
+        await self._desk.until(lambda: session.gate is Gate.CLOSED, REPORT_S)
+
+    async def unmute(
+        self, session: Session, account: Account, audience: Audience, via: str
+    ) -> None:
+        """Open the gate for *audience*; returns when it is open, or raises why it is not."""
+        ask = Ask(session, account, audience, via, closings=session.closings)
+        if len(self._asks) >= MAX_ASKS:
+            raise RefusedError("Too many requests at once. Try again.", code="busy")
+        self._asks.append(ask)
+        self.settle_soon()
+        await ask.done
+
+    def unmute_asked(self, session: Session, epoch: int) -> None:
+        """The button asks, which is the owner asking."""
+        # Only the newest press counts: the gate was closed since the ones before.
+        for ask in [ask for ask in self._asks if ask.via == "button"]:
+            self._asks.remove(ask)
+            self._answer(ask, _overtaken())
+        ask = Ask(session, session.owner, session.audience, "button", epoch, begun=True)
+        ask.closings = session.closings
+        self._asks.append(ask)
+        self.settle_soon()
+
+    # -- what the leg reports
+
+    def gate_moved(self, session: Session, moved: GateChanged) -> None:
+        """Take the gate's truth over: state, barge spans and record follow it."""
+        was_open = session.gate is Gate.OPEN
+        session.gate = moved.gate
+        session.epoch = moved.epoch
+        if session.ending is None:
+            if moved.gate is Gate.OPEN:
+                self._opened(session, moved.audience)
+            elif was_open:
+                self._closed(session, moved.cause)
+        if moved.gate is Gate.CLOSED:
+            session.silencing = False
+        self.settle_soon()
+
+    def _opened(self, session: Session, audience: Audience) -> None:
+        desk = self._desk
+        session.opened_epoch = session.epoch
+        session.audience = audience
+        if not desk.machine.allows(Event.GATE_OPENED):
+            log.error("the gate opened while %s; closing it", desk.machine.state)
+            self._close_gate(session)
+            return
+        desk.machine.fire(Event.GATE_OPENED)
+        session.barged_in = True
+        session.live_since = session.live_since or time.monotonic()
+        desk.write_down(desk.history.barge(session.id, datetime.now(UTC), audience), "barge")
+
+    def _closed(self, session: Session, cause: str) -> None:
+        desk = self._desk
+        session.live_since = None
+        desk.machine.fire(Event.GATE_CLOSED)
+        by = {"button": session.owner.name, "control": session.muted_by or session.owner.name}
+        session.muted_by = None
+        desk.audit.note(self._entry(session, by.get(cause, "bargebox"), "mute", cause=cause))
+        desk.write_down(desk.history.barge(session.id, datetime.now(UTC), None), "end of barge")
+
+    # -- the one task
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._asks:
+                await self._serve(self._asks.popleft())
+            await self._settle()
+
+    async def _serve(self, ask: Ask) -> None:
+        try:
+            self._check(ask)
+            await self._consent(ask)
+            await self._open(ask)
+        except BargeboxError as fault:
+            await self._refuse(ask, fault)
+            self._answer(ask, fault)
+        else:
+            self._answer(ask, None)
+
+    async def _consent(self, ask: Ask) -> None:
+        """Prepare the gate while the record is written and the platform asked."""
+        session = ask.session
+        session.silencing = False
+        ask.begun = True
+        self._of, self._platform = session, Platform.UNKNOWN
+        entry = self._entry(
+            session, ask.account.name, "unmute", audience=ask.audience.value, via=ask.via
+        )
+        try:
+            async with asyncio.timeout(self._desk.settings.platform_request_s):
+                await together(
+                    self._prepare(ask),
+                    self._desk.audit.append(entry),
+                    self._desk.driver.set_audience(session.handle, ask.audience),
+                )
+        except TimeoutError:
+            raise RefusedError("The platform did not answer in time.", code="failed") from None
+        self._platform = ask.audience
+
+    async def _prepare(self, ask: Ask) -> None:
+        if ask.epoch is None:
+            session_id = ask.session.id
+            link = self._desk.link
+            reply = await link.request(lambda n: PrepareGate(id=n, session_id=session_id))
+            ask.epoch = reply.epoch
+
+    async def _open(self, ask: Ask) -> None:
+        self._check(ask)
+        session, epoch, audience = ask.session, ask.epoch or 0, ask.audience
+        await self._desk.link.request(
+            lambda n: OpenGate(id=n, session_id=session.id, epoch=epoch, audience=audience)
+        )
+        await self._desk.until(
+            lambda: session.opened_epoch >= epoch and session.audience is audience, REPORT_S
+        )
+
+    def _check(self, ask: Ask) -> None:
+        """Raise why this wish is void: ended, muted or withdrawn since, or not permitted."""
+        desk, session = self._desk, ask.session
+        if desk.session is not session or session.ending is not None:
+            raise RefusedError("The session has ended.", code="no_session")
+        if ask.closings != session.closings or ask.done.done():
+            raise _overtaken()
+        refusal = unmute_refusal(
+            ask.account, session.owner.name, ask.audience, desk.driver.capabilities
+        )
+        if refusal is None and desk.machine.state not in {State.LISTENING, State.LIVE}:
+            words = f"The call is {desk.machine.state}. Unmute when you hear it."
+            refusal = Refusal("not_listening", words)
+        if refusal is not None:
+            raise RefusedError.because(refusal)
+
+    async def _refuse(self, ask: Ask, fault: BargeboxError) -> None:
+        session = ask.session
+        desk = self._desk
+        actor = ask.account.name
+        desk.audit.note(
+            self._entry(session, actor, "unmute_refused", code=fault.code, via=ask.via)
+        )
+        log.info("unmute refused: %s (%s)", fault.detail, fault.code)
+        if not ask.begun or session.ending is not None or desk.session is not session:
+            return
+        epoch = ask.epoch
+        if epoch is None:
+            await desk.tell_leg(lambda n: CloseGate(id=n, session_id=session.id))
+        elif not (isinstance(fault, LegError) and fault.code == "stale"):
+            await desk.tell_leg(lambda n: RefuseGate(id=n, session_id=session.id, epoch=epoch))
+
+    async def _settle(self) -> None:
+        """Make the platform agree with the gate, or the gate with the platform."""
+        session = self._desk.running()
+        if session is None:
+            return
+        if session is not self._of:
+            self._of, self._platform = session, Platform.NOBODY
+        if session.gate is Gate.OPEN and not session.silencing:
+            if self._platform is not session.audience:
+                log.warning("the gate is open without consent; closing it")
+                await self._desk.tell_leg(lambda n: CloseGate(id=n, session_id=session.id))
+        elif self._platform is not Platform.NOBODY:
+            await self._silence(session)
+
+    async def _silence(self, session: Session) -> None:
+        try:
+            async with asyncio.timeout(self._desk.settings.platform_request_s):
+                await self._desk.driver.set_audience(session.handle, None)
+        except TimeoutError:
+            self._again("no answer")
+        except BargeboxError as fault:
+            self._again(fault.detail)
+        else:
+            self._platform = Platform.NOBODY
+
+    def _again(self, why: str) -> None:
+        log.warning("the platform was not told to mute (the gate is closed): %s", why)
+        self._platform = Platform.UNKNOWN
+        self._retry = asyncio.get_running_loop().call_later(RETRY_S, self.settle_soon)
+
+    def _close_gate(self, session: Session) -> None:
+        async def close() -> None:
+            await self._desk.tell_leg(lambda n: CloseGate(id=n, session_id=session.id))
+
+        self._desk.jobs.spawn(close(), "close gate")
+
+    @staticmethod
+    def _entry(session: Session, actor: str, action: str, **detail: str) -> Entry:
+        return Entry(actor, action, session.id, session.interaction.id, detail)
+
+    @staticmethod
+    def _answer(ask: Ask, fault: BargeboxError | None) -> None:
+        if ask.done.done():
+            return
+        if fault is None:
+            ask.done.set_result(None)
+        else:
+            ask.done.set_exception(fault)
+            ask.done.exception()  # the button's ask has nobody waiting for it
+
+
+def _overtaken() -> RefusedError:
+    return RefusedError("Somebody muted meanwhile.", code="stale")

@@ -1,0 +1,74 @@
+"""What the call platform reports, brought to the list and to the session that it concerns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from appliance.control_link.words import EndReason
+from appliance.monitoring.desk import Desk
+from appliance.monitoring.endings import Endings
+from appliance.monitoring.policy import is_own_call
+from appliance.monitoring.session import Session
+from appliance.platforms.protocol import (
+    Interaction,
+    InteractionChanged,
+    InteractionsSnapshot,
+    LegEnded,
+    PlatformConnection,
+    PlatformEvent,
+)
+
+log = logging.getLogger(__name__)
+
+
+class PlatformEvents:
+    """Synchronous; the driver's sink."""
+
+    def __init__(self, desk: Desk, endings: Endings) -> None:
+        self._desk = desk
+        self._endings = endings
+
+    def take(self, event: PlatformEvent) -> None:
+        """One event."""
+        desk = self._desk
+        match event:
+            case PlatformConnection(connected=connected):
+                desk.book.take(event)
+                if connected and self._endings.leftovers:
+                    desk.jobs.spawn(self._endings.sweep(), "leftover legs")
+            case LegEnded(handle=handle, reason=reason):
+                self._leg_ended(handle, reason)
+            case InteractionsSnapshot():
+                desk.book.take(event)
+                if (session := desk.running()) is not None:
+                    self._follow(session, desk.book.find(session.interaction.id))
+            case InteractionChanged(interaction=interaction):
+                desk.book.take(event)
+                session = desk.running()
+                if session is not None and session.interaction.id == interaction.id:
+                    self._follow(session, interaction)
+        desk.publish()
+
+    def _leg_ended(self, handle: str, reason: EndReason) -> None:
+        session = self._desk.running()
+        if session is not None and session.handle == handle:
+            self._endings.end(session, reason)
+        else:
+            log.info("the platform ended leg %s, which is nobody's session", handle)
+
+    def _follow(self, session: Session, interaction: Interaction | None) -> None:
+        """Keep up with holds and transfers; a transfer may make it the supervisor's own call."""
+        if interaction is None or interaction.state == "ended":
+            # Who ended it is known to the report of the leg's end, which may be just behind.
+            grace_s = self._desk.settings.call_end_grace_s
+            asyncio.get_running_loop().call_later(grace_s, self._call_is_over, session)
+            return
+        session.interaction = interaction
+        if is_own_call(session.owner, interaction, self._desk.driver.name):
+            self._endings.end(session, EndReason.OWN_CALL)
+
+    def _call_is_over(self, session: Session) -> None:
+        found = self._desk.book.find(session.interaction.id)
+        if session.ending is None and found is None and self._desk.session is session:
+            self._endings.end(session, EndReason.CALL_ENDED)

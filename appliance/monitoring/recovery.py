@@ -1,0 +1,213 @@
+"""Taking the leg's truth over: at the first meeting of a new life, and at every reconnection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+
+from appliance.control_link.messages import CallState, GateChanged, HangUp, Snapshot
+from appliance.control_link.words import EndReason, Gate, Media
+from appliance.monitoring.accounts import Accounts
+from appliance.monitoring.audit import Entry
+from appliance.monitoring.desk import Desk
+from appliance.monitoring.endings import Endings
+from appliance.monitoring.history import SessionRecord
+from appliance.monitoring.leg_media import media_moved
+from appliance.monitoring.microphone import Microphone
+from appliance.monitoring.policy import Account
+from appliance.monitoring.presses import Presses
+from appliance.monitoring.reasons import WORDS
+from appliance.monitoring.session import Ending, Session
+from appliance.monitoring.session_machine import Event
+from appliance.platforms.protocol import Monitor, PlatformError
+from appliance.service.errors import BargeboxError
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 0.5
+LEG_DIED = "The headset process restarted, so the call was left. Join again."
+
+
+class Recovery:
+    """Brings the desk in line with what the leg and the platform still have."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        endings: Endings,
+        microphone: Microphone,
+        presses: Presses,
+        accounts: Accounts,
+    ) -> None:
+        self._desk = desk
+        self._endings = endings
+        self._microphone = microphone
+        self._presses = presses
+        self._accounts = accounts
+        self._torn: list[tuple[SessionRecord, Account | None]] = []
+        self._ended_before: dict[str, EndReason] = {}
+        self.met = False
+        """Whether the torn-off sessions of a former life are dealt with."""
+
+    async def load(self) -> None:
+        """Read what a former life left behind, before the leg is met. Raises `StoreError`."""
+        for record in await self._desk.history.running():
+            self._torn.append((record, await self._accounts.get(record.supervisor)))
+        for leg_session in await self._desk.history.open_legs():
+            record = await self._desk.history.get(leg_session.session_id)
+            if record is not None and record.end_reason is not None:
+                self._ended_before[record.id] = record.end_reason
+
+    def meet(self, snapshot: Snapshot) -> None:
+        """Take a connection's snapshot over."""
+        desk, call = self._desk, snapshot.call
+        self._presses.take(snapshot.leg_id, snapshot.presses)
+        if not self.met and call is not None:
+            self._take_up(call)
+        session = desk.session
+        if session is not None and session.ending is None:
+            self._compare(session, snapshot)
+        if call is not None and (session is None or session.id != call.session_id):
+            self._send_home(call)
+        if not self.met:
+            self.close_torn(snapshot)
+        desk.publish()
+
+    def close_torn(self, snapshot: Snapshot | None) -> None:
+        """Close what is left of a former life; without a snapshot the leg never showed up."""
+        desk = self._desk
+        self.met = True
+        ended = snapshot.last_ended if snapshot else None
+        for record, _ in self._torn:
+            known = ended is not None and ended.session_id == record.id
+            self._close(record, ended.reason if ended and known else EndReason.CONTROL_LOST)
+        self._torn.clear()
+        desk.jobs.spawn(self._endings.sweep(), "leftover legs")
+
+    def _close(self, record: SessionRecord, reason: EndReason) -> None:
+        desk, now = self._desk, datetime.now(UTC)
+        desk.write_down(
+            desk.history.end(record.id, now, reason, WORDS[reason]), "end of a torn-off session"
+        )
+        desk.audit.note(
+            Entry("bargebox", "ended", record.id, record.interaction.id, {"reason": reason.value})
+        )
+        desk.book.remember(
+            record.interaction,
+            Monitor(record.supervisor, bool(record.barges), record.started_at, now),
+        )
+        if desk.session is None:
+            desk.last_end = Ending(record.id, reason, reason, WORDS[reason], now)
+
+    # -- a new life
+
+    def _take_up(self, call: CallState) -> None:
+        """Go on with the torn-off session that the leg is still in, in its true state."""
+        found = next((item for item in self._torn if item[0].id == call.session_id), None)
+        if found is None or call.media in {Media.CONNECTING, Media.ENDED}:
+            return
+        record, account = found
+        if account is None or record.platform != self._desk.driver.name:
+            return
+        self._torn.remove(found)
+        desk = self._desk
+        session = Session(
+            account, record.interaction, record.id, record.handle, record.started_at,
+            media=call.media, gate=call.gate, epoch=call.epoch, audience=call.audience,
+            barged_in=bool(record.barges),
+        )
+        desk.session = session
+        desk.machine.fire(Event.JOIN)
+        desk.machine.fire(Event.MEDIA_CONNECTED)
+        if call.media is Media.INTERRUPTED:
+            desk.machine.fire(Event.MEDIA_INTERRUPTED)
+        elif call.gate is Gate.OPEN:
+            desk.machine.fire(Event.GATE_OPENED)
+            session.opened_epoch = call.epoch
+            session.live_since = time.monotonic()
+            session.barged_in = True
+        self._microphone.adopt(session)
+        log.info("session %s of %s taken up again", session.id, account.name)
+        desk.jobs.spawn(self._resume(session), f"resume {session.id}")
+
+    async def _resume(self, session: Session) -> None:
+        desk = self._desk
+        if session.gate is not Gate.CLOSED and not await self._presses.write():
+            await self._mute(session)
+        desk.audit.note(Entry("bargebox", "resumed", session.id, session.interaction.id))
+        give_up = time.monotonic() + desk.settings.platform_lost_after_s
+        while session.ending is None:
+            try:
+                async with asyncio.timeout(desk.settings.platform_request_s):
+                    there = await desk.driver.resume(session.handle)
+            except (PlatformError, TimeoutError):
+                if time.monotonic() > give_up:
+                    self._endings.end(session, EndReason.PLATFORM_LOST)
+                    return
+                await asyncio.sleep(RETRY_S)
+                continue
+            break
+        else:
+            return
+        if not there:
+            self._endings.end(session, EndReason.CALL_ENDED)
+        elif session.gate is Gate.OPEN:
+            await self._consent_again(session)
+        else:
+            self._microphone.settle_soon()
+
+    async def _consent_again(self, session: Session) -> None:
+        """An open gate is taken over only with everybody's consent; else it closes."""
+        try:
+            await self._microphone.unmute(session, session.owner, session.audience, "resume")
+        except BargeboxError as fault:
+            log.warning("the open microphone could not be taken over: %s", fault.detail)
+            await self._mute(session)
+
+    async def _mute(self, session: Session) -> None:
+        try:
+            await self._microphone.mute(session, "bargebox")
+        except BargeboxError as fault:
+            log.error("the leg was not told to mute: %s", fault.detail)
+
+    # -- a new connection in the same life
+
+    def _compare(self, session: Session, snapshot: Snapshot) -> None:
+        call, ended = snapshot.call, snapshot.last_ended
+        if call is not None and call.session_id == session.id:
+            if call.media is not session.media:
+                media_moved(self._desk, session, call.media)
+            if (call.gate, call.epoch) != (session.gate, session.epoch):
+                self._microphone.gate_moved(session, _moved(call))
+            return
+        if ended is not None and ended.session_id == session.id:
+            self._endings.end(session, ended.reason, leg_gone=True)
+        else:
+            self._endings.end(session, EndReason.FAILED, detail=LEG_DIED, leg_gone=True)
+
+    def _send_home(self, call: CallState) -> None:
+        """The leg is in a call that is nobody's session any more."""
+        desk = self._desk
+        reason = EndReason.CONTROL_LOST
+        if desk.last_end is not None and desk.last_end.session_id == call.session_id:
+            reason = desk.last_end.reason
+        reason = self._ended_before.get(call.session_id, reason)
+
+        async def hang_up() -> None:
+            await desk.tell_leg(lambda n: HangUp(id=n, session_id=call.session_id, reason=reason))
+
+        desk.jobs.spawn(hang_up(), "hang up an orphan")
+
+
+def _moved(call: CallState) -> GateChanged:
+    """What the gate did while the link was down, as the event that was missed."""
+    return GateChanged(
+        session_id=call.session_id,
+        gate=call.gate,
+        audience=call.audience,
+        epoch=call.epoch,
+        cause="reconnected",
+        at=time.monotonic(),
+    )

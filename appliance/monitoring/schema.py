@@ -1,0 +1,96 @@
+"""The database's tables, and how an older database becomes a newer one."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE accounts (
+        name TEXT PRIMARY KEY COLLATE NOCASE,
+        role TEXT NOT NULL,
+        permissions TEXT,            -- JSON list for a custom role, NULL for a default one
+        agent_ids TEXT NOT NULL,     -- JSON: platform name → list of agent ids
+        password TEXT NOT NULL,      -- argon2id, PHC string (RFC 9106)
+        must_change INTEGER NOT NULL,
+        created_at TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE tokens (
+        hash TEXT PRIMARY KEY,       -- SHA-256 of the token, which is random
+        account TEXT NOT NULL REFERENCES accounts (name) ON DELETE CASCADE,
+        label TEXT NOT NULL,
+        created_at TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE sessions (
+        id TEXT PRIMARY KEY,
+        handle TEXT NOT NULL,
+        platform TEXT NOT NULL,
+        supervisor TEXT NOT NULL,
+        interaction_id TEXT NOT NULL,
+        interaction TEXT NOT NULL,   -- JSON
+        started_at TEXT NOT NULL,
+        ended_at TEXT,
+        end_reason TEXT,
+        end_detail TEXT,
+        quality TEXT                 -- JSON, the last measurement
+    ) STRICT;
+    CREATE INDEX sessions_by_start ON sessions (started_at);
+    CREATE INDEX sessions_running ON sessions (id) WHERE ended_at IS NULL;
+
+    CREATE TABLE barges (
+        session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+        started_at TEXT NOT NULL,
+        ended_at TEXT,
+        audience TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX barges_by_session ON barges (session_id);
+
+    CREATE TABLE open_legs (
+        handle TEXT PRIMARY KEY,
+        platform TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        created_at TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+    CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        session_id TEXT,
+        interaction_id TEXT,
+        detail TEXT NOT NULL,        -- canonical JSON
+        hash TEXT NOT NULL
+    ) STRICT;
+    CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE (ABORT, 'the audit log is append-only'); END;
+    CREATE TRIGGER audit_is_never_cut BEFORE DELETE ON audit
+        BEGIN SELECT RAISE (ABORT, 'the audit log is append-only'); END;
+    """,
+)
+"""Step *n* leads from ``user_version`` *n* to *n* + 1. Steps are added, never edited."""
+
+
+class NewerDatabaseError(Exception):
+    """The database was written by newer software."""
+
+
+def migrate(database: sqlite3.Connection) -> None:
+    """Bring *database* to the newest version. Raises `NewerDatabaseError` and ``sqlite3.Error``."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise NewerDatabaseError
+    for step, script in enumerate(MIGRATIONS[version:], version + 1):
+        try:
+            database.executescript(
+                f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {step}; COMMIT"
+            )
+        except sqlite3.Error:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise

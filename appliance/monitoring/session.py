@@ -1,0 +1,118 @@
+"""The running monitoring session, and how the world outside sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from appliance.control_link.messages import HeadsetState, Lamps, Quality
+from appliance.control_link.words import Audience, EndReason, Gate, Media
+from appliance.monitoring.history import SessionRecord
+from appliance.monitoring.policy import Account, Running
+from appliance.monitoring.session_machine import State
+from appliance.platforms.protocol import Interaction, Monitor
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a session ends; ``code`` is the reason's, or that of the error behind a failure."""
+
+    session_id: str
+    reason: EndReason
+    code: str
+    detail: str
+    at: datetime
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One session from join to end. Gate and media are the leg's last reports, not intentions."""
+
+    owner: Account
+    interaction: Interaction
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    handle: str = ""
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    media: Media = Media.CONNECTING
+    gate: Gate = Gate.CLOSED
+    audience: Audience = Audience.EVERYONE
+    """Who hears the owner while the gate is open, and who will at the next press."""
+    epoch: int = 0
+    opened_epoch: int = -1
+    """The newest epoch in which the gate was seen open."""
+    live_since: float | None = None
+    """When the gate opened, on the monotonic clock."""
+    barged_in: bool = False
+    closings: int = 0
+    """How often somebody asked to mute: an un-mute asked for before is overtaken."""
+    silencing: bool = False
+    """Somebody asked to mute and the gate has not been seen closed since."""
+    muted_by: str | None = None
+    quality: Quality | None = None
+    joining: asyncio.Task[None] | None = None
+    ending: Ending | None = None
+    begun: float = field(default_factory=time.monotonic)
+    """When this life of the process took the session up, on the monotonic clock."""
+
+    def __post_init__(self) -> None:
+        if not self.handle:
+            self.handle = f"bargebox-{self.id}"
+
+    def record(self, platform: str) -> SessionRecord:
+        """The session as history keeps it while it runs."""
+        return SessionRecord(
+            id=self.id,
+            handle=self.handle,
+            platform=platform,
+            supervisor=self.owner.name,
+            interaction=self.interaction,
+            started_at=self.started_at,
+        )
+
+    def monitor(self) -> Monitor:
+        """The session as an entry of its interaction's monitors."""
+        ended_at = self.ending.at if self.ending else None
+        return Monitor(self.owner.name, self.barged_in, self.started_at, ended_at)
+
+    def running(self) -> Running:
+        """The session as what the box is busy with."""
+        return Running(self.id, self.interaction.id, self.owner.name)
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoringView:
+    """What a person is shown. ``muted`` is ``None`` when nobody can know: never show it as muted.
+
+    ``last_end`` is how the session before ended, or the one shown, once it has.
+    """
+
+    state: State
+    muted: bool | None
+    leg_connected: bool
+    headset: HeadsetState
+    session_id: str | None = None
+    interaction: Interaction | None = None
+    owner: str | None = None
+    gate: Gate | None = None
+    audience: Audience = Audience.EVERYONE
+    media: Media | None = None
+    started_at: datetime | None = None
+    last_end: Ending | None = None
+    elapsed_s: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """The box itself as the leg process reports it; ``fault`` is words, empty when all is well."""
+
+    leg_connected: bool = False
+    leg_id: str = ""
+    board: str = ""
+    headset: HeadsetState = field(default_factory=HeadsetState)
+    lamps: Lamps = field(default_factory=Lamps)
+    volume: int = 0
+    fault_code: str = ""
+    fault: str = ""

@@ -1,0 +1,50 @@
+"""The settings of monitoring: how long control waits for what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from appliance.control_link.messages import IceServer
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class MonitoringSettings(BaseModel):
+    """Section ``monitoring``; all times in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    join_limit_s: Seconds = 10.0
+    """From the Monitor click to the first media; longer is a failure and is undone."""
+
+    platform_request_s: Seconds = 5.0
+    """The longest wait for one answer of the platform, above the driver's own limit."""
+
+    platform_lost_after_s: Seconds = 30.0
+    """Signalling may be away this long before the session ends with ``platform_lost``."""
+
+    headset_lost_after_s: Seconds = 60.0
+    """The headset may be unplugged this long before the session ends with ``headset_lost``."""
+
+    leg_lost_after_s: Seconds = 5.0
+    """The leg may be silent this long; by then it has hung up by itself."""
+
+    unknown_after_s: Seconds = 2.0
+    """With the leg silent for longer, the microphone is shown as unknown."""
+
+    resume_window_s: Seconds = 10.0
+    """After a start, how long a session of the former life waits for the leg to show up."""
+
+    call_end_grace_s: Annotated[float, Field(ge=0, le=0.15)] = 0.1
+    """A call that vanished from the list waits this long for the platform to say who ended it."""
+
+    barge_limit_s: Seconds | None = None
+    """The longest a barge may last before the gate is closed; none by default."""
+
+    history_shown: Annotated[int, Field(ge=0, le=10_000)] = 1000
+    """Ended sessions that the list of interactions remembers; history itself keeps all."""
+
+    ice_servers: list[IceServer] = []
+    """STUN and TURN servers that the leg uses."""

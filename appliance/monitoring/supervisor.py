@@ -1,0 +1,235 @@
+"""The monitoring service: one silent leg at a time, between driver, leg process, store and page.
+
+It decides nothing itself: policy decides, the session machine keeps the state, and the parts
+(`join`, `microphone`, `endings`, `recovery`, `watch`) each do one thing at the shared `Desk`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from appliance.control_link.client import LegLink, LegUnreachableError
+from appliance.control_link.messages import CheckResult, SelfTest, SetVolume
+from appliance.control_link.words import Audience, EndReason
+from appliance.monitoring.accounts import Accounts
+from appliance.monitoring.audit import Audit, Entry
+from appliance.monitoring.desk import Desk, Listener
+from appliance.monitoring.endings import Endings
+from appliance.monitoring.history import History
+from appliance.monitoring.interactions import InteractionBook
+from appliance.monitoring.jobs import Jobs
+from appliance.monitoring.join import Joining
+from appliance.monitoring.leg_events import LegEvents
+from appliance.monitoring.microphone import Microphone
+from appliance.monitoring.platform_events import PlatformEvents
+from appliance.monitoring.policy import Account, RefusedError, silence_refusal, unmute_refusal
+from appliance.monitoring.presses import Presses
+from appliance.monitoring.recovery import Recovery
+from appliance.monitoring.session import DeviceView, MonitoringView, Session
+from appliance.monitoring.session_machine import State
+from appliance.monitoring.settings import MonitoringSettings
+from appliance.monitoring.store import Store
+from appliance.monitoring.watch import Watch
+from appliance.platforms.protocol import Driver
+from appliance.service.errors import BargeboxError
+from appliance.service.tasks import deadly_task, die, stop_tasks
+
+log = logging.getLogger(__name__)
+
+READY_LIMIT_S = 5.0
+TIDY_LIMIT_S = 3.0
+SELF_TEST_LIMIT_S = 30.0
+NEXT_WITHIN_S = 10.0
+"""The next call may be asked for this long after the one before was left."""
+
+
+class MonitoringService:
+    """Monitors for the whole box. All methods run on one event loop.
+
+    ``book`` is the list of interactions, ``audit`` and ``history`` are for reading.
+    """
+
+    def __init__(
+        self,
+        settings: MonitoringSettings,
+        driver: Driver,
+        socket: Path,
+        store: Store,
+        accounts: Accounts,
+        *,
+        on_death: Callable[[str], None] = die,
+    ) -> None:
+        self.book = InteractionBook(driver.name, remembered=settings.history_shown)
+        self.audit = Audit(store, on_death=on_death)
+        self.history = History(store)
+        self._accounts = accounts
+        self._on_death = on_death
+        self._jobs = Jobs(on_death=on_death)
+        link = LegLink(
+            socket,
+            lambda event: self._leg_events.take(event),
+            lambda connected: self._leg_events.connected(connected),
+            on_death=on_death,
+        )
+        self._desk = desk = Desk(
+            settings, driver, link, self.audit, self.history, self.book, self._jobs
+        )
+        self._endings = Endings(desk)
+        self._joining = Joining(desk, self._endings)
+        self._microphone = Microphone(desk, on_death=on_death)
+        self._presses = Presses(desk)
+        self._recovery = Recovery(
+            desk, self._endings, self._microphone, self._presses, accounts
+        )
+        self._leg_events = LegEvents(
+            desk,
+            self._endings,
+            self._microphone,
+            self._presses,
+            self._recovery,
+            self._next_asked,
+        )
+        self._platform_events = PlatformEvents(desk, self._endings)
+        self._watch = Watch(
+            desk, self._endings, self._microphone, self._presses, self._recovery
+        )
+        self._watching: asyncio.Task[None] | None = None
+        self._last: Session | None = None
+        self._left_at = 0.0
+
+    async def start(self) -> None:
+        """Take up what a former life left, then connect. Raises `StoreError`."""
+        records, _ = await self.history.page(per_page=max(1, self._desk.settings.history_shown))
+        self.book.recall(reversed(records))
+        await self._recovery.load()
+        self.audit.start()
+        self._microphone.start()
+        await self._desk.driver.start(self._platform_events.take)
+        self._desk.link.start()
+        self._watching = deadly_task(
+            self._watch.run(), "monitoring watch", on_death=self._on_death
+        )
+
+    async def stop(self, *, leave_call: bool = False) -> None:
+        """Stop, by default without touching the call: the next life takes it up again.
+
+        A call that is still being joined is given up. With *leave_call* any call is left.
+        """
+        session = self._desk.running()
+        if session is not None and (leave_call or self._desk.machine.state is State.JOINING):
+            self._endings.end(session, EndReason.CONTROL_LOST)
+        await stop_tasks(self._watching)
+        await self._jobs.finish(TIDY_LIMIT_S)
+        await self._presses.write()
+        await self._microphone.stop()
+        await self._desk.link.stop()
+        await self._desk.driver.stop()
+        await self._jobs.finish(TIDY_LIMIT_S)
+        await self.audit.stop()
+
+    # -- what is shown
+
+    def current(self) -> MonitoringView:
+        """The session now, or idle."""
+        return self._desk.view()
+
+    def device(self) -> DeviceView:
+        """The box as the leg process reports it."""
+        return self._desk.device
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call *listener* with every change, on the loop, at once; returns how to stop that.
+
+        It gets a whole `MonitoringView` or `DeviceView`, or the leg's `Levels` and `Quality`.
+        It must neither block nor raise.
+        """
+        self._desk.listeners.append(listener)
+        return lambda: self._desk.listeners.remove(listener)
+
+    # -- what people do
+
+    async def monitor(self, account: Account, interaction_id: str) -> MonitoringView:
+        """Join silently; returns when the call is heard. Raises `BargeboxError`.
+
+        Codes: an end reason's, ``not_found``, ``busy``, ``audit_unwritable``,
+        ``leg_unreachable``, or the platform's own.
+        """
+        await self._desk.until(
+            lambda: self._recovery.met and self._desk.link.connected, READY_LIMIT_S
+        )
+        if not self._desk.link.connected:
+            raise LegUnreachableError(
+                "The headset process is not running. Wait a moment and try again."
+            )
+        await self._joining.monitor(account, interaction_id)
+        return self.current()
+
+    async def set_microphone(
+        self, account: Account, *, muted: bool, audience: Audience | None = None
+    ) -> MonitoringView:
+        """Barge in, coach, or mute. Muting with an audience chooses it for the next press.
+
+        Raises `BargeboxError`: ``no_session``, ``not_permitted``, ``not_supported``,
+        ``not_listening``, ``stale`` (muted meanwhile), ``audit_unwritable``, ``leg_unreachable``,
+        ``headset_lost``, ``busy``, or the platform's own.
+        """
+        session = self._session()
+        if muted:
+            self._permit_silence(account, session)
+            if audience is not None and account.name == session.owner.name:
+                self._choose(session, audience)
+            await self._microphone.mute(session, account.name)
+        else:
+            await self._microphone.unmute(session, account, audience or session.audience, "page")
+        return self.current()
+
+    async def hang_up(self, account: Account) -> MonitoringView:
+        """Leave; the customer's call goes on. Raises ``no_session``, ``not_permitted``."""
+        session = self._session()
+        self._permit_silence(account, session)
+        self._endings.end(session, EndReason.HUNG_UP, by=account.name)
+        await self._desk.until(lambda: self._desk.session is not session, TIDY_LIMIT_S)
+        return self.current()
+
+    async def set_volume(self, percent: int) -> None:
+        """Set the downlink volume, 0 to 100. Raises `LegError`, `LegUnreachableError`."""
+        await self._desk.link.request(lambda n: SetVolume(id=n, percent=percent))
+        self._desk.device = replace(self._desk.device, volume=percent)
+        self._desk.tell(self._desk.device)
+
+    async def self_test(self) -> list[CheckResult]:
+        """Check headset and panel. Raises `LegError` (in a call), `LegUnreachableError`."""
+        reply = await self._desk.link.request(
+            lambda n: SelfTest(id=n), limit_s=SELF_TEST_LIMIT_S
+        )
+        return reply.report or []
+
+    # -- inside
+
+    def _session(self) -> Session:
+        session = self._desk.running()
+        if session is None:
+            raise RefusedError("No call is being monitored.", code="no_session")
+        return session
+
+    def _permit_silence(self, account: Account, session: Session) -> None:
+        refusal = silence_refusal(account, session.owner.name)
+        if refusal is not None:
+            raise RefusedError.because(refusal)
+
+    def _choose(self, session: Session, audience: Audience) -> None:
+        refusal = unmute_refusal(
+            session.owner, session.owner.name, audience, self._desk.driver.capabilities
+        )
+        if refusal is not None:
+            raise RefusedError.because(refusal)
+        session.audience = audience
+        self._desk.publish()
+
+    def _next_asked(self) -> None:
+        self._jobs.spawn(self._next(), "next call")

@@ -1,0 +1,93 @@
+"""What only time tells: a platform, headset or leg away for too long, a barge that lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from appliance.control_link.words import EndReason
+from appliance.monitoring.desk import Desk
+from appliance.monitoring.endings import Endings
+from appliance.monitoring.microphone import Microphone
+from appliance.monitoring.presses import Presses
+from appliance.monitoring.recovery import LEG_DIED, Recovery
+from appliance.monitoring.session import Session
+from appliance.service.errors import BargeboxError
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.25
+SWEEP_S = 30.0
+
+
+class Watch:
+    """Looks four times a second."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        endings: Endings,
+        microphone: Microphone,
+        presses: Presses,
+        recovery: Recovery,
+    ) -> None:
+        self._desk = desk
+        self._endings = endings
+        self._microphone = microphone
+        self._presses = presses
+        self._recovery = recovery
+        self._started = self._platform_there = self._headset_there = time.monotonic()
+        self._swept = self._started
+
+    async def run(self) -> None:
+        """For ever."""
+        self._started = self._platform_there = self._headset_there = time.monotonic()
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._look(time.monotonic())
+            await self._presses.write()
+
+    def _look(self, now: float) -> None:
+        desk, settings = self._desk, self._desk.settings
+        if desk.book.connection.connected:
+            self._platform_there = now
+        if desk.device.headset.present:
+            self._headset_there = now
+        if not self._recovery.met and now - self._started > settings.resume_window_s:
+            log.warning("the headset process did not show up; closing what was left behind")
+            self._recovery.close_torn(None)
+        if self._endings.leftovers and now - self._swept > SWEEP_S:
+            self._swept = now
+            desk.jobs.spawn(self._endings.sweep(), "leftover legs")
+        session = desk.running()
+        if session is not None:
+            self._look_at(session, now)
+        desk.publish()  # the leg's silence makes the microphone unknown without any event
+
+    def _look_at(self, session: Session, now: float) -> None:
+        desk, settings = self._desk, self._desk.settings
+        # Trouble from before the session counts from the session's beginning.
+        platform_away = now - max(self._platform_there, session.begun)
+        headset_away = now - max(self._headset_there, session.begun)
+        leg_silent = now - max(desk.link.heard_at, session.begun)
+        if platform_away > settings.platform_lost_after_s:
+            self._endings.end(session, EndReason.PLATFORM_LOST)
+        elif leg_silent > settings.leg_lost_after_s:
+            self._endings.end(session, EndReason.FAILED, detail=LEG_DIED)
+        elif headset_away > settings.headset_lost_after_s:
+            self._endings.end(session, EndReason.HEADSET_LOST)
+        elif (
+            settings.barge_limit_s is not None
+            and session.live_since is not None
+            and now - session.live_since > settings.barge_limit_s
+        ):
+            session.live_since = None  # asked once; the gate's report sets the rest
+            desk.jobs.spawn(self._mute(session), "barge limit")
+
+    async def _mute(self, session: Session) -> None:
+        log.info("the barge has lasted its limit; muting")
+        try:
+            await self._microphone.mute(session, "bargebox")
+        except BargeboxError as fault:
+            log.error("the leg was not told to mute: %s", fault.detail)

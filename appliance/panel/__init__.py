@@ -1,0 +1,1 @@
+"""Buttons and lamps of the box, over gpiozero, from a board profile."""

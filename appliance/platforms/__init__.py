@@ -1,0 +1,1 @@
+"""Call platforms: one driver per platform behind the one protocol in `protocol`."""

@@ -1,0 +1,1 @@
+"""The sandbox contact centre and its driver: the embedded default platform."""

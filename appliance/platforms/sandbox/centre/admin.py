@@ -1,0 +1,338 @@
+"""Operations of an administrator: what tests, measurements and the demo do to the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from appliance.control_link.words import EndReason
+from appliance.platforms.protocol import Agent
+from appliance.platforms.sandbox.centre.call import EndedBy
+from appliance.platforms.sandbox.centre.conversation import Side
+from appliance.platforms.sandbox.centre.exchange import Exchange
+from appliance.platforms.sandbox.centre.life import Life
+from appliance.platforms.sandbox.centre.mixer import measure
+from appliance.platforms.sandbox.centre.party import Click
+from appliance.platforms.sandbox.centre.refusal import RefusedError
+from appliance.platforms.sandbox.centre.tenant import AGENTS, CONTACT_POINTS, FLOWS, QUEUES, Casting
+from appliance.platforms.sandbox.wire import Name, Request
+from appliance.webrtc import OPUS_SILENCE
+
+SECONDS_FOR_A_CLICK = 30.0
+MOST_PACKETS = 5000
+"""Packets in one reply."""
+
+Hz = Annotated[float, Field(gt=0, lt=24_000)]
+
+
+class CreateCall(Request):
+    """Result: ``call``, its id. *agent* is an id or a name of the tenant."""
+
+    op: Literal["create_call"]
+    agent: Name = AGENTS[0].id
+    customer: Name = "Test Customer (+44 7700 900000)"
+    flow: Name = FLOWS[0].name
+    queue: Name = QUEUES[0]
+    contact_point: Name = CONTACT_POINTS[0]
+    direction: Literal["inbound", "outbound"] = "inbound"
+    voices: bool = True
+
+
+class OnCall(Request):
+    """An operation on one call."""
+
+    call: Name
+
+
+class Hold(OnCall):
+    """The agent puts the customer on hold."""
+
+    op: Literal["hold"]
+
+
+class Unhold(OnCall):
+    """The agent takes the customer back."""
+
+    op: Literal["unhold"]
+
+
+class Transfer(OnCall):
+    """Hand over to another agent; the reply comes when it is done."""
+
+    op: Literal["transfer"]
+    to: Name
+    seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
+
+
+class End(OnCall):
+    """Someone hangs up."""
+
+    op: Literal["end"]
+    by: EndedBy = "customer"
+
+
+class Quiet(OnCall):
+    """Stop (or start again) the speech and the music of a call."""
+
+    op: Literal["quiet"]
+    quiet: bool = True
+
+
+class Tone(OnCall):
+    """Let a party sound a sine; without *hz* it stops."""
+
+    op: Literal["tone"]
+    party: Side
+    hz: Hz | None = None
+    dbfs: Annotated[float, Field(ge=-90, le=0)] = -20.0
+
+
+class MakeClick(OnCall):
+    """A 20 ms click at monotonic time *at*, or now. Result: ``at``, when it left the mixer."""
+
+    op: Literal["click"]
+    party: Side
+    at: float = 0.0
+
+
+class Measure(OnCall):
+    """What a party heard in the last seconds. Result: ``dbfs``."""
+
+    op: Literal["measure"]
+    party: Side
+    hz: Hz | None = None
+    seconds: Annotated[float, Field(gt=0, le=10)] = 1.0
+
+
+class Roster(OnCall):
+    """Result: ``agent`` and ``customer``, each with ``roster`` and ``notices``."""
+
+    op: Literal["roster"]
+
+
+class OnLeg(Request):
+    """An operation on one leg."""
+
+    handle: Name
+
+
+class RemoveSupervisor(OnLeg):
+    """The platform throws a supervisor out."""
+
+    op: Literal["remove_supervisor"]
+
+
+class DropMedia(OnLeg):
+    """Stop (or begin again) to send media, without closing."""
+
+    op: Literal["drop_media"]
+    drop: bool = True
+
+
+class UplinkLog(OnLeg):
+    """Packets from number *since* on. Result: ``next``, ``packets`` (see `_packet`)."""
+
+    op: Literal["uplink_log"]
+    since: Annotated[int, Field(ge=0)] = 0
+    payloads: bool = False
+
+
+class ListLegs(Request):
+    """Result: ``legs``."""
+
+    op: Literal["legs"]
+
+
+class RefuseNextOffer(Request):
+    """The next monitor request is refused (``bad_offer``)."""
+
+    op: Literal["refuse_next_offer"]
+
+
+class Bar(Request):
+    """Let a supervisor monitor nothing (``not_permitted``), or again."""
+
+    op: Literal["bar"]
+    supervisor: Name
+    barred: bool = True
+
+
+class Slow(Request):
+    """From now on hold every reply to supervisors back for so long."""
+
+    op: Literal["slow"]
+    seconds: Annotated[float, Field(ge=0, le=60)]
+
+
+class SetListed(Request):
+    """Change the number of listed interactions and how often one of them changes."""
+
+    op: Literal["set_listed"]
+    n: Annotated[int, Field(ge=0, le=10_000)]
+    changes_per_second: Annotated[float, Field(ge=0, le=200)] = 0.0
+
+
+AdminRequest = (
+    CreateCall
+    | Hold
+    | Unhold
+    | Transfer
+    | End
+    | Quiet
+    | Tone
+    | MakeClick
+    | Measure
+    | Roster
+    | RemoveSupervisor
+    | DropMedia
+    | UplinkLog
+    | ListLegs
+    | RefuseNextOffer
+    | Bar
+    | Slow
+    | SetListed
+)
+
+Result = dict[str, Any]
+
+
+class Admin:
+    """Carries the operations out."""
+
+    def __init__(self, exchange: Exchange, life: Life) -> None:
+        self.reply_delay = 0.0
+        """Seconds that replies to supervisors are held back."""
+        self._exchange = exchange
+        self._life = life
+
+    async def do(self, request: AdminRequest) -> Result:
+        """The result of *request*. Raises `RefusedError`."""
+        match request:
+            case OnCall():
+                return await self._on_call(request)
+            case OnLeg():
+                return self._on_leg(request)
+            case CreateCall():
+                return {"call": self._exchange.begin(_cast(request), voices=request.voices).id}
+            case ListLegs():
+                return {"legs": self._legs()}
+            case RefuseNextOffer():
+                self._exchange.legs.refuse_next_offer = True
+            case Bar(supervisor=supervisor, barred=True):
+                self._exchange.legs.barred.add(supervisor)
+            case Bar(supervisor=supervisor):
+                self._exchange.legs.barred.discard(supervisor)
+            case Slow(seconds=seconds):
+                self.reply_delay = seconds
+            case SetListed(n=n, changes_per_second=rate):
+                await self._life.set_listed(n, rate)
+        return {}
+
+    async def _on_call(self, request: OnCall) -> Result:
+        exchange = self._exchange
+        if isinstance(request, Roster):
+            return _roster(exchange, request)
+        call = exchange.find(request.call)
+        match request:
+            case Hold():
+                exchange.hold(call)
+            case Unhold():
+                exchange.unhold(call)
+            case Transfer():
+                await exchange.transfer(call, _agent(request.to), request.seconds)
+            case End():
+                exchange.end(call, request.by)
+            case Quiet():
+                call.voices = not request.quiet
+            case Tone():
+                party = call.parties[request.party]
+                party.tone = None if request.hz is None else (request.hz, request.dbfs)
+            case Measure():
+                return {"dbfs": measure(call, request.party, request.hz, request.seconds)}
+            case MakeClick():
+                click = Click(request.at, asyncio.get_running_loop().create_future())
+                call.parties[request.party].clicks.append(click)
+                return {"at": await _spoken(click)}
+        return {}
+
+    def _on_leg(self, request: OnLeg) -> Result:
+        legs = self._exchange.legs
+        match request:
+            case UplinkLog():
+                following, packets = legs.log_of(request.handle).since(request.since, MOST_PACKETS)
+                return {
+                    "next": following,
+                    "packets": [_packet(*packet, request.payloads) for packet in packets],
+                }
+            case RemoveSupervisor():
+                legs.end(request.handle, EndReason.REMOVED)
+            case DropMedia() if request.handle in legs.placed:
+                legs.placed[request.handle].leg.sends_media = not request.drop
+            case _:
+                raise RefusedError("not_found", f"No leg has the handle {request.handle}.")
+        return {}
+
+    def _legs(self) -> list[Result]:
+        return [
+            {
+                "handle": handle,
+                "call": placement.call.id,
+                "supervisor": placement.leg.supervisor,
+                "audience": placement.leg.audience,
+                "connected": placement.leg.connected,
+                "orphaned": placement.owner is None,
+                "packets": placement.leg.uplink.log.count,
+            }
+            for handle, placement in self._exchange.legs.placed.items()
+        ]
+
+
+async def _spoken(click: Click) -> float:
+    try:
+        async with asyncio.timeout(SECONDS_FOR_A_CLICK):
+            return await click.spoken
+    except TimeoutError as error:
+        raise RefusedError(
+            "no_audio", "Nobody monitors this call, so it carries no audio."
+        ) from error
+
+
+def _packet(at: float, sequence: int, timestamp: int, payload: bytes, whole: bool) -> list[Any]:
+    """[monotonic arrival, sequence, timestamp, length, is the silence frame, (hex)]."""
+    short = [at, sequence, timestamp, len(payload), payload == OPUS_SILENCE]
+    return [*short, payload.hex()] if whole else short
+
+
+def _roster(exchange: Exchange, request: Roster) -> Result:
+    call = exchange.find_or_ended(request.call)
+    return {
+        side: {
+            "roster": [dataclasses.asdict(entry) for entry in call.roster(side)],
+            "notices": [dataclasses.asdict(notice) for notice in party.notices],
+        }
+        for side, party in call.parties.items()
+    }
+
+
+def _cast(request: CreateCall) -> Casting:
+    flow = next((flow for flow in FLOWS if flow.name == request.flow), None)
+    if flow is None:
+        raise RefusedError("not_found", f"There is no flow {request.flow}.")
+    return Casting(
+        agent=_agent(request.agent),
+        customer=request.customer,
+        contact_point=request.contact_point,
+        queue=request.queue,
+        flow=flow,
+        direction=request.direction,
+    )
+
+
+def _agent(wanted: str) -> Agent:
+    found = next((agent for agent in AGENTS if wanted in (agent.id, agent.name)), None)
+    if found is None:
+        raise RefusedError("not_found", f"There is no agent {wanted}.")
+    return found

@@ -1,0 +1,230 @@
+"""The driver of the sandbox contact centre. It touches no media: SDP passes through as text."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Literal
+
+from appliance.control_link.words import Audience, EndReason
+from appliance.platforms.protocol import (
+    Capability,
+    Interaction,
+    InteractionChanged,
+    InteractionsSnapshot,
+    LegEnded,
+    PlatformConnection,
+    PlatformError,
+    Sink,
+)
+from appliance.platforms.sandbox import wire
+from appliance.platforms.sandbox.chores import Chores
+from appliance.platforms.sandbox.link import Link
+from appliance.platforms.sandbox.settings import SandboxSettings
+from appliance.service.tasks import deadly_task, stop_tasks
+
+log = logging.getLogger(__name__)
+
+SPEAKING = frozenset({Capability.COACH, Capability.BARGE})
+
+
+class SandboxDriver:
+    """Implements `appliance.platforms.protocol.Driver`; connects again for ever once started."""
+
+    name = "sandbox"
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.leg_direction: Literal["sendrecv", "recvonly"] = settings.leg_direction
+        every = frozenset(Capability)
+        self.capabilities = every if self.leg_direction == "sendrecv" else every - SPEAKING
+        self._settings = settings
+        self._sink: Sink | None = None
+        self._link: Link | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._snapshot: dict[str, Interaction] = {}
+        self._handles: set[str] = set()
+        """Legs that this driver believes to have."""
+        self._leftovers: set[str] = set()
+        """Legs to leave as soon as the platform can be reached."""
+        self._tidy_up = asyncio.Event()
+        self._chores = Chores()
+        self._complaint: str | None = None
+
+    async def start(self, sink: Sink) -> None:
+        """Begin to connect; returns at once."""
+        self._sink = sink
+        self._task = deadly_task(self._stay_connected(), "sandbox platform")
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await stop_tasks(self._task)
+        self._task = None
+
+    async def monitor(self, handle: str, interaction_id: str, supervisor: str, offer: str) -> str:
+        """Join silently; the answer SDP. A leg whose answer did not come in time is left."""
+        link = self._connected()
+        new = handle not in self._handles
+        # Before the answer is here, for the end of the call may overtake it.
+        self._handles.add(handle)
+        try:
+            result = await link.request(
+                "monitor",
+                handle=handle,
+                interaction=interaction_id,
+                supervisor=supervisor,
+                offer=offer,
+            )
+        except PlatformError as error:
+            if error.code == EndReason.PLATFORM_LOST:
+                self._abandon(handle)
+            elif new:
+                self._handles.discard(handle)
+            raise
+        except asyncio.CancelledError:
+            self._abandon(handle)
+            raise
+        answer = result.get("answer")
+        if not isinstance(answer, str):
+            self._abandon(handle)
+            raise PlatformError("The sandbox joined without an answer; try again.")
+        return answer
+
+    async def set_audience(self, handle: str, audience: Audience | None) -> None:
+        """Returns when the centre's mixer has taken it over."""
+        await self._connected().request("audience", handle=handle, audience=audience)
+
+    async def leave(self, handle: str) -> None:
+        """End our own leg; if the centre cannot be reached, as soon as it can."""
+        self._abandon(handle)
+        await self._connected().request("leave", handle=handle)
+        self._leftovers.discard(handle)
+
+    async def resume(self, handle: str) -> bool:
+        """Take a leg of a former life up; its audience is as it was."""
+        result = await self._connected().request("resume", handle=handle)
+        if result.get("resumed") is not True:
+            return False
+        self._handles.add(handle)
+        return True
+
+    def _connected(self) -> Link:
+        if self._link is None:
+            raise PlatformError(
+                "The sandbox contact centre cannot be reached at the moment; try again.",
+                code=EndReason.PLATFORM_LOST,
+            )
+        return self._link
+
+    def _abandon(self, handle: str) -> None:
+        """The leg is unwanted: never resume it, and leave it when that is possible."""
+        self._handles.discard(handle)
+        self._leftovers.add(handle)
+        self._tidy_up.set()
+
+    def _tell(
+        self, event: PlatformConnection | InteractionsSnapshot | InteractionChanged | LegEnded
+    ) -> None:
+        if self._sink is not None:
+            self._sink(event)
+
+    # -- the connection's life
+
+    async def _stay_connected(self) -> None:
+        pause = self._settings.retry_first
+        while True:
+            try:
+                await self._live_through_one()
+                pause = self._settings.retry_first
+            except PlatformError as error:
+                self._complain(error.detail)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, self._settings.retry_longest)
+
+    async def _live_through_one(self) -> None:
+        """From connecting to the loss. Raises `PlatformError` when it did not get that far."""
+        link = await Link.open(self._settings.url, self._settings.request_timeout)
+        reading = self._chores.run(link.read(self._heard), "sandbox reader")
+        tidying: asyncio.Task[None] | None = None
+        try:
+            await self._greet(link)
+            self._link = link
+            self._complaint = None
+            self._tell(PlatformConnection(connected=True))
+            await self._take_up(link)
+            self._snapshot.clear()
+            await link.request("subscribe")
+            self._tidy_up.set()
+            tidying = deadly_task(self._tidy(link), "sandbox leftovers")
+            await reading
+            self._complain("The connection to the sandbox contact centre was lost; trying again.")
+        finally:
+            self._link = None
+            await stop_tasks(tidying, reading)
+            await link.close()
+
+    async def _greet(self, link: Link) -> None:
+        token = self._settings.token.get_secret_value()
+        try:
+            await link.request("hello", token=token, tenant=self._settings.tenant)
+        except PlatformError as error:
+            if error.code == EndReason.PLATFORM_LOST:
+                raise
+            raise PlatformError(
+                f"The sandbox contact centre does not let the box in: {error.detail} "
+                "Copy token and tenant from its ready file into the settings.",
+                code=error.code,
+            ) from error
+
+    def _complain(self, detail: str) -> None:
+        """Say once what is wrong, not at each attempt."""
+        if detail != self._complaint:
+            self._complaint = detail
+            log.warning("%s", detail)
+            self._tell(PlatformConnection(connected=False, detail=detail))
+
+    async def _take_up(self, link: Link) -> None:
+        """Own our legs again; those that ended meanwhile are told of now."""
+        for handle in sorted(self._handles):
+            result = await link.request("resume", handle=handle)
+            if result.get("resumed") is not True:
+                self._ended(handle, _reason(result.get("reason")))
+
+    async def _tidy(self, link: Link) -> None:
+        """Leave what was abandoned; whatever fails is tried again on the next connection."""
+        while True:
+            await self._tidy_up.wait()
+            self._tidy_up.clear()
+            for handle in sorted(self._leftovers):
+                try:
+                    await link.request("leave", handle=handle)
+                except PlatformError as error:
+                    log.warning("leg %s is not left yet: %s", handle, error.detail)
+                else:
+                    self._leftovers.discard(handle)
+
+    # -- what the centre tells
+
+    def _heard(self, event: wire.Interactions | wire.LegEnded) -> None:
+        if isinstance(event, wire.LegEnded):
+            self._ended(event.handle, event.reason)
+        elif event.part is None:
+            for interaction in event.items:
+                self._tell(InteractionChanged(interaction))
+        else:
+            self._snapshot.update((one.id, one) for one in event.items if one.state != "ended")
+            if event.part == "last":
+                self._tell(InteractionsSnapshot(tuple(self._snapshot.values())))
+                self._snapshot.clear()
+
+    def _ended(self, handle: str, reason: EndReason) -> None:
+        if handle in self._handles:
+            self._handles.discard(handle)
+            self._tell(LegEnded(handle, reason))
+
+
+def _reason(word: object) -> EndReason:
+    """The reason a leg ended while nobody listened; a centre that was restarted knows none."""
+    try:
+        return EndReason(str(word))
+    except ValueError:
+        return EndReason.PLATFORM_LOST

@@ -1,0 +1,19 @@
+"""The box's error family: each error carries a stable code and words that say what to do."""
+
+from __future__ import annotations
+
+
+class BargeboxError(Exception):
+    """An expected fault, shown to people as ``{code, detail}`` and never as a traceback.
+
+    ``code`` is stable and machine-readable (``snake_case``; an end reason where one applies);
+    ``detail`` is one sentence in plain words that says what is wrong and what to do.
+    """
+
+    code = "failed"
+
+    def __init__(self, detail: str, *, code: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        if code is not None:
+            self.code = code

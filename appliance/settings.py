@@ -1,0 +1,143 @@
+"""The one settings model of the box, read from one TOML file and refused as a whole when invalid.
+
+Each room owns its section's model; here they are only put together.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from appliance.audio.settings import AudioSettings
+from appliance.console.settings import ConsoleSettings
+from appliance.leg.settings import LegSettings
+from appliance.monitoring.settings import MonitoringSettings
+from appliance.panel.settings import PanelSettings
+from appliance.platforms.sandbox.settings import SandboxSettings
+from appliance.service.errors import BargeboxError
+
+MAX_BYTES = 256 * 1024
+
+
+class SettingsError(BargeboxError):
+    """The settings file cannot be used; the detail names the field or the line."""
+
+    code = "invalid_settings"
+
+
+class BoxSettings(BaseModel):
+    """Where the box keeps what lives and what lasts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run_dir: Path = Path("/run/bargebox")
+    """Sockets and the local command line's token; gone at power-off."""
+    state_dir: Path = Path("/var/lib/bargebox")
+    """Accounts, history, audit log, last good settings."""
+
+    @property
+    def leg_socket(self) -> Path:
+        """The control link."""
+        return self.run_dir / "leg.sock"
+
+    @property
+    def panel_socket(self) -> Path:
+        """The virtual panel, on boards without pins."""
+        return self.run_dir / "panel.sock"
+
+    @property
+    def local_access(self) -> Path:
+        """Address and token for the command line on the box itself."""
+        return self.run_dir / "cli.json"
+
+    @property
+    def database(self) -> Path:
+        """The store."""
+        return self.state_dir / "bargebox.sqlite3"
+
+
+class PlatformSettings(BaseModel):
+    """Which call platform, and each driver's own section."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    driver: Literal["sandbox"] = "sandbox"
+    sandbox: SandboxSettings = SandboxSettings()
+
+
+class Settings(BaseModel):
+    """The whole box."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    box: BoxSettings = BoxSettings()
+    leg: LegSettings = LegSettings()
+    audio: AudioSettings = AudioSettings()
+    panel: PanelSettings = PanelSettings()
+    platform: PlatformSettings = PlatformSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+    console: ConsoleSettings = ConsoleSettings()
+
+
+def parse(text: str, source: str) -> Settings:
+    """Validate TOML *text* whole. Raises `SettingsError` naming each wrong field or the line."""
+    try:
+        data: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{source} is not valid TOML: {error}. Nothing was changed.") from error
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)[:8]
+        )
+        raise SettingsError(f"{source} is refused as a whole. {wrong}.") from error
+
+
+def load(path: Path) -> Settings:
+    """Read and validate the file. Raises `SettingsError` when it cannot be read or used."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    if len(data) > MAX_BYTES:
+        raise SettingsError(f"{path} is larger than {MAX_BYTES} bytes.")
+    try:
+        return parse(data.decode(), str(path))
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 text (byte {error.start}).") from error
+
+
+def last_good_of(path: Path) -> Path:
+    """Where the last settings that worked are kept, beside the file itself."""
+    return path.with_name(f"{path.name}.last-good")
+
+
+def load_or_last_good(path: Path) -> tuple[Settings, SettingsError | None]:
+    """The file's settings, else the last that worked together with what is wrong with the file.
+
+    Raises `SettingsError` when there is nothing that can be used.
+    """
+    try:
+        return load(path), None
+    except SettingsError as error:
+        if not last_good_of(path).exists():
+            raise
+        return load(last_good_of(path)), error
+
+
+def keep_as_last_good(path: Path) -> None:
+    """Remember a file that was loaded whole; old or new, never a mix. Raises ``OSError``."""
+    draft = path.with_name(f"{path.name}.last-good.new")
+    with draft.open("wb") as file:
+        file.write(path.read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
+    draft.chmod(path.stat().st_mode & 0o777)
+    draft.replace(last_good_of(path))

@@ -1,0 +1,72 @@
+"""The few places where this project reaches into aiortc and aioice, shared by leg and sandbox.
+
+Both libraries are pinned; the contract tests of this module fail loudly when they change.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from aioice import ice
+
+if TYPE_CHECKING:
+    from aiortc import RTCRtpReceiver
+    from aiortc.rtp import RtpPacket
+
+OPUS_SILENCE = b"\xf8\xff\xfe"
+"""The constant silence frame: Opus, mono, 20 ms (RFC 6716; the same three bytes Asterisk and
+libwebrtc send). It holds no sample of any microphone."""
+
+LOOPBACK = "127.0.0.1"
+
+_host_addresses = ice.get_host_addresses
+
+
+def allow_loopback(*, only: bool = False) -> None:
+    """Offer 127.0.0.1 as an ICE host candidate, for this whole process, from now on.
+
+    aioice skips the loopback interface, so that without a network no pair is ever formed.
+    With *only*, no other host address is offered, and media stays on this machine.
+    Calling it again changes *only*.
+    """
+    ice.get_host_addresses = functools.partial(_with_loopback, only)
+
+
+def _with_loopback(only: bool, use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    others = [] if only else _host_addresses(use_ipv4, use_ipv6)
+    return [*others, LOOPBACK] if use_ipv4 else others
+
+
+class _NoJitterBuffer:
+    """Stands where aiortc has its jitter buffer: packets go to the tap and nowhere else."""
+
+    def add(self, packet: RtpPacket) -> tuple[bool, None]:
+        """Keep nothing: no key frame to ask for, no frame to decode."""
+        return False, None
+
+
+def tap_receiver(receiver: RTCRtpReceiver, on_packet: Callable[[RtpPacket], None]) -> None:
+    """Hand every RTP packet that arrives at *receiver* to *on_packet*, on the loop, at once.
+
+    aiortc keeps its RTCP statistics, but buffers and decodes nothing. Call it before the
+    connection is made. Raises RuntimeError when aiortc is not the one this was written for.
+    """
+    buffer = "_RTCRtpReceiver__jitter_buffer"
+    if buffer not in vars(receiver):
+        raise RuntimeError("aiortc has changed: its receiver keeps no jitter buffer of that name")
+    vars(receiver)[buffer] = _NoJitterBuffer()
+    account = receiver._handle_rtp_packet
+
+    async def handle(packet: RtpPacket, arrival_time_ms: int) -> None:
+        on_packet(packet)
+        await account(packet, arrival_time_ms=arrival_time_ms)
+
+    vars(receiver)["_handle_rtp_packet"] = handle
+
+
+def received_packets(receiver: RTCRtpReceiver) -> int:
+    """RTP and RTCP packets that arrived on the receiver's transport (bundled: all of them)."""
+    stats: dict[str, Any] = receiver.transport._get_stats()
+    return sum(report.packetsReceived for report in stats.values())

@@ -1,0 +1,18 @@
+"""Guards that hold for every test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks_the_loop() -> Iterator[BlockBuster]:
+    """A blocking call of this project's code on a running loop raises in the test.
+
+    Only calls that come from the package itself count: a test may read a file where it stands.
+    """
+    with blockbuster_ctx("appliance") as guard:
+        yield guard

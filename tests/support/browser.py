@@ -1,0 +1,91 @@
+"""Chromium for the browser tests: one browser a session, one fresh profile a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.support.console_world import PASSWORD
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENS = Path(__file__).resolve().parents[2] / "build" / "screens"
+LIMIT_MS = 15_000
+"""Patience of every wait: the machine may be busy."""
+
+Scheme = Literal["light", "dark"]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's own Chromium, without any outside traffic."""
+    expect.set_options(timeout=LIMIT_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def context(
+    browser: Browser, url: str, *, width: int = 1280, height: int = 800, scheme: Scheme = "light"
+) -> Iterator[BrowserContext]:
+    """A fresh profile; its pages fail the test on any script error or refused resource."""
+    made = browser.new_context(
+        base_url=url,
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+    )
+    made.set_default_timeout(LIMIT_MS)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def watch(page: Page) -> list[str]:
+    """Collect what the browser complains of: script errors and policy violations."""
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    page.on(
+        "console",
+        lambda message: (
+            complaints.append(f"console: {message.text}")
+            if message.type in ("error", "warning") and "status of 4" not in message.text
+            else None
+        ),
+    )
+    return complaints
+
+
+def sign_in(page: Page, user: str = "sam", password: str = PASSWORD) -> None:
+    """By the form, as a person does."""
+    page.goto("/sign-in")
+    page.get_by_label("User name").fill(user)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "sign-in" not in url)
+
+
+def screenshot(page: Page, name: str) -> Path:
+    """A picture for people, under ``build/screens``."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    path = SCREENS / f"{name}.png"
+    page.screenshot(path=path)
+    return path

@@ -1,0 +1,85 @@
+"""The contract with aiortc and aioice: these fail when the pinned libraries change under us."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from aioice import ice
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
+from aiortc.rtp import RtpPacket
+
+from appliance.webrtc import (
+    LOOPBACK,
+    OPUS_SILENCE,
+    allow_loopback,
+    received_packets,
+    tap_receiver,
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put aioice back as it was afterwards."""
+    monkeypatch.setattr(ice, "get_host_addresses", ice.get_host_addresses)
+
+
+async def _candidates() -> list[str]:
+    connection = ice.Connection(ice_controlling=True)
+    await connection.gather_candidates()
+    hosts = [candidate.host for candidate in connection.local_candidates]
+    await connection.close()
+    return hosts
+
+
+def test_aioice_asks_the_function_that_is_replaced() -> None:
+    assert "get_host_addresses(" in inspect.getsource(ice.Connection.gather_candidates)
+    assert list(inspect.signature(ice.get_host_addresses).parameters)[-2:] == [
+        "use_ipv4",
+        "use_ipv6",
+    ]
+
+
+async def test_loopback_is_offered_beside_the_others() -> None:
+    allow_loopback()
+    assert LOOPBACK in await _candidates()
+
+
+async def test_loopback_only_offers_nothing_else() -> None:
+    allow_loopback(only=True)
+    assert await _candidates() == [LOOPBACK]
+    allow_loopback(only=True)
+    assert await _candidates() == [LOOPBACK]
+
+
+async def test_a_tapped_receiver_hands_over_packets_and_buffers_none() -> None:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    receiver = connection.addTransceiver("audio").receiver
+    arrived: list[RtpPacket] = []
+    tap_receiver(receiver, arrived.append)
+    packet = RtpPacket(payload_type=96, sequence_number=7)
+    await receiver._handle_rtp_packet(packet, arrival_time_ms=0)
+    assert arrived == [packet]
+    assert received_packets(receiver) == 0
+    await connection.close()
+
+
+def test_the_handler_of_aiortc_still_feeds_the_buffer_that_is_replaced() -> None:
+    source = inspect.getsource(RTCRtpReceiver._handle_rtp_packet)
+    assert "self.__jitter_buffer.add(packet)" in source
+    assert list(inspect.signature(RTCRtpReceiver._handle_rtp_packet).parameters) == [
+        "self",
+        "packet",
+        "arrival_time_ms",
+    ]
+
+
+def test_another_receiver_is_refused_loudly() -> None:
+    changed = object.__new__(RTCRtpReceiver)
+    with pytest.raises(RuntimeError, match="aiortc has changed"):
+        tap_receiver(changed, lambda packet: None)
+
+
+def test_the_silence_frame_is_opus_mono_20_ms() -> None:
+    assert OPUS_SILENCE[0] >> 3 == 31, "CELT, full band, 20 ms (RFC 6716, table 2)"
+    assert not OPUS_SILENCE[0] & 0b100, "mono"

@@ -1,0 +1,36 @@
+// Calls of the JSON API. A refusal is thrown with the box's own words.
+
+const TIMEOUT_MS = 15000;
+
+export class Refusal extends Error {
+  constructor(status, code, detail) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** One request under /api/v1; the decoded answer, or null for an empty one. */
+export async function call(method, path, body) {
+  let answer;
+  try {
+    answer = await fetch(`/api/v1${path}`, {
+      method,
+      headers: { "Content-Type": "application/json", "X-Bargebox": "1" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  } catch {
+    throw new Refusal(0, "unreachable", "The box does not answer. Check the network and try again.");
+  }
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  const problem = await answer.json().catch(() => ({}));
+  const refusal = new Refusal(
+    answer.status,
+    problem.code ?? "failed",
+    problem.detail ?? `The box answered with status ${answer.status}.`,
+  );
+  if (answer.status === 401 && path !== "/session") location.assign("/sign-in");
+  if (refusal.code === "must_change_password") location.assign("/change-password");
+  throw refusal;
+}

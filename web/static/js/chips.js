@@ -1,0 +1,33 @@
+// The two chips in the top bar: the box and its platform, and the headset.
+
+import { setText } from "./format.js";
+import { box, listen } from "./stream.js";
+
+function chip(id, tone, text) {
+  const element = document.getElementById(id);
+  if (!element) return;
+  element.dataset.tone = tone;
+  element.title = text;
+  setText(element.querySelector(".chip-words"), text);
+}
+
+function show() {
+  if (!box.known) {
+    chip("chip-box", "bad", "State unknown");
+    chip("chip-headset", "wait", "Headset unknown");
+    return;
+  }
+  const { device, platform } = box;
+  if (!device.connected) chip("chip-box", "bad", "Sound process away");
+  else if (device.fault) chip("chip-box", "bad", device.fault.detail);
+  else if (!platform.connected) chip("chip-box", "bad", "Platform not reachable");
+  else chip("chip-box", "good", `Connected to ${platform.name}`);
+  const headset = device.headset;
+  if (!device.connected) chip("chip-headset", "wait", "Headset unknown");
+  else if (headset.present) chip("chip-headset", "good", headset.name || "Headset");
+  else chip("chip-headset", "bad", "No headset");
+}
+
+export function start() {
+  listen((name) => ["snapshot", "device", "known"].includes(name) && show());
+}

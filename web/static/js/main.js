@@ -1,0 +1,25 @@
+// Everything on a signed-in page hangs on one event stream.
+
+import { call } from "./api.js";
+import * as chips from "./chips.js";
+import * as list from "./list.js";
+import * as panel from "./panel.js";
+import * as stream from "./stream.js";
+import * as toolbar from "./toolbar.js";
+
+const menu = document.querySelector("details.menu");
+document.addEventListener("click", (event) => {
+  if (!menu.contains(event.target)) menu.open = false;
+});
+menu.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+document.getElementById("sign-out").addEventListener("click", async () => {
+  await call("DELETE", "/session").catch(() => {});
+  location.assign("/sign-in");
+});
+
+for (const part of [chips, list, toolbar, panel]) part.start();
+stream.start();

@@ -1,0 +1,190 @@
+// The monitoring toolbar. It follows what the box says, never what was asked for.
+
+import { call } from "./api.js";
+import { agentNames, elapsed, setText } from "./format.js";
+import { clearNotice, notify } from "./notice.js";
+import { box, learn, listen, now } from "./stream.js";
+
+const FLOOR_DBFS = -60;
+const VOLUME_EVERY_MS = 150;
+const DISMISSED = "bargebox-dismissed-end";
+
+const bar = document.getElementById("toolbar");
+const get = (id) => document.getElementById(id);
+const microphone = get("tool-microphone");
+const audienceField = get("tool-audience");
+const volume = get("tool-volume");
+const allowed = bar?.dataset.audiences.split(" ").filter(Boolean) ?? [];
+const me = document.body.dataset.user;
+
+let lastSession = null; // the session seen last, so that its end is told once
+let pending = 0;
+
+const running = () => box.monitoring && !["idle", "ended"].includes(box.monitoring.state);
+
+function chosenAudience() {
+  if (!audienceField) return allowed[0] ?? "everyone";
+  return audienceField.querySelector("input:checked").value;
+}
+
+/** The state in words, and its tone. */
+function describe(session) {
+  if (!box.known || session.muted === null) {
+    return ["State unknown – you may be heard", "unknown"];
+  }
+  if (session.state === "joining") return ["Joining…", "quiet"];
+  if (session.state === "reconnecting") return ["Reconnecting – you are muted", "quiet"];
+  if (!session.muted) {
+    const who = session.audience === "agent" ? "only the agent hears you" : "agent and customer hear you";
+    return [`Live – ${who}`, "live"];
+  }
+  return ["Listening – you are muted", "quiet"];
+}
+
+/** Why the microphone button can do nothing, or "". */
+function microphoneReason(session, unknown) {
+  if (unknown || !session.muted) return ""; // muting is always allowed
+  if (session.owner !== me) return `Only ${session.owner} can speak in this session.`;
+  if (!allowed.length) return "You may listen, not speak.";
+  if (session.state !== "listening") return "You can speak once you hear the call.";
+  return "";
+}
+
+function show() {
+  const session = box.monitoring;
+  bar.hidden = !running();
+  if (!running()) return;
+  const [text, tone] = describe(session);
+  const unknown = tone === "unknown";
+  bar.dataset.tone = tone;
+  setText(get("tool-state"), text);
+  const call = session.interaction;
+  setText(get("tool-call"), call ? `${agentNames(call)} – ${call.customer} · ${call.queue}` : "");
+  const owner = get("tool-owner");
+  owner.hidden = session.owner === me;
+  setText(owner, owner.hidden ? "" : `${session.owner} is monitoring this call.`);
+  microphone.setAttribute("aria-pressed", unknown ? "mixed" : String(!session.muted));
+  microphone.toggleAttribute("aria-busy", false);
+  if (pending) microphone.setAttribute("aria-busy", "true");
+  const reason = microphoneReason(session, unknown);
+  microphone.disabled = Boolean(reason) || bar.dataset.mayListen !== "yes";
+  get("tool-leave").disabled = bar.dataset.mayListen !== "yes";
+  why(reason, "plain");
+  if (audienceField) {
+    audienceField.disabled = session.owner !== me;
+    if (!session.muted && session.audience && !pending) {
+      audienceField.querySelector(`[value="${session.audience}"]`).checked = true;
+    }
+  }
+  showTime();
+}
+
+function why(text, tone) {
+  const line = get("tool-why");
+  if (!text && line.dataset.tone === "bad" && !line.hidden) return; // a refusal stays until the next try
+  line.dataset.tone = tone;
+  line.hidden = !text;
+  setText(line, text);
+}
+
+function showTime() {
+  const started = box.monitoring?.started_at;
+  if (started && running()) setText(get("tool-timer"), elapsed(now() - Date.parse(started)));
+}
+
+function showLevel(meter, dbfs) {
+  const level = Math.min(0, Math.max(FLOOR_DBFS, dbfs));
+  meter.firstElementChild.style.transform = `scaleX(${1 - level / FLOOR_DBFS})`;
+  meter.setAttribute("aria-valuenow", String(Math.round(level)));
+  meter.setAttribute("aria-valuetext", level <= FLOOR_DBFS ? "silent" : `${Math.round(level)} decibels`);
+}
+
+function silence() {
+  showLevel(get("meter-call"), FLOOR_DBFS);
+  showLevel(get("meter-microphone"), FLOOR_DBFS);
+}
+
+function showEnd() {
+  const session = box.monitoring;
+  if (running()) {
+    if (session.session_id !== lastSession) clearNotice();
+    lastSession = session.session_id;
+    return;
+  }
+  const end = session?.last_end;
+  if (!end || sessionStorage.getItem(DISMISSED) === end.session_id) return;
+  if (lastSession === end.session_id) notify(end.detail, end.reason === "hung_up" ? "plain" : "bad");
+  lastSession = null;
+}
+
+async function attempt(work) {
+  pending += 1;
+  get("tool-why").hidden = true;
+  microphone.setAttribute("aria-busy", "true");
+  try {
+    const answer = await work();
+    if (answer) learn(answer);
+  } catch (error) {
+    why(error.message, "bad");
+  } finally {
+    pending -= 1;
+    if (running()) show();
+  }
+}
+
+function toggle() {
+  const session = box.monitoring;
+  // What is not known to be muted is muted first: that is always safe.
+  const muted = !box.known || session.muted === null || !session.muted;
+  attempt(() => call("PUT", "/monitoring/microphone", { muted, audience: chosenAudience() }));
+}
+
+function audienceChosen() {
+  const session = box.monitoring;
+  if (!box.known || session.muted !== false || session.owner !== me) return;
+  attempt(() => call("PUT", "/monitoring/microphone", { muted: false, audience: chosenAudience() }));
+}
+
+let volumeTimer = 0;
+function volumeMoved() {
+  if (volumeTimer) return;
+  volumeTimer = setTimeout(async () => {
+    volumeTimer = 0;
+    try {
+      await call("PUT", "/device/volume", { percent: Number(volume.value) });
+    } catch (error) {
+      why(error.message, "bad");
+    }
+  }, VOLUME_EVERY_MS);
+}
+
+function showVolume() {
+  if (box.device && !volumeTimer && !volume.matches(":active")) volume.value = box.device.volume;
+}
+
+function heard(name, data) {
+  if (["snapshot", "monitoring", "known"].includes(name)) {
+    show();
+    showEnd();
+    if (!box.known || !running()) silence();
+  }
+  if (name === "snapshot" || name === "device") showVolume();
+  if (name === "levels" && running()) {
+    showLevel(get("meter-call"), data.downlink);
+    showLevel(get("meter-microphone"), data.uplink);
+  }
+}
+
+export function start() {
+  if (!bar) return;
+  microphone.addEventListener("click", toggle);
+  get("tool-leave").addEventListener("click", () => attempt(() => call("DELETE", "/monitoring")));
+  audienceField?.addEventListener("change", audienceChosen);
+  volume.addEventListener("input", volumeMoved);
+  get("notice-dismiss").addEventListener("click", () => {
+    const end = box.monitoring?.last_end;
+    if (end) sessionStorage.setItem(DISMISSED, end.session_id);
+  });
+  listen(heard);
+  setInterval(showTime, 500);
+}
