@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,7 +17,7 @@ from appliance.console.settings import ConsoleSettings
 from appliance.leg.settings import LegSettings
 from appliance.monitoring.settings import MonitoringSettings
 from appliance.panel.settings import PanelSettings
-from appliance.platforms.sandbox.settings import SandboxSettings
+from appliance.platforms.settings import PlatformSettings
 from appliance.service.errors import BargeboxError
 
 MAX_BYTES = 256 * 1024
@@ -58,15 +58,6 @@ class BoxSettings(BaseModel):
     def database(self) -> Path:
         """The store."""
         return self.state_dir / "bargebox.sqlite3"
-
-
-class PlatformSettings(BaseModel):
-    """Which call platform, and each driver's own section."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    driver: Literal["sandbox"] = "sandbox"
-    sandbox: SandboxSettings = SandboxSettings()
 
 
 class Settings(BaseModel):

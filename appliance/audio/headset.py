@@ -178,6 +178,7 @@ class Headset:
             self._turns["capture"] += 1
             wish, device = self._wish, self._device
             if wish is None or device is None:
+                self._note_capture(self._capture_fault)
                 self._capture_waker.wait(TURN_S)
                 continue
             try:

@@ -36,7 +36,9 @@ STATUS = {
     "audit_unwritable": 503,
     "store_failed": 503,
     "leg_unreachable": 503,
+    EndReason.FAILED: 502,
     "not_found": 404,
+    "no_session": 404,
     "sign_in_refused": 401,
     "invalid_account": 422,
     "invalid_query": 422,
@@ -61,7 +63,7 @@ def status_of(error: BargeboxError) -> int:
     """The HTTP status of an expected fault."""
     if isinstance(error, ConsoleError):
         return error.status
-    return STATUS.get(error.code, 500 if error.code == EndReason.FAILED else 409)
+    return STATUS.get(error.code, 409)
 
 
 def wants_page(request: Request) -> bool:

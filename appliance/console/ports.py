@@ -52,9 +52,9 @@ class Monitoring(Protocol):
         """Join silently; returns once the leg listens."""
 
     async def set_microphone(
-        self, account: Account, muted: bool, audience: Audience
+        self, account: Account, muted: bool, audience: Audience | None = None
     ) -> MonitoringView:
-        """Mute, barge in or coach; returns when the gate did."""
+        """Mute, barge in or coach; returns when the gate did. Without audience: as it was."""
 
     async def hang_up(self, account: Account) -> None:
         """Leave; the call itself goes on."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 REFUSALS = {
-    "not_permitted": "You may not monitor calls",
-    "no_monitoring_object": "The flow has no Silent Monitoring",
-    "monitoring_disabled": "Silent Monitoring is switched off in the flow",
-    "own_call": "This is your own call",
-    "platform_lost": "The platform cannot be reached",
-    "busy": "Another call is being monitored",
-    "call_ended": "The call has ended",
-    "agent_ended": "The call has ended",
-    "customer_ended": "The call has ended",
+    "not_permitted": "You may not monitor",
+    "no_monitoring_object": "Flow has no Silent Monitoring",
+    "monitoring_disabled": "Silent Monitoring is off",
+    "own_call": "Your own call",
+    "platform_lost": "Platform not reachable",
+    "busy": "In another call",
+    "call_ended": "Call has ended",
+    "agent_ended": "Call has ended",
+    "customer_ended": "Call has ended",
     "headset_lost": "No headset",
 }
 """Why an interaction cannot be monitored now."""

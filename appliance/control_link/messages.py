@@ -145,7 +145,7 @@ class Ping(Command):
 
 
 class SelfTest(Command):
-    """Run the headset and panel checks; refused in a call. The reply's ``report`` has the result."""
+    """Check headset and panel; refused in a call. The reply's ``report`` has the result."""
 
     type: Literal["self_test"] = "self_test"
 

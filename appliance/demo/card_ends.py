@@ -95,20 +95,25 @@ class EarTap:
         the first. Ends when the tap is closed. Raises `TimeoutError` after 5 s without a sample.
         """
         assert self._process.stdout is not None
-        pipe = self._process.stdout.fileno()
+        # A descriptor of our own, so that another thread may close the tap meanwhile.
+        pipe = os.dup(self._process.stdout.fileno())
         odd = b""
-        while True:
-            readable, _, _ = select.select([pipe], [], [], SILENT_LIMIT_S)
-            if not readable:
-                raise TimeoutError("nothing comes from the ear tap")
-            data = odd + os.read(pipe, _CHUNK_BYTES)
-            now = time.monotonic()
-            if len(data) == len(odd):
-                return
-            odd = data[len(data) & ~1 :]
-            block = np.frombuffer(data[: len(data) & ~1], dtype="<i2").astype(np.int16)
-            if len(block):
-                yield now - len(block) / SAMPLE_RATE, block
+        try:
+            while True:
+                readable, _, _ = select.select([pipe], [], [], SILENT_LIMIT_S)
+                if not readable:
+                    raise TimeoutError("nothing comes from the ear tap")
+                data = odd + os.read(pipe, _CHUNK_BYTES)
+                now = time.monotonic()
+                if len(data) == len(odd):
+                    return
+                whole = len(data) & ~1
+                odd = data[whole:]
+                block = np.frombuffer(data[:whole], dtype="<i2").astype(np.int16)
+                if whole:
+                    yield now - len(block) / SAMPLE_RATE, block
+        finally:
+            os.close(pipe)
 
     def record(self, seconds: float) -> NDArray[np.int16]:
         """What is heard in the next *seconds*, shape ``(seconds × 48000,)``."""

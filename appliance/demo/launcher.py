@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 def run(chosen: argparse.Namespace) -> int:
     """Run the demo until Ctrl-C."""
     set_up_logging("bargebox-demo", "info")
+
     async def main(stop: asyncio.Event) -> None:
         await _demo(chosen, stop)
 

@@ -90,7 +90,7 @@ class LegDaemon:
 
     async def start(self, link: Path, inherited: socket.socket | None = None) -> None:
         """Panel, headset, link; then idle and ready. Raises `BargeboxError` with words."""
-        self.panel.start()
+        await asyncio.to_thread(self.panel.start)
         self.headset.start()
         self.leg.start()
         self._watch = deadly_task(self._watch_control(), "watch over control")

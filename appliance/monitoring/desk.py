@@ -42,6 +42,8 @@ class Desk:
     jobs: Jobs
     machine: SessionMachine = field(default_factory=SessionMachine)
     session: Session | None = None
+    last_session: Session | None = None
+    """The one before, for whoever asks for the next."""
     last_end: Ending | None = None
     device: DeviceView = field(default_factory=DeviceView)
     listeners: list[Listener] = field(default_factory=list)

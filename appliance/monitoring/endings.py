@@ -49,7 +49,7 @@ class Endings:
             return
         words = detail or WORDS[reason]
         session.ending = Ending(session.id, reason, code or reason, words, datetime.now(UTC))
-        desk.last_end = session.ending
+        desk.last_end, desk.last_session = session.ending, session
         desk.machine.fire(Event.END)
         desk.book.remember(session.interaction, session.monitor())
         desk.audit.note(
@@ -65,9 +65,7 @@ class Endings:
         desk = self._desk
         leaving = desk.jobs.spawn(self._leave_after_join(session), f"leave {session.handle}")
         if not leg_gone:
-            await desk.tell_leg(
-                lambda n: HangUp(id=n, session_id=session.id, reason=ending.reason)
-            )
+            await desk.tell_leg(lambda n: HangUp(id=n, session_id=session.id, reason=ending.reason))
         desk.write_down(
             desk.history.end(
                 session.id,

@@ -88,9 +88,7 @@ class Joining:
             words = f"The call could not be joined within {limit_s:g} s. Try again."
             self._endings.end(session, EndReason.FAILED, detail=words)
         except BargeboxError as fault:
-            self._endings.end(
-                session, reason_for(fault.code), code=fault.code, detail=fault.detail
-            )
+            self._endings.end(session, reason_for(fault.code), code=fault.code, detail=fault.detail)
 
     async def _connect(self, session: Session) -> None:
         desk = self._desk
@@ -100,9 +98,7 @@ class Joining:
         )
         await desk.link.request(lambda n: Answer(id=n, session_id=session.id, sdp=answer))
         # The outer time limit is the one that counts; this one only has to be longer.
-        await desk.until(
-            lambda: session.media is Media.CONNECTED, 2 * desk.settings.join_limit_s
-        )
+        await desk.until(lambda: session.media is Media.CONNECTED, 2 * desk.settings.join_limit_s)
 
     async def _make_leg(self, session: Session) -> str:
         desk = self._desk

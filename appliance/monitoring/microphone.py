@@ -11,9 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 
@@ -26,6 +24,7 @@ from appliance.control_link.messages import (
     RefuseGate,
 )
 from appliance.control_link.words import Audience, Gate
+from appliance.monitoring.asks import BUTTON, Ask, Asks, overtaken
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.jobs import together
@@ -37,7 +36,6 @@ from appliance.service.tasks import deadly_task, die, stop_tasks
 
 log = logging.getLogger(__name__)
 
-MAX_ASKS = 8
 RETRY_S = 1.0
 REPORT_S = 1.0
 """How long the leg's report may come after its reply."""
@@ -50,30 +48,13 @@ class Platform(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(slots=True, eq=False)
-class Ask:
-    """One wish to un-mute; ``epoch`` is the button's, or given by `PrepareGate` later."""
-
-    session: Session
-    account: Account
-    audience: Audience
-    via: str
-    epoch: int | None = None
-    begun: bool = False
-    """The gate may be waiting for our consent."""
-    closings: int = 0
-    done: asyncio.Future[None] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-
-
 class Microphone:
     """Mutes and un-mutes the desk's session."""
 
     def __init__(self, desk: Desk, *, on_death: Callable[[str], None] = die) -> None:
         self._desk = desk
         self._on_death = on_death
-        self._asks: deque[Ask] = deque()
+        self._asks = Asks()
         self._wake = asyncio.Event()
         self._retry: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -89,9 +70,7 @@ class Microphone:
         await stop_tasks(self._task)
         if self._retry is not None:
             self._retry.cancel()
-        for ask in self._asks:
-            self._answer(ask, RefusedError("The box is restarting. Try again.", code="failed"))
-        self._asks.clear()
+        self._asks.overtake()
 
     def adopt(self, session: Session) -> None:
         """Take over a session whose audience on the platform a former life has set."""
@@ -112,9 +91,7 @@ class Microphone:
         session.closings += 1
         session.silencing = True
         session.muted_by = by
-        for ask in self._asks:
-            self._answer(ask, _overtaken())
-        self._asks.clear()
+        self._asks.overtake()
         try:
             await self._desk.link.request(lambda n: CloseGate(id=n, session_id=session.id))
         finally:
@@ -125,22 +102,14 @@ class Microphone:
         self, session: Session, account: Account, audience: Audience, via: str
     ) -> None:
         """Open the gate for *audience*; returns when it is open, or raises why it is not."""
-        ask = Ask(session, account, audience, via, closings=session.closings)
-        if len(self._asks) >= MAX_ASKS:
-            raise RefusedError("Too many requests at once. Try again.", code="busy")
-        self._asks.append(ask)
+        ask = Ask(session, account, audience, via)
+        self._asks.add(ask)
         self.settle_soon()
         await ask.done
 
     def unmute_asked(self, session: Session, epoch: int) -> None:
         """The button asks, which is the owner asking."""
-        # Only the newest press counts: the gate was closed since the ones before.
-        for ask in [ask for ask in self._asks if ask.via == "button"]:
-            self._asks.remove(ask)
-            self._answer(ask, _overtaken())
-        ask = Ask(session, session.owner, session.audience, "button", epoch, begun=True)
-        ask.closings = session.closings
-        self._asks.append(ask)
+        self._asks.add(Ask(session, session.owner, session.audience, BUTTON, epoch, begun=True))
         self.settle_soon()
 
     # -- what the leg reports
@@ -188,7 +157,7 @@ class Microphone:
             await self._wake.wait()
             self._wake.clear()
             while self._asks:
-                await self._serve(self._asks.popleft())
+                await self._serve(self._asks.take())
             await self._settle()
 
     async def _serve(self, ask: Ask) -> None:
@@ -198,14 +167,14 @@ class Microphone:
             await self._open(ask)
         except BargeboxError as fault:
             await self._refuse(ask, fault)
-            self._answer(ask, fault)
+            ask.answer(fault)
         else:
-            self._answer(ask, None)
+            ask.answer(None)
 
     async def _consent(self, ask: Ask) -> None:
         """Prepare the gate while the record is written and the platform asked."""
         session = ask.session
-        session.silencing = False
+        session.silencing, session.muted_by = False, None
         ask.begun = True
         self._of, self._platform = session, Platform.UNKNOWN
         entry = self._entry(
@@ -244,8 +213,8 @@ class Microphone:
         desk, session = self._desk, ask.session
         if desk.session is not session or session.ending is not None:
             raise RefusedError("The session has ended.", code="no_session")
-        if ask.closings != session.closings or ask.done.done():
-            raise _overtaken()
+        if ask.overtaken:
+            raise overtaken()
         refusal = unmute_refusal(
             ask.account, session.owner.name, ask.audience, desk.driver.capabilities
         )
@@ -259,9 +228,7 @@ class Microphone:
         session = ask.session
         desk = self._desk
         actor = ask.account.name
-        desk.audit.note(
-            self._entry(session, actor, "unmute_refused", code=fault.code, via=ask.via)
-        )
+        desk.audit.note(self._entry(session, actor, "unmute_refused", code=fault.code, via=ask.via))
         log.info("unmute refused: %s (%s)", fault.detail, fault.code)
         if not ask.begun or session.ending is not None or desk.session is not session:
             return
@@ -310,17 +277,3 @@ class Microphone:
     @staticmethod
     def _entry(session: Session, actor: str, action: str, **detail: str) -> Entry:
         return Entry(actor, action, session.id, session.interaction.id, detail)
-
-    @staticmethod
-    def _answer(ask: Ask, fault: BargeboxError | None) -> None:
-        if ask.done.done():
-            return
-        if fault is None:
-            ask.done.set_result(None)
-        else:
-            ask.done.set_exception(fault)
-            ask.done.exception()  # the button's ask has nobody waiting for it
-
-
-def _overtaken() -> RefusedError:
-    return RefusedError("Somebody muted meanwhile.", code="stale")

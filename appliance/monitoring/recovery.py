@@ -55,10 +55,10 @@ class Recovery:
         """Read what a former life left behind, before the leg is met. Raises `StoreError`."""
         for record in await self._desk.history.running():
             self._torn.append((record, await self._accounts.get(record.supervisor)))
-        for leg_session in await self._desk.history.open_legs():
-            record = await self._desk.history.get(leg_session.session_id)
-            if record is not None and record.end_reason is not None:
-                self._ended_before[record.id] = record.end_reason
+        for leg in await self._desk.history.open_legs():
+            ended = await self._desk.history.get(leg.session_id)
+            if ended is not None and ended.end_reason is not None:
+                self._ended_before[ended.id] = ended.end_reason
 
     def meet(self, snapshot: Snapshot) -> None:
         """Take a connection's snapshot over."""
@@ -114,8 +114,15 @@ class Recovery:
         self._torn.remove(found)
         desk = self._desk
         session = Session(
-            account, record.interaction, record.id, record.handle, record.started_at,
-            media=call.media, gate=call.gate, epoch=call.epoch, audience=call.audience,
+            account,
+            record.interaction,
+            record.id,
+            record.handle,
+            record.started_at,
+            media=call.media,
+            gate=call.gate,
+            epoch=call.epoch,
+            audience=call.audience,
             barged_in=bool(record.barges),
         )
         desk.session = session

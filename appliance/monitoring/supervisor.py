@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from appliance.control_link.client import LegLink, LegUnreachableError
 from appliance.control_link.messages import CheckResult, SelfTest, SetVolume
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import Accounts
-from appliance.monitoring.audit import Audit, Entry
+from appliance.monitoring.audit import Audit
 from appliance.monitoring.desk import Desk, Listener
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.history import History
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 READY_LIMIT_S = 5.0
 TIDY_LIMIT_S = 3.0
 SELF_TEST_LIMIT_S = 30.0
-NEXT_WITHIN_S = 10.0
+NEXT_WITHIN = timedelta(seconds=10)
 """The next call may be asked for this long after the one before was left."""
 
 
@@ -83,9 +83,7 @@ class MonitoringService:
         self._joining = Joining(desk, self._endings)
         self._microphone = Microphone(desk, on_death=on_death)
         self._presses = Presses(desk)
-        self._recovery = Recovery(
-            desk, self._endings, self._microphone, self._presses, accounts
-        )
+        self._recovery = Recovery(desk, self._endings, self._microphone, self._presses, accounts)
         self._leg_events = LegEvents(
             desk,
             self._endings,
@@ -95,12 +93,8 @@ class MonitoringService:
             self._next_asked,
         )
         self._platform_events = PlatformEvents(desk, self._endings)
-        self._watch = Watch(
-            desk, self._endings, self._microphone, self._presses, self._recovery
-        )
+        self._watch = Watch(desk, self._endings, self._microphone, self._presses, self._recovery)
         self._watching: asyncio.Task[None] | None = None
-        self._last: Session | None = None
-        self._left_at = 0.0
 
     async def start(self) -> None:
         """Take up what a former life left, then connect. Raises `StoreError`."""
@@ -111,9 +105,7 @@ class MonitoringService:
         self._microphone.start()
         await self._desk.driver.start(self._platform_events.take)
         self._desk.link.start()
-        self._watching = deadly_task(
-            self._watch.run(), "monitoring watch", on_death=self._on_death
-        )
+        self._watching = deadly_task(self._watch.run(), "monitoring watch", on_death=self._on_death)
 
     async def stop(self, *, leave_call: bool = False) -> None:
         """Stop, by default without touching the call: the next life takes it up again.
@@ -170,7 +162,7 @@ class MonitoringService:
         return self.current()
 
     async def set_microphone(
-        self, account: Account, *, muted: bool, audience: Audience | None = None
+        self, account: Account, muted: bool, audience: Audience | None = None
     ) -> MonitoringView:
         """Barge in, coach, or mute. Muting with an audience chooses it for the next press.
 
@@ -181,20 +173,19 @@ class MonitoringService:
         session = self._session()
         if muted:
             self._permit_silence(account, session)
+            await self._microphone.mute(session, account.name)
             if audience is not None and account.name == session.owner.name:
                 self._choose(session, audience)
-            await self._microphone.mute(session, account.name)
         else:
             await self._microphone.unmute(session, account, audience or session.audience, "page")
         return self.current()
 
-    async def hang_up(self, account: Account) -> MonitoringView:
+    async def hang_up(self, account: Account) -> None:
         """Leave; the customer's call goes on. Raises ``no_session``, ``not_permitted``."""
         session = self._session()
         self._permit_silence(account, session)
         self._endings.end(session, EndReason.HUNG_UP, by=account.name)
         await self._desk.until(lambda: self._desk.session is not session, TIDY_LIMIT_S)
-        return self.current()
 
     async def set_volume(self, percent: int) -> None:
         """Set the downlink volume, 0 to 100. Raises `LegError`, `LegUnreachableError`."""
@@ -204,9 +195,7 @@ class MonitoringService:
 
     async def self_test(self) -> list[CheckResult]:
         """Check headset and panel. Raises `LegError` (in a call), `LegUnreachableError`."""
-        reply = await self._desk.link.request(
-            lambda n: SelfTest(id=n), limit_s=SELF_TEST_LIMIT_S
-        )
+        reply = await self._desk.link.request(lambda n: SelfTest(id=n), limit_s=SELF_TEST_LIMIT_S)
         return reply.report or []
 
     # -- inside
@@ -226,10 +215,32 @@ class MonitoringService:
         refusal = unmute_refusal(
             session.owner, session.owner.name, audience, self._desk.driver.capabilities
         )
-        if refusal is not None:
-            raise RefusedError.because(refusal)
-        session.audience = audience
-        self._desk.publish()
+        if refusal is None:  # and if not, then what was asked for, to mute, is done all the same
+            session.audience = audience
+            self._desk.publish()
 
     def _next_asked(self) -> None:
         self._jobs.spawn(self._next(), "next call")
+
+    async def _next(self) -> None:
+        """From the call that the panel left, or is in, to the next one of its owner's list."""
+        before = self._desk.session or self._desk.last_session
+        if before is None:
+            return
+        if before.ending is not None and datetime.now(UTC) - before.ending.at > NEXT_WITHIN:
+            log.info("the next call was asked for, but none was left lately")
+            return
+        try:
+            # Looked up again: a permission may have been withdrawn since the call began.
+            owner = await self._accounts.get(before.owner.name)
+            if owner is None:
+                return
+            following = self.book.next_after(owner, before.interaction.id)
+            if following is None:
+                log.info("there is no next call to monitor")
+                return
+            if before.ending is None:
+                self._endings.end(before, EndReason.HUNG_UP, by=owner.name)
+            await self._joining.monitor(owner, following.id)
+        except BargeboxError as fault:
+            log.warning("the next call was not joined: %s (%s)", fault.detail, fault.code)

@@ -22,8 +22,10 @@ from appliance.panel.virtual import VirtualPanelSocket
 class Panel:
     """The panel of the board that the settings name.
 
-    Making it opens the pins and shows *starting* (`PanelError` when the board does not fit);
-    `start` begins to listen and to animate; `stop` darkens the lamps and gives the pins back.
+    Making it reads the profile, opens the pins and shows *starting* (`PanelError` when the board
+    does not fit); `start` begins to listen and to animate; `stop` darkens the lamps and gives the
+    pins back. These three touch files or wait for threads: keep them off an event loop. All else
+    but `checks` may be called from anywhere.
     """
 
     def __init__(

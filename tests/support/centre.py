@@ -23,7 +23,7 @@ SECONDS_TO_STOP = 15.0
 
 
 class Administrator:
-    """Operations with the centre's administrator token; see ``centre/admin.py``."""
+    """Operations with the centre's administrator token; see ``centre/requests.py``."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -174,10 +174,11 @@ class MemoryMonitoring:
         return self.view
 
     async def set_microphone(
-        self, account: Account, muted: bool, audience: Audience
+        self, account: Account, muted: bool, audience: Audience | None = None
     ) -> MonitoringView:
+        audience = audience or self.view.audience
         if self._owner is None:
-            raise RefusedError("You are not monitoring a call.", code="not_monitoring")
+            raise RefusedError("You are not monitoring a call.", code="no_session")
         refusal = (
             silence_refusal(account, self._owner.name)
             if muted
@@ -190,7 +191,7 @@ class MemoryMonitoring:
 
     async def hang_up(self, account: Account) -> None:
         if self._owner is None:
-            raise RefusedError("You are not monitoring a call.", code="not_monitoring")
+            raise RefusedError("You are not monitoring a call.", code="no_session")
         self.end(EndReason.HUNG_UP)
 
     async def set_volume(self, percent: int) -> None:

@@ -105,4 +105,4 @@ class Peer:
             except MediaStreamError:
                 return
             assert isinstance(frame, AudioFrame)
-            self._heard.append(frame.to_ndarray().reshape(-1)[::2].copy())
+            self._heard.append(frame.to_ndarray().reshape(-1)[::2].astype(np.int16))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from appliance.audio.levels import SILENCE_DBFS, tone_dbfs
 from appliance.demo.soundcard import VirtualCard
 
 SAMPLE_RATE = 48_000
@@ -30,7 +31,17 @@ def sine(frequency: float, level: float = -12.0, seconds: float = 1.0) -> NDArra
     """Mono, 48 kHz; with whole periods it loops without a seam."""
     time_axis = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     amplitude = 32767 * 10 ** (level / 20)
-    return (amplitude * np.sin(2 * np.pi * frequency * time_axis)).astype(np.int16)
+    return np.round(amplitude * np.sin(2 * np.pi * frequency * time_axis)).astype(np.int16)
+
+
+def tone_level(samples: NDArray[np.int16], frequency: float) -> float:
+    """Median dBFS of the tone over pieces of 50 ms: a glitch on a busy machine turns the phase,
+    which would make the tone cancel itself in one long measurement.
+    """
+    piece = SAMPLE_RATE // 20
+    starts = range(0, len(samples) - piece + 1, piece)
+    levels = [tone_dbfs(samples[start : start + piece], frequency) for start in starts]
+    return float(np.median(levels)) if levels else SILENCE_DBFS
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:

@@ -9,8 +9,8 @@ from tests.support.soundcard import sine
 
 @pytest.mark.parametrize("level", [0.0, -6.0, -20.0, -60.0])
 def test_a_sine_has_the_level_it_was_made_with(level: float) -> None:
-    assert dbfs(sine(1000, level)) == pytest.approx(level, abs=0.02)
-    assert tone_dbfs(sine(1000, level), 1000) == pytest.approx(level, abs=0.02)
+    assert dbfs(sine(1000, level)) == pytest.approx(level, abs=0.05)
+    assert tone_dbfs(sine(1000, level), 1000) == pytest.approx(level, abs=0.05)
 
 
 def test_a_full_scale_square_is_3_db_above_a_full_scale_sine() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.panel.contact import DEBOUNCE_S, REARM_S, SECOND_LOOK_S, Contact, Reports
@@ -103,6 +103,7 @@ def edges_of(
     return edges, firsts, at + 0.5
 
 
+@settings(deadline=None)
 @given(
     presses,
     st.lists(ms(0, 9), min_size=1, max_size=20),
@@ -126,6 +127,7 @@ def test_bounce_and_delay_never_make_or_lose_a_press(
     assert bench.contact.press is None
 
 
+@settings(deadline=None)
 @given(presses, st.lists(st.booleans(), min_size=1, max_size=40), ms(0, 200))
 def test_lost_edges_open_nothing_and_stick_nowhere(
     hands: list[tuple[list[tuple[float, float]], float, list[tuple[float, float]], float]],

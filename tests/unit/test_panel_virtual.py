@@ -37,8 +37,7 @@ def listener() -> RecordingListener:
 
 @pytest.fixture
 def panel(path: Path, listener: RecordingListener) -> Iterator[Panel]:
-    panel = Panel(PanelSettings(), listener, virtual_socket=path)
-    panel.start()
+    panel = started(listener, path)
     yield panel
     panel.stop()
 
@@ -48,6 +47,12 @@ def eventually(holds: Callable[[], bool], timeout: float = 20.0) -> bool:
     while not holds() and time.monotonic() < until:
         time.sleep(0.01)
     return holds()
+
+
+def started(listener: RecordingListener, path: Path) -> Panel:
+    panel = Panel(PanelSettings(), listener, virtual_socket=path)
+    panel.start()
+    return panel
 
 
 def raw(path: Path) -> socket.socket:
@@ -69,7 +74,9 @@ def next_error(connection: socket.socket) -> str:
 def test_a_tap_reaches_the_listener(panel: Panel, path: Path, listener: RecordingListener) -> None:
     with VirtualPanelClient(path) as client:
         before = time.monotonic()
-        assert client.tap(Button.MICROPHONE) >= before
+        assert client.press(Button.MICROPHONE) >= before
+        assert listener.wait_for(lambda names: "pressed" in names)
+        client.release(Button.MICROPHONE)
         assert listener.wait_for(lambda names: "released" in names)
         client.tap(Button.HANG_UP)
         assert listener.wait_for(lambda names: "hang_up" in names)
@@ -196,6 +203,16 @@ async def test_the_pages_finger(panel: Panel, path: Path, listener: RecordingLis
     finger.close()
 
 
+async def test_an_event_loop_may_use_the_panel(panel: Panel) -> None:
+    """Nothing here waits for anything; the suite fails on blocking calls in a loop."""
+    for pattern in LampPattern:
+        panel.show(pattern, pattern)
+        assert panel.lamps == LampsMessage(microphone=pattern, status=pattern)
+    panel.drive(Button.HANG_UP, True)
+    panel.drive(Button.HANG_UP, False)
+    assert panel.beats() >= 0
+
+
 async def test_the_pages_finger_finds_a_panel_that_came_back(
     path: Path, listener: RecordingListener
 ) -> None:
@@ -206,8 +223,7 @@ async def test_the_pages_finger_finds_a_panel_that_came_back(
     with pytest.raises(PanelError, match="cannot be reached"):
         await finger.press(Button.HANG_UP, True)
     for _ in range(2):
-        panel = Panel(PanelSettings(), listener, virtual_socket=path)
-        panel.start()
+        panel = await asyncio.to_thread(started, listener, path)
         before = len(listener.events)
         await finger.tap(Button.HANG_UP, ms=1)
         assert await asyncio.to_thread(eventually, partial(heard_more_than, before))
@@ -232,8 +248,7 @@ def test_a_left_over_socket_is_replaced_and_a_living_one_is_not(
 ) -> None:
     with closing(socket.socket(socket.AF_UNIX)) as dead:
         dead.bind(str(path))
-    panel = Panel(PanelSettings(), listener, virtual_socket=path)
-    panel.start()
+    panel = started(listener, path)
     second = Panel(PanelSettings(), listener, virtual_socket=path)
     with pytest.raises(PanelError, match="Another process serves"):
         second.start()

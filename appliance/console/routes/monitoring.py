@@ -19,11 +19,14 @@ ANSWER: dict[int | str, dict[str, Any]] = {200: {"model": MonitoringOut}}
 
 
 class Microphone(BaseModel):
-    """``muted`` false barges in; ``audience`` agent coaches."""
+    """``muted`` false barges in; ``audience`` agent coaches.
+
+    Without an audience it stays as it was; with ``muted`` true it is the one for the next press.
+    """
 
     model_config = ConfigDict(extra="forbid")
     muted: StrictBool
-    audience: Audience = Audience.EVERYONE
+    audience: Audience | None = None
 
 
 @router.get("/monitoring", responses=ANSWER)

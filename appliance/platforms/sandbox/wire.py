@@ -2,7 +2,7 @@
 
 A client sends requests (``id``, ``op`` and the fields of the operation); the first is `Hello`.
 The server sends one `Reply` to each, and, to those that subscribed, `Interactions` and
-`LegEnded`. Supervisor operations are here, those of an administrator in ``centre/admin.py``.
+`LegEnded`. Supervisor operations are here, those of an administrator in ``centre/requests.py``.
 """
 
 from __future__ import annotations

@@ -33,6 +33,28 @@ function held() {
   );
 }
 
+/** What the list would be now: rows still there are patched where they are, the rest is counted. */
+async function peek() {
+  due = Infinity;
+  drawn = performance.now();
+  const query = new URLSearchParams(new FormData(form));
+  let answer;
+  try {
+    answer = await call("GET", `/interactions?${query}`);
+  } catch {
+    return; // the stream's own watch tells that the box is away
+  }
+  changes.clear();
+  const gone = new Set([...list().querySelectorAll("tbody tr")].map((row) => row.dataset.id));
+  for (const interaction of answer.items) {
+    const row = rowOf(interaction.id);
+    if (row) patch(row, interaction);
+    else changes.add(interaction.id);
+    gone.delete(interaction.id);
+  }
+  for (const id of gone) changes.add(id);
+}
+
 function draw() {
   due = Infinity;
   form.dispatchEvent(new Event("refresh"));
@@ -41,8 +63,9 @@ function draw() {
 function tick() {
   const button = document.getElementById("update");
   const holding = held();
-  if (!holding && due <= performance.now() && performance.now() - drawn > REFRESH_MS && !document.hidden) {
-    draw();
+  if (due <= performance.now() && performance.now() - drawn > REFRESH_MS && !document.hidden) {
+    if (holding) peek();
+    else draw();
     return;
   }
   const count = changes.size;
@@ -78,7 +101,7 @@ function showAction(row) {
   if (row.dataset.state === "ended") reason ||= "call_ended";
   const button = row.querySelector("[data-monitor]");
   const why = field(row, "why");
-  const text = current ? "You see it in the toolbar" : refusal(reason);
+  const text = current ? "In this call" : refusal(reason);
   if (current) row.setAttribute("aria-current", "true");
   else row.removeAttribute("aria-current");
   button.disabled = Boolean(reason);
@@ -211,6 +234,8 @@ function showAll() {
 
 export function start() {
   if (!form) return;
+  // On a small screen the filters would push the list off it.
+  if (matchMedia("(max-width: 700px)").matches) document.getElementById("more").open = false;
   form.addEventListener("submit", (event) => event.preventDefault());
   // Before htmx reads the form: another filter begins at its first page.
   form.addEventListener("input", () => (form.elements.page.value = 1), { capture: true });

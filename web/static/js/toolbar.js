@@ -7,7 +7,7 @@ import { box, learn, listen, now } from "./stream.js";
 
 const FLOOR_DBFS = -60;
 const VOLUME_EVERY_MS = 150;
-const DISMISSED = "bargebox-dismissed-end";
+const WATCHED = "bargebox-watched-session"; // its end is told until it is dismissed, on every page
 
 const bar = document.getElementById("toolbar");
 const get = (id) => document.getElementById(id);
@@ -17,7 +17,6 @@ const volume = get("tool-volume");
 const allowed = bar?.dataset.audiences.split(" ").filter(Boolean) ?? [];
 const me = document.body.dataset.user;
 
-let lastSession = null; // the session seen last, so that its end is told once
 let pending = 0;
 
 const running = () => box.monitoring && !["idle", "ended"].includes(box.monitoring.state);
@@ -59,7 +58,8 @@ function show() {
   bar.dataset.tone = tone;
   setText(get("tool-state"), text);
   const call = session.interaction;
-  setText(get("tool-call"), call ? `${agentNames(call)} – ${call.customer} · ${call.queue}` : "");
+  setText(get("tool-call"), call ? `${agentNames(call)} – ${call.customer}` : "");
+  setText(get("tool-queue"), call ? [call.queue, call.flow].filter(Boolean).join(" · ") : "");
   const owner = get("tool-owner");
   owner.hidden = session.owner === me;
   setText(owner, owner.hidden ? "" : `${session.owner} is monitoring this call.`);
@@ -72,7 +72,7 @@ function show() {
   why(reason, "plain");
   if (audienceField) {
     audienceField.disabled = session.owner !== me;
-    if (!session.muted && session.audience && !pending) {
+    if (session.audience && !pending) {
       audienceField.querySelector(`[value="${session.audience}"]`).checked = true;
     }
   }
@@ -107,14 +107,14 @@ function silence() {
 function showEnd() {
   const session = box.monitoring;
   if (running()) {
-    if (session.session_id !== lastSession) clearNotice();
-    lastSession = session.session_id;
+    if (session.session_id !== sessionStorage.getItem(WATCHED)) clearNotice();
+    sessionStorage.setItem(WATCHED, session.session_id);
     return;
   }
   const end = session?.last_end;
-  if (!end || sessionStorage.getItem(DISMISSED) === end.session_id) return;
-  if (lastSession === end.session_id) notify(end.detail, end.reason === "hung_up" ? "plain" : "bad");
-  lastSession = null;
+  if (end && end.session_id === sessionStorage.getItem(WATCHED)) {
+    notify(end.detail, end.reason === "hung_up" ? "plain" : "bad");
+  }
 }
 
 async function attempt(work) {
@@ -141,8 +141,10 @@ function toggle() {
 
 function audienceChosen() {
   const session = box.monitoring;
-  if (!box.known || session.muted !== false || session.owner !== me) return;
-  attempt(() => call("PUT", "/monitoring/microphone", { muted: false, audience: chosenAudience() }));
+  if (session.owner !== me) return;
+  // While muted, or not known, it only chooses who will hear the next press.
+  const muted = !box.known || session.muted !== false;
+  attempt(() => call("PUT", "/monitoring/microphone", { muted, audience: chosenAudience() }));
 }
 
 let volumeTimer = 0;
@@ -182,8 +184,7 @@ export function start() {
   audienceField?.addEventListener("change", audienceChosen);
   volume.addEventListener("input", volumeMoved);
   get("notice-dismiss").addEventListener("click", () => {
-    const end = box.monitoring?.last_end;
-    if (end) sessionStorage.setItem(DISMISSED, end.session_id);
+    if (!running()) sessionStorage.removeItem(WATCHED);
   });
   listen(heard);
   setInterval(showTime, 500);

@@ -15,10 +15,11 @@ from websockets.exceptions import ConnectionClosed
 
 from appliance.control_link.words import EndReason
 from appliance.platforms.sandbox import wire
-from appliance.platforms.sandbox.centre.admin import Admin, AdminRequest
+from appliance.platforms.sandbox.centre.admin import Admin
 from appliance.platforms.sandbox.centre.call import Call
 from appliance.platforms.sandbox.centre.exchange import Exchange
 from appliance.platforms.sandbox.centre.refusal import RefusedError
+from appliance.platforms.sandbox.centre.requests import AdminRequest
 from appliance.platforms.sandbox.centre.settings import CentreSettings
 
 log = logging.getLogger(__name__)

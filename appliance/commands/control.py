@@ -1,0 +1,110 @@
+"""``bargebox control``: platform, monitoring, page and API in one process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+from pathlib import Path
+
+from appliance.console.app import create_app
+from appliance.console.local_access import BoxAccounts, tell_local
+from appliance.console.ports import Ports
+from appliance.console.server import serve
+from appliance.monitoring.store import Store
+from appliance.monitoring.supervisor import MonitoringService
+from appliance.panel.virtual_client import AsyncVirtualPanel
+from appliance.platforms.drivers import make_driver
+from appliance.service import notify, runtime
+from appliance.service.errors import BargeboxError
+from appliance.service.journal import set_up_logging
+from appliance.settings import Settings, SettingsError, keep_as_last_good, load_or_last_good
+
+log = logging.getLogger(__name__)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run until SIGTERM. A call that is being monitored goes on for the next life."""
+    set_up_logging("bargebox-control", chosen.log_level)
+    settings, fault = load_or_last_good(chosen.settings)
+    if fault is not None:
+        log.error("%s The last good settings are used.", fault.detail, extra={"CODE": fault.code})
+
+    async def main(stop: asyncio.Event) -> None:
+        await _serve(settings, stop, chosen.settings, fault)
+
+    return runtime.run(main)
+
+
+async def _serve(
+    settings: Settings, stop: asyncio.Event, file: Path, fault: SettingsError | None
+) -> None:
+    store = await asyncio.to_thread(_open_store, settings.box.database)
+    accounts = BoxAccounts(store)
+    driver = make_driver(settings.platform)
+    service = MonitoringService(
+        settings.monitoring, driver, settings.box.leg_socket, store, accounts
+    )
+    panel = AsyncVirtualPanel(settings.box.panel_socket)
+    app = create_app(
+        Ports(
+            accounts=accounts,
+            book=service.book,
+            monitoring=service,
+            history=service.history,
+            audit=service.audit,
+            platform=driver,
+            panel=panel if settings.panel.board == "virtual" else None,
+        ),
+        settings.console,
+    )
+    watchdog = notify.Watchdog()
+
+    def ready(url: str) -> None:
+        tell_local(
+            settings.box.local_access, url, accounts.local_token, settings.console.tls_certificate
+        )
+        if fault is None:
+            _keep(file)
+        watchdog.start()
+        notify.ready(f"page at {url}")
+        log.info("the page is at %s", url)
+
+    try:
+        await _first_start(accounts)
+        await service.start()
+        await serve(app, settings.console, stop, ready=ready)
+    finally:
+        await watchdog.stop()
+        await service.stop()
+        panel.close()
+        await accounts.close()
+        await store.close()
+
+
+def _open_store(path: Path) -> Store:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BargeboxError(
+            f"The state directory {path.parent} cannot be made: {error.strerror}.", code="state"
+        ) from error
+    return Store(path)
+
+
+def _keep(file: Path) -> None:
+    try:
+        keep_as_last_good(file)
+    except OSError as error:
+        log.warning("the settings could not be kept as the last good ones: %s", error)
+
+
+async def _first_start(accounts: BoxAccounts) -> None:
+    password = await accounts.first_start()
+    if password is not None:
+        # To the console and nowhere else: a log is kept, forwarded and put into bundles.
+        print(
+            f"\nFirst start. Sign in as admin with the one-time password {password}\n"
+            "and choose your own.\n",
+            flush=True,
+        )

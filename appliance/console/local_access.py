@@ -1,0 +1,66 @@
+"""The command line on the box itself: whoever may read a file of root's may use the box.
+
+The token is new with every start and is kept in memory and in the run directory only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from appliance.monitoring.accounts import Accounts
+from appliance.monitoring.policy import ROLES, Account
+from appliance.monitoring.store import Store
+from appliance.service.errors import BargeboxError
+
+LOCAL_NAME = "local console"
+
+
+class LocalAccessError(BargeboxError):
+    """The file for the local command line cannot be written."""
+
+    code = "local_access"
+
+
+class BoxAccounts(Accounts):
+    """The stored accounts and the local command line's own, which has no password."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.local_token = secrets.token_urlsafe(32)
+        self._local = Account(
+            name=LOCAL_NAME, role="Administrator", permissions=ROLES["Administrator"]
+        )
+
+    async def get(self, name: str) -> Account | None:
+        """Also the local command line, by its name."""
+        return self._local if name == LOCAL_NAME else await super().get(name)
+
+    async def verify_token(self, token: str) -> Account:
+        """Also the local command line's token. Raises `SignInError`."""
+        if secrets.compare_digest(token.encode(), self.local_token.encode()):
+            return self._local
+        return await super().verify_token(token)
+
+
+def tell_local(path: Path, url: str, token: str, certificate: Path | None) -> None:
+    """Write where the API is and how to get in; readable by the owner alone.
+
+    Raises `LocalAccessError` when the run directory cannot be written.
+    """
+    content = {"url": url, "token": token}
+    if certificate is not None:
+        content["certificate"] = str(certificate)
+    draft = path.with_name(path.name + ".new")
+    try:
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(content, file)
+        draft.replace(path)
+    except OSError as error:
+        raise LocalAccessError(
+            f"{path} cannot be written: {error.strerror}; check the run directory"
+        ) from error

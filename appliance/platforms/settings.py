@@ -1,0 +1,18 @@
+"""Which call platform, and each driver's own section."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from appliance.platforms.sandbox.settings import SandboxSettings
+
+
+class PlatformSettings(BaseModel):
+    """Section ``platform``; the section of a driver that is not chosen may stay as it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    driver: Literal["sandbox"] = "sandbox"
+    sandbox: SandboxSettings = SandboxSettings()

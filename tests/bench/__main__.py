@@ -1,0 +1,62 @@
+"""``make bench``: the box measured from outside, in the demo's own world.
+
+Prints a table and writes ``build/bench.json``: for each measure
+``{p50, p95, p99, n, unit, goal, goal_percentile, met}``. Times are taken at the contact centre's packet
+log and at the virtual card's ear, never inside the measured processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+
+from appliance.demo.world import Options, World
+from tests.bench.figures import Figure, table
+from tests.bench.hearing import measure_ear, measure_join
+from tests.bench.load import measure_load
+from tests.bench.pressing import measure_presses
+
+RESULT = Path("build/bench.json")
+
+
+async def bench(repetitions: int, only: set[str]) -> list[Figure]:
+    """All measures, one after the other, each with the machine to itself."""
+    figures: list[Figure] = []
+    options = Options(
+        centre={"lively": 4, "listed": 96, "changes_per_second": 2.0},
+        ear=False,
+        log_level="error",
+    )
+    with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
+        async with World(Path(folder), options) as world:
+            for names, measure in (
+                ({"mute", "unmute"}, measure_presses),
+                ({"join"}, measure_join),
+                ({"ear"}, measure_ear),
+                ({"cpu", "memory"}, measure_load),
+            ):
+                if not only or only & names:
+                    print(f"measuring {', '.join(sorted(names))} …", flush=True)
+                    figures += await measure(world, repetitions)
+    return figures
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=200, help="of each measure")
+    parser.add_argument("--only", nargs="*", default=[], help="mute, join, ear, cpu")
+    chosen = parser.parse_args()
+    figures = asyncio.run(bench(chosen.repetitions, set(chosen.only)))
+    print(table(figures))
+    results = {figure.measure: figure.as_json() for figure in figures}
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(results, indent=2) + "\n")
+    print(f"written to {RESULT}")
+
+
+if __name__ == "__main__":
+    main()

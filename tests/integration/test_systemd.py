@@ -1,0 +1,149 @@
+"""The units, judged by systemd's own tools: they load, and the sandbox is as tight as promised."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).parents[2] / "systemd"
+NAMES = sorted(path.name for path in (UNITS / "system").iterdir())
+SERVICES = ["bargebox-leg.service", "bargebox-control.service"]
+SYSTEM = Path("usr/lib/systemd/system")
+
+EXPOSURE = {"bargebox-leg.service": 16, "bargebox-control.service": 15}
+"""Tenths, as systemd-analyze reckons them: 0 is locked in, 100 is wide open."""
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def directives(unit: str) -> dict[str, list[str]]:
+    """What the unit file sets, each with all its values in order."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for line in (UNITS / "system" / unit).read_text().splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found[key].append(value)
+    return found
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root file system with systemd's units, ours, and something to start."""
+    root = tmp_path_factory.mktemp("root")
+    source = next(d for d in (Path("/") / SYSTEM, Path("/lib/systemd/system")) if d.is_dir())
+    shutil.copytree(source, root / SYSTEM, symlinks=True)
+    for name in NAMES:
+        shutil.copy(UNITS / "system" / name, root / SYSTEM)
+    command = root / "usr/bin/bargebox"
+    command.parent.mkdir(parents=True)
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    (root / "etc").mkdir()
+    (root / "etc/group").write_text("root:x:0:\nbargebox:x:900:\n")
+    (root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\n")
+    return root
+
+
+def verify(root: Path, *names: str) -> subprocess.CompletedProcess[str]:
+    return run(
+        "systemd-analyze", "verify", f"--root={root}", "--man=no", "--recursive-errors=no", *names
+    )
+
+
+def test_all_units_load_without_a_word(root: Path) -> None:
+    verdict = verify(root, *NAMES)
+    assert (verdict.returncode, verdict.stderr) == (0, "")
+
+
+def test_a_faulty_unit_would_be_noticed(root: Path) -> None:
+    faulty = (UNITS / "system/bargebox-leg.service").read_text().replace("/bargebox leg", "/gone")
+    (root / SYSTEM / "faulty.service").write_text(faulty)
+    assert verify(root, "faulty.service").returncode != 0
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_exposure_stays_below_its_threshold(root: Path, unit: str) -> None:
+    verdict = run(
+        "systemd-analyze", "security", "--offline=true", "--no-pager", f"--root={root}",
+        f"--threshold={EXPOSURE[unit]}", unit,
+    )  # fmt: skip
+    assert verdict.returncode == 0, verdict.stdout
+
+
+def test_the_leg_can_write_nowhere() -> None:
+    leg = directives("bargebox-leg.service")
+    assert leg["ProtectSystem"] == ["strict"]
+    ways_to_write = {
+        "ReadWritePaths", "StateDirectory", "CacheDirectory", "LogsDirectory", "RuntimeDirectory",
+        "ConfigurationDirectory", "BindPaths", "ExecPaths", "RootDirectory", "RootImage",
+    }  # fmt: skip
+    assert not ways_to_write & leg.keys()
+    assert leg["ReadOnlyPaths"] == ["/tmp /var/tmp -/dev/shm"]
+    assert leg["LimitFSIZE"] == leg["LimitCORE"] == leg["MemorySwapMax"] == ["0"]
+
+
+def test_the_leg_runs_above_the_rest_as_a_whole() -> None:
+    leg = directives("bargebox-leg.service")
+    assert leg["CPUSchedulingPolicy"] == ["rr"]
+    assert "CPUSchedulingPolicy" not in directives("bargebox-control.service")
+
+
+def test_control_touches_no_device() -> None:
+    control = directives("bargebox-control.service")
+    assert control["PrivateDevices"] == ["yes"]
+    assert "DeviceAllow" not in control
+    assert "audio" not in control["SupplementaryGroups"][0]
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_a_service_that_dies_or_hangs_comes_back(unit: str) -> None:
+    service = directives(unit)
+    assert service["Type"] == ["notify"]
+    assert service["NotifyAccess"] == ["main"]
+    assert service["WatchdogSec"] == ["10"]
+    assert service["Restart"] == ["always"]
+    assert service["RestartSec"] == ["200ms"]
+    assert service["StartLimitIntervalSec"] == ["0"]
+    assert service["LimitCORE"] == ["0"]
+
+
+def test_the_control_link_is_for_the_two_processes_only() -> None:
+    link = directives("bargebox-leg.socket")
+    assert link["ListenStream"] == ["/run/bargebox/leg.sock"]
+    assert (link["SocketGroup"], link["SocketMode"]) == (["bargebox"], ["0660"])
+
+
+def test_the_users_are_made(root: Path) -> None:
+    made = run(
+        "systemd-sysusers", "--dry-run", f"--root={root}", UNITS / "sysusers.d/bargebox.conf"
+    )
+    assert made.returncode == 0, made.stderr
+    for user in ("bargebox-leg", "bargebox-control"):
+        assert f"Creating user '{user}'" in made.stdout + made.stderr
+
+
+def test_the_folders_are_described_well(root: Path) -> None:
+    # The prefix matches no line: all are read and judged, none is carried out.
+    read = run(
+        "systemd-tmpfiles", "--create", f"--root={root}", "--prefix=/nowhere",
+        UNITS / "tmpfiles.d/bargebox.conf",
+    )  # fmt: skip
+    assert (read.returncode, read.stderr) == (0, "")
+
+
+def test_everything_is_switched_on_by_the_preset(root: Path) -> None:
+    folder = root / "usr/lib/systemd/system-preset"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(UNITS / "system-preset/50-bargebox.preset", folder)
+    done = run("systemctl", f"--root={root}", "preset", *NAMES)
+    assert done.returncode == 0, done.stderr
+    wanted = root / "etc/systemd/system"
+    assert (wanted / "multi-user.target.wants/bargebox.target").is_symlink()
+    for name in set(NAMES) - {"bargebox.target"}:
+        assert (wanted / "bargebox.target.wants" / name).is_symlink()

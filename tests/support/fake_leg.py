@@ -1,0 +1,352 @@
+"""A leg process without headset and media that speaks the real control link on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from appliance.control_link.framing import Channel, LinkError
+from appliance.control_link.messages import (
+    MAX_LINE,
+    AckPresses,
+    Answer,
+    AnyCommand,
+    CallChanged,
+    CallState,
+    CheckResult,
+    CloseGate,
+    EndedCall,
+    GateChanged,
+    HangUp,
+    HeadsetChanged,
+    HeadsetState,
+    Join,
+    Lamps,
+    Message,
+    OpenGate,
+    Ping,
+    PrepareGate,
+    Press,
+    Pressed,
+    RefuseGate,
+    RefuseJoin,
+    Reply,
+    SelfTest,
+    SetVolume,
+    Snapshot,
+    UnmuteRequested,
+    commands,
+)
+from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, Media
+
+
+class Refusal(Exception):
+    """The fake leg refuses a command."""
+
+    def __init__(self, code: str, detail: str = "refused") -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass
+class Call:
+    """What the leg knows of its call."""
+
+    session_id: str
+    media: Media = Media.CONNECTING
+    gate: Gate = Gate.CLOSED
+    audience: Audience = Audience.EVERYONE
+
+
+@dataclass
+class FakeLeg:
+    """The gate behaves as the real one: each closing begins a new epoch, stale consent is void.
+
+    ``ear`` is what was to be heard, ``taken`` every command but pings. ``refuse`` maps a command's
+    type to the code it is refused with, ``deaf`` holds the types that are never answered.
+    """
+
+    path: Path
+    leg_id: str = "leg-1"
+    connects: bool = True
+    """Whether media connects as soon as the answer is there."""
+    frame_after_s: float = 0.0
+    """How long the microphone takes to its first frame."""
+    call: Call | None = None
+    last_ended: EndedCall | None = None
+    headset: HeadsetState = field(default_factory=lambda: HeadsetState(present=True, name="Fake"))
+    presses: list[Press] = field(default_factory=list)
+    ear: list[str] = field(default_factory=list)
+    taken: list[AnyCommand] = field(default_factory=list)
+    refuse: dict[str, str] = field(default_factory=dict)
+    deaf: set[str] = field(default_factory=set)
+    silent: bool = False
+    epoch: int = 0
+    volume: int = 50
+    _number: int = 0
+    _channel: Channel[AnyCommand] | None = None
+    _server: asyncio.Server | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def start(self) -> None:
+        """Listen."""
+        self.path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, self.path, limit=MAX_LINE)
+
+    async def stop(self) -> None:
+        """Vanish as a killed process does."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self.drop()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.path.unlink(missing_ok=True)
+
+    def drop(self) -> None:
+        """Cut the connection; the leg itself goes on."""
+        if self._channel is not None:
+            self._channel.abort()
+            self._channel = None
+
+    def names(self) -> list[str]:
+        """The types of the commands taken."""
+        return [command.type for command in self.taken]
+
+    # -- what a person or the network does
+
+    def press_microphone(self) -> None:
+        """Toggle, as the button does."""
+        call = self.call
+        if call is None:
+            self._press(Button.MICROPHONE, Action.IGNORED)
+        elif call.gate is not Gate.CLOSED:
+            opened = call.gate is Gate.OPEN
+            self._close("button")
+            self._press(Button.MICROPHONE, Action.MUTED if opened else Action.UNMUTE_CANCELLED)
+        elif call.media is not Media.CONNECTED or self._channel is None:
+            self._press(Button.MICROPHONE, Action.UNMUTE_REFUSED)
+        else:
+            epoch = self._prepare("button")
+            self._press(Button.MICROPHONE, Action.UNMUTE_ASKED)
+            self.emit(UnmuteRequested(session_id=call.session_id, epoch=epoch))
+
+    def press_hang_up(self) -> None:
+        """Leave, as the button does."""
+        self._press(Button.HANG_UP, Action.HUNG_UP if self.call else Action.IGNORED)
+        self.end(EndReason.HUNG_UP)
+
+    def hold_hang_up(self) -> None:
+        """Held on: the next interaction."""
+        self._press(Button.HANG_UP, Action.NEXT_ASKED)
+
+    def end(self, reason: EndReason) -> None:
+        """The leg ends by itself."""
+        if self.call is None:
+            return
+        call = self.call
+        self._close("end")
+        self.call = None
+        self.epoch += 1
+        self.last_ended = EndedCall(session_id=call.session_id, reason=reason, at=time.monotonic())
+        self.ear.append(reason.value)
+        self.emit(CallChanged(session_id=call.session_id, media=Media.ENDED, reason=reason))
+
+    def media(self, media: Media) -> None:
+        """Packets stop or come again."""
+        assert self.call is not None
+        self.call.media = media
+        self.emit(CallChanged(session_id=self.call.session_id, media=media))
+        if media is not Media.CONNECTED:
+            self._close("media")
+
+    def plug(self, present: bool) -> None:
+        """The headset goes or comes."""
+        if not present:
+            self._close("headset")
+        self.headset = HeadsetState(present=present, name="Fake" if present else "")
+        self.emit(HeadsetChanged(headset=self.headset))
+
+    def emit(self, event: Message) -> None:
+        """Send an event, if control is there."""
+        if self._channel is not None and not self.silent:
+            try:
+                self._channel.send(event)
+            except LinkError:
+                self._channel = None
+
+    def send_raw(self, data: bytes) -> None:
+        """Send what is no message."""
+        assert self._channel is not None
+        self._channel._writer.write(data)
+
+    # -- the gate
+
+    def _prepare(self, cause: str) -> int:
+        assert self.call is not None
+        if self.call.gate is Gate.CLOSED:
+            self._move(Gate.OPENING, cause)
+        return self.epoch
+
+    def _close(self, cause: str, epoch: int | None = None) -> None:
+        if self.call is None or self.call.gate is Gate.CLOSED:
+            return
+        if epoch is None or epoch == self.epoch:
+            self.epoch += 1
+            self._move(Gate.CLOSED, cause)
+
+    def _move(self, gate: Gate, cause: str) -> None:
+        call = self.call
+        assert call is not None
+        call.gate = gate
+        self._moved.set()
+        self.emit(
+            GateChanged(
+                session_id=call.session_id,
+                gate=gate,
+                audience=call.audience,
+                epoch=self.epoch,
+                cause=cause,
+                at=time.monotonic(),
+            )
+        )
+
+    async def _open(self, command: OpenGate) -> None:
+        call = self._in_call(command.session_id)
+        if command.epoch != self.epoch or call.gate is Gate.CLOSED:
+            raise Refusal("stale")
+        if self.frame_after_s and call.gate is Gate.OPENING:
+            await asyncio.sleep(self.frame_after_s)
+            if command.epoch != self.epoch or self.call is not call:
+                raise Refusal("stale")
+        if call.gate is Gate.OPEN and call.audience is command.audience:
+            return
+        call.audience = command.audience
+        self._move(Gate.OPEN, "control")
+
+    # -- the link
+
+    def _snapshot(self) -> Snapshot:
+        call = self.call and CallState(
+            session_id=self.call.session_id,
+            media=self.call.media,
+            gate=self.call.gate,
+            audience=self.call.audience,
+            epoch=self.epoch,
+        )
+        return Snapshot(
+            leg_id=self.leg_id,
+            board="virtual",
+            call=call,
+            last_ended=self.last_ended,
+            headset=self.headset,
+            lamps=Lamps(),
+            volume=self.volume,
+            presses=self.presses,
+        )
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        channel = Channel(reader, writer, commands)
+        self._channel = channel
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            self.emit(self._snapshot())
+            while (command := await channel.receive()) is not None:
+                if not isinstance(command, Ping):
+                    self.taken.append(command)
+                if command.type not in self.deaf:
+                    self._begin(command)
+        except LinkError:
+            channel.abort()
+        finally:
+            if self._channel is channel:
+                self._channel = None
+            await channel.close()
+
+    def _begin(self, command: AnyCommand) -> None:
+        task = asyncio.create_task(self._answer(command))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, command: AnyCommand) -> None:
+        try:
+            if code := self.refuse.get(command.type):
+                raise Refusal(code)
+            reply = await self._do(command)
+        except Refusal as refusal:
+            reply = Reply(id=command.id, ok=False, code=refusal.code, detail=refusal.detail)
+        self.emit(reply)
+
+    async def _do(self, command: AnyCommand) -> Reply:
+        reply = Reply(id=command.id)
+        match command:
+            case Join(session_id=session_id):
+                if self.call is not None:
+                    raise Refusal("busy")
+                self.call = Call(session_id)
+                self.epoch += 1
+                reply = Reply(id=command.id, sdp=f"offer of {session_id}")
+            case Answer(session_id=session_id):
+                self._in_call(session_id)
+                if self.connects:
+                    self.media(Media.CONNECTED)
+            case PrepareGate(session_id=session_id):
+                if self._in_call(session_id).media is not Media.CONNECTED:
+                    raise Refusal("not_in_call")
+                reply = Reply(id=command.id, epoch=self._prepare("control"))
+            case OpenGate():
+                await self._open(command)
+            case RefuseGate(epoch=epoch):
+                if self.call is not None and epoch == self.epoch:
+                    self.ear.append("refused")
+                self._close("refused", epoch)
+            case CloseGate(session_id=session_id):
+                if self.call is not None and self.call.session_id == session_id:
+                    self._close("control")
+            case HangUp(session_id=session_id, reason=reason):
+                if self.call is not None and self.call.session_id == session_id:
+                    self.end(reason)
+            case RefuseJoin(reason=reason):
+                self.ear.append(reason.value)
+            case SetVolume(percent=percent):
+                self.volume = percent
+            case AckPresses(through=through):
+                self.presses = [press for press in self.presses if press.number > through]
+            case SelfTest():
+                report = [CheckResult(name="headset", passed=True, detail="present")]
+                reply = Reply(id=command.id, report=report)
+            case Ping():
+                pass
+        return reply
+
+    def _in_call(self, session_id: str) -> Call:
+        if self.call is None or self.call.session_id != session_id:
+            raise Refusal("no_such_call")
+        return self.call
+
+    def _press(self, button: Button, action: Action) -> None:
+        self._number += 1
+        session_id = self.call.session_id if self.call else None
+        press = Press(
+            number=self._number,
+            at=time.monotonic(),
+            button=button,
+            action=action,
+            session_id=session_id,
+        )
+        self.presses.append(press)
+        self.emit(Pressed(press=press))
+
+
+async def eventually(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
+    """Wait until *condition* holds; fails when it never does."""
+    async with asyncio.timeout(limit_s):
+        while not condition():
+            await asyncio.sleep(0.005)
