@@ -13,6 +13,7 @@ from pathlib import Path
 from appliance.service.errors import BargeboxError
 
 SETTINGS = Path("/etc/bargebox/bargebox.toml")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_SETTINGS = 1, 69, 78
 EXIT_CODES = {
     "invalid_settings": EXIT_SETTINGS,
@@ -58,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, words in (("leg", "run the audio process"), ("control", "run the control process")):
         process = sub.add_parser(name, help=words)
         process.add_argument("--settings", type=Path, default=SETTINGS, help=f"default {SETTINGS}")
-        process.add_argument("--log-level", default="info", choices=("debug", "info", "warning"))
+        process.add_argument("--log-level", default="info", choices=LOG_LEVELS)
 
     remote = argparse.ArgumentParser(add_help=False)
     remote.add_argument("--url", help="of the box; default: the control process on this machine")

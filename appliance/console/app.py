@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -13,6 +14,7 @@ from starlette.routing import Mount
 
 from appliance.console.access import Public, Requires
 from appliance.console.errors import PROBLEMS, add_error_handlers
+from appliance.console.fingers import Fingers
 from appliance.console.gatekeeper import Gatekeeper
 from appliance.console.hub import EventHub
 from appliance.console.metrics import Counters
@@ -40,7 +42,10 @@ FEATURES = (session, interactions, monitoring, events, records, device)
 def create_app(
     ports: Ports, settings: ConsoleSettings, *, on_death: Callable[[str], None] = die
 ) -> FastAPI:
-    """The ASGI app. Raises RuntimeError when a route declares no permission."""
+    """The ASGI app; reads the templates from disk, once.
+
+    Raises RuntimeError when a route declares no permission.
+    """
     app = FastAPI(
         title="Bargebox",
         version="1",
@@ -50,6 +55,7 @@ def create_app(
         lifespan=_life(on_death),
         responses=PROBLEMS,
     )
+    mimetypes.init()  # reads the system's tables; else the first static file would, on the loop
     counters = Counters()
     app.state.console = Console(
         ports=ports,
@@ -63,6 +69,7 @@ def create_app(
         counters=counters,
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
         templates=make_templates(settings),
+        fingers=None if ports.panel is None else Fingers(ports.panel),
     )
     for feature in FEATURES:
         app.include_router(feature.router, prefix=API)
@@ -107,13 +114,15 @@ def _life(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        hub: EventHub = app.state.console.hub
-        hub.start()
-        task = deadly_task(hub.run(), "console events", on_death=on_death)
+        console: Console = app.state.console
+        console.hub.start()
+        task = deadly_task(console.hub.run(), "console events", on_death=on_death)
         try:
             yield
         finally:
-            hub.shut()
+            console.hub.shut()
+            if console.fingers is not None:
+                console.fingers.close()
             await stop_tasks(task)
 
     return life

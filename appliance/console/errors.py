@@ -36,6 +36,7 @@ STATUS = {
     "audit_unwritable": 503,
     "store_failed": 503,
     "leg_unreachable": 503,
+    "panel_fault": 503,
     EndReason.FAILED: 502,
     "not_found": 404,
     "no_session": 404,
@@ -132,6 +133,7 @@ async def _accident(request: Request, error: Exception) -> Response:
     response = answer(request, 500, EndReason.FAILED, detail)
     # Starlette answers accidents outside all other layers, the gatekeeper included.
     response.headers.update(security_headers(console(request).settings))
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

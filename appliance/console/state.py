@@ -10,9 +10,10 @@ from typing import Any, cast
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 
 from appliance.console import wording
+from appliance.console.fingers import Fingers
 from appliance.console.hub import EventHub
 from appliance.console.metrics import Counters
 from appliance.console.ports import Ports
@@ -32,6 +33,8 @@ class Console:
     counters: Counters
     hub: EventHub
     templates: Environment
+    fingers: Fingers | None
+    """None where the buttons are real."""
     checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Password checks at one time: each takes a core and 64 MiB for a moment."""
 
@@ -49,9 +52,13 @@ def console(request: Request) -> Console:
 
 
 def make_templates(settings: ConsoleSettings) -> Environment:
-    """Jinja with escaping everywhere and a loud error for a missing value."""
+    """Jinja with escaping everywhere and a loud error for a missing value.
+
+    All templates are in memory, so that no request waits for the disk.
+    """
+    folder = settings.web_root / "templates"
     environment = Environment(
-        loader=FileSystemLoader(settings.web_root / "templates"),
+        loader=DictLoader({path.name: path.read_text("utf-8") for path in folder.glob("*.html")}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -10,9 +10,8 @@ import json
 import secrets
 import socket
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +24,7 @@ from appliance.monitoring.store import Store
 from appliance.service.errors import BargeboxError
 
 READY_LIMIT_S = 60.0
+MAX_STARTS = 5
 TENANT = "sandbox"
 
 
@@ -106,10 +106,11 @@ class World:
         await self._make_people()
         await self.centre.start()
         await self.leg.start()
+        await self._until(self._centre_listens)
         await self.control.start()
         if self.options.ear:
             await self.ear.start()
-        await self._until_ready()
+        await self._until(self._box_is_ready)
 
     async def stop(self) -> None:
         """Control and leg first: they leave the call in good order."""
@@ -188,19 +189,30 @@ class World:
             await accounts.close()
             await store.close()
 
-    async def _until_ready(self) -> None:
+    async def _until(self, ready: Callable[[], bool]) -> None:
         until = time.monotonic() + READY_LIMIT_S
-        token = next(iter(self.tokens.values()))
         while time.monotonic() < until:
-            if await asyncio.to_thread(self._is_ready, token):
+            if await asyncio.to_thread(ready):
                 return
-            await asyncio.sleep(0.1)
+            for child in (self.centre, self.leg, self.control):
+                if child.starts > MAX_STARTS:
+                    raise WorldError(f"The {child.name} process does not stay up; see above.")
+            await asyncio.sleep(0.05)
         raise WorldError(
             f"The demo did not come up within {READY_LIMIT_S:.0f} s; its messages are above."
         )
 
-    def _is_ready(self, token: str) -> bool:
+    def _centre_listens(self) -> bool:
+        address = ("127.0.0.1", int(self.centre_url.rpartition(":")[2]))
+        try:
+            socket.create_connection(address, timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def _box_is_ready(self) -> bool:
         """A headset is plugged in, the platform is connected and lists calls."""
+        token = next(iter(self.tokens.values()))
         try:
             device = self.get("/device", token)
             listed = self.get("/interactions?per_page=1", token)

@@ -18,6 +18,10 @@ from appliance.platforms.protocol import PlatformError
 
 log = logging.getLogger(__name__)
 
+TIDY_S = 0.5
+DISK_PAUSES_S = (0, 5, 10, 30, 60, 300)
+"""Before each attempt to close a session in history; the next start closes it at the latest."""
+
 
 class Endings:
     """Ends the desk's session, whoever wants it to, and cleans up on the platform."""
@@ -64,24 +68,32 @@ class Endings:
     async def _tidy(self, session: Session, ending: Ending, leg_gone: bool) -> None:
         desk = self._desk
         leaving = desk.jobs.spawn(self._leave_after_join(session), f"leave {session.handle}")
+        writing = desk.jobs.spawn(self._write_down(session, ending), f"history of {session.id}")
         if not leg_gone:
             await desk.tell_leg(lambda n: HangUp(id=n, session_id=session.id, reason=ending.reason))
-        desk.write_down(
-            desk.history.end(
-                session.id,
-                ending.at,
-                ending.reason,
-                ending.detail,
-                interaction=session.interaction,
-                quality=session.quality.model_dump(mode="json") if session.quality else None,
-            ),
-            "end of session",
-        )
-        # The platform may take its time, but usually it does not: then nothing is left half done.
-        await asyncio.wait({leaving}, timeout=0.5)
+        # Platform and disk may take their time; mostly they do not, and idle means all is done.
+        await asyncio.wait({leaving, writing}, timeout=TIDY_S)
         desk.machine.fire(Event.TIDIED)
         desk.session = None
         desk.publish()
+
+    async def _write_down(self, session: Session, ending: Ending) -> None:
+        """Close the session in history; a disk that does not take it is asked again."""
+        for pause_s in DISK_PAUSES_S:
+            await asyncio.sleep(pause_s)
+            try:
+                await self._desk.history.end(
+                    session.id,
+                    ending.at,
+                    ending.reason,
+                    ending.detail,
+                    interaction=session.interaction,
+                    quality=session.quality.model_dump(mode="json") if session.quality else None,
+                )
+            except StoreError as fault:
+                log.error("the end of %s is not written down: %s", session.id, fault.detail)
+            else:
+                return
 
     async def _leave_after_join(self, session: Session) -> None:
         if session.joining is not None:

@@ -180,15 +180,19 @@ class Microphone:
         entry = self._entry(
             session, ask.account.name, "unmute", audience=ask.audience.value, via=ask.via
         )
+        preparing = asyncio.create_task(self._prepare(ask))
         try:
             async with asyncio.timeout(self._desk.settings.platform_request_s):
                 await together(
-                    self._prepare(ask),
+                    asyncio.shield(preparing),
                     self._desk.audit.append(entry),
                     self._desk.driver.set_audience(session.handle, ask.audience),
                 )
         except TimeoutError:
             raise RefusedError("The platform did not answer in time.", code="failed") from None
+        finally:
+            # Also when the others refused: the ear hears a refusal of the prepared epoch only.
+            await asyncio.wait({preparing}, timeout=REPORT_S)
         self._platform = ask.audience
 
     async def _prepare(self, ask: Ask) -> None:

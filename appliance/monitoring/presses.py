@@ -17,6 +17,7 @@ from appliance.monitoring.store import StoreError
 log = logging.getLogger(__name__)
 
 MAX_UNWRITTEN = 4000
+RETRY_S = 5.0
 NOBODY = "panel"
 """Who pressed when no session was running."""
 
@@ -34,6 +35,7 @@ class Presses:
         # By leg process and number: numbers begin anew with each leg process.
         self._unwritten: dict[tuple[str, int], Press] = {}
         self._writing = False
+        self._not_before = 0.0
 
     def take(self, leg_id: str, presses: Iterable[Press]) -> None:
         """Take up presses, new or told again; beyond 4,000 unwritten the leg keeps them for us."""
@@ -41,12 +43,15 @@ class Presses:
             if len(self._unwritten) < MAX_UNWRITTEN:
                 self._unwritten.setdefault((leg_id, press.number), press)
 
-    async def write(self) -> bool:
-        """Write what was collected and acknowledge it; false when it is not all on record."""
-        if self._writing:
-            return False
+    async def write(self, *, now: bool = False) -> bool:
+        """Write what was collected and acknowledge it; false when it is not all on record.
+
+        After a failure the disk is left alone for 5 s, except with *now*.
+        """
         if not self._unwritten:
             return True
+        if self._writing or (not now and time.monotonic() < self._not_before):
+            return False
         self._writing = True
         batch = dict(self._unwritten)
         try:
@@ -54,6 +59,7 @@ class Presses:
             await self._desk.audit.append(also=lambda database: _insert(database, batch, owners))
         except StoreError as error:
             log.error("%d presses are not written down yet: %s", len(batch), error.detail)
+            self._not_before = time.monotonic() + RETRY_S
             return False
         finally:
             self._writing = False

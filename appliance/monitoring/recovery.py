@@ -141,7 +141,7 @@ class Recovery:
 
     async def _resume(self, session: Session) -> None:
         desk = self._desk
-        if session.gate is not Gate.CLOSED and not await self._presses.write():
+        if session.gate is not Gate.CLOSED and not await self._presses.write(now=True):
             await self._mute(session)
         desk.audit.note(Entry("bargebox", "resumed", session.id, session.interaction.id))
         give_up = time.monotonic() + desk.settings.platform_lost_after_s

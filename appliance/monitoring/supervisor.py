@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 READY_LIMIT_S = 5.0
 TIDY_LIMIT_S = 3.0
+RESTART_LIMIT_S = 0.5
+"""What is under way gets this long at a restart; the next life finishes the rest."""
 SELF_TEST_LIMIT_S = 30.0
 NEXT_WITHIN = timedelta(seconds=10)
 """The next call may be asked for this long after the one before was left."""
@@ -116,12 +118,12 @@ class MonitoringService:
         if session is not None and (leave_call or self._desk.machine.state is State.JOINING):
             self._endings.end(session, EndReason.CONTROL_LOST)
         await stop_tasks(self._watching)
-        await self._jobs.finish(TIDY_LIMIT_S)
-        await self._presses.write()
+        await self._jobs.finish(TIDY_LIMIT_S if leave_call else RESTART_LIMIT_S)
+        await self._presses.write(now=True)
         await self._microphone.stop()
         await self._desk.link.stop()
         await self._desk.driver.stop()
-        await self._jobs.finish(TIDY_LIMIT_S)
+        await self._jobs.finish(RESTART_LIMIT_S)
         await self.audit.stop()
 
     # -- what is shown

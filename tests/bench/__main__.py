@@ -1,8 +1,8 @@
 """``make bench``: the box measured from outside, in the demo's own world.
 
 Prints a table and writes ``build/bench.json``: for each measure
-``{p50, p95, p99, n, unit, goal, goal_percentile, met}``. Times are taken at the contact centre's packet
-log and at the virtual card's ear, never inside the measured processes.
+``{p50, p95, p99, n, unit, goal, goal_percentile, met}``. Times are taken at the contact
+centre's packet log and at the virtual card's ear, never inside the measured processes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tests.bench.figures import Figure, table
 from tests.bench.hearing import measure_ear, measure_join
 from tests.bench.load import measure_load
 from tests.bench.pressing import measure_presses
+from tests.support.centre import SPEECH_DIRECTORY
 
 RESULT = Path("build/bench.json")
 
@@ -26,7 +27,12 @@ async def bench(repetitions: int, only: set[str]) -> list[Figure]:
     """All measures, one after the other, each with the machine to itself."""
     figures: list[Figure] = []
     options = Options(
-        centre={"lively": 4, "listed": 96, "changes_per_second": 2.0},
+        centre={
+            "speech_directory": str(SPEECH_DIRECTORY),
+            "lively": 4,
+            "listed": 96,
+            "changes_per_second": 2.0,
+        },
         ear=False,
         log_level="error",
     )

@@ -78,8 +78,7 @@ class Watcher:
 async def measure_join(world: World, repetitions: int) -> list[Figure]:
     """Monitor click (the API request leaves the client) → first sample of the call."""
     samples: list[float] = []
-    person = Person(world)
-    async with open_centre(world) as admin:
+    async with Person(world) as person, open_centre(world) as admin:
         call = await admin.create_call()
         await admin.tone(call, "customer", TONE_HZ, -12.0)
         await person.listed(call)
@@ -100,7 +99,7 @@ async def measure_join(world: World, repetitions: int) -> list[Figure]:
 async def measure_ear(world: World, repetitions: int) -> list[Figure]:
     """The sandbox's speaker → the virtual card, by clicks, on a clean line."""
     samples: list[float] = []
-    async with monitored(world, Person(world)) as call:
+    async with Person(world) as person, monitored(world, person) as call:
         await asyncio.sleep(2.0)
         with Watcher(world.card.tap_ear(), None) as ear:
             await asyncio.sleep(0.5)

@@ -33,8 +33,7 @@ async def measure_load(world: World, repetitions: int) -> list[Figure]:
     pids = [pid for pid in (world.leg.pid, world.control.pid) if pid is not None]
     cpu: list[float] = []
     memory: list[float] = []
-    person = Person(world)
-    async with monitored(world, person, voices=True), person.events():
+    async with Person(world) as person, monitored(world, person, voices=True), person.events():
         await asyncio.sleep(3.0)
         before, then = sum(map(processor_seconds, pids)), time.monotonic()
         for _ in range(repetitions):

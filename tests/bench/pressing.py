@@ -24,7 +24,7 @@ async def measure_presses(world: World, repetitions: int) -> list[Figure]:
     world.card.play(sine(997.0, -6.0))
     opened: list[float] = []
     closed: list[float] = []
-    async with monitored(world, Person(world)) as call:
+    async with Person(world) as person, monitored(world, person) as call:
         with VirtualPanelClient(world.panel_socket) as panel:
             for _ in range(repetitions):
                 opened.append(await _press(panel, LampPattern.ON))

@@ -381,14 +381,12 @@ class Served:
 @contextmanager
 def served(world: World, **settings: object) -> Iterator[Served]:
     """Serve *world* on a free port of loopback until the block ends."""
-    app = world.app(**settings)
-    config: ConsoleSettings = app.state.console.settings
     started = threading.Event()
     found: list[Served] = []
     stopping: list[asyncio.Event] = []
     failures: list[BaseException] = []
 
-    async def main() -> None:
+    async def main(app: FastAPI) -> None:
         stop = asyncio.Event()
         stopping.append(stop)
 
@@ -396,11 +394,11 @@ def served(world: World, **settings: object) -> Iterator[Served]:
             found.append(Served(url, world, app, asyncio.get_running_loop()))
             started.set()
 
-        await serve(app, config, stop, ready=ready)
+        await serve(app, app.state.console.settings, stop, ready=ready)
 
     def run() -> None:
         try:
-            asyncio.run(main())
+            asyncio.run(main(world.app(**settings)))
         except Exception as error:  # noqa: BLE001 (told to the test below)
             failures.append(error)
         finally:

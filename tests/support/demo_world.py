@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -19,7 +19,9 @@ from tests.support.centre import SPEECH_DIRECTORY, Administrator
 
 
 class Person:
-    """Someone who uses the JSON API with a token; by default the first account."""
+    """Someone who uses the JSON API with a token; by default the first account. Close with ``async
+    with``.
+    """
 
     def __init__(self, world: World, name: str | None = None) -> None:
         name = name or next(iter(world.tokens))
@@ -92,8 +94,10 @@ class Person:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-    async def close(self) -> None:
-        """Drop the connections."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
         await self._client.aclose()
 
 

@@ -43,7 +43,7 @@ from appliance.control_link.messages import (
 from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, Media
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """The fake leg refuses a command."""
 
     def __init__(self, code: str, detail: str = "refused") -> None:
@@ -220,11 +220,11 @@ class FakeLeg:
     async def _open(self, command: OpenGate) -> None:
         call = self._in_call(command.session_id)
         if command.epoch != self.epoch or call.gate is Gate.CLOSED:
-            raise Refusal("stale")
+            raise RefusalError("stale")
         if self.frame_after_s and call.gate is Gate.OPENING:
             await asyncio.sleep(self.frame_after_s)
             if command.epoch != self.epoch or self.call is not call:
-                raise Refusal("stale")
+                raise RefusalError("stale")
         if call.gate is Gate.OPEN and call.audience is command.audience:
             return
         call.audience = command.audience
@@ -278,9 +278,9 @@ class FakeLeg:
     async def _answer(self, command: AnyCommand) -> None:
         try:
             if code := self.refuse.get(command.type):
-                raise Refusal(code)
+                raise RefusalError(code)
             reply = await self._do(command)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             reply = Reply(id=command.id, ok=False, code=refusal.code, detail=refusal.detail)
         self.emit(reply)
 
@@ -289,7 +289,7 @@ class FakeLeg:
         match command:
             case Join(session_id=session_id):
                 if self.call is not None:
-                    raise Refusal("busy")
+                    raise RefusalError("busy")
                 self.call = Call(session_id)
                 self.epoch += 1
                 reply = Reply(id=command.id, sdp=f"offer of {session_id}")
@@ -299,7 +299,7 @@ class FakeLeg:
                     self.media(Media.CONNECTED)
             case PrepareGate(session_id=session_id):
                 if self._in_call(session_id).media is not Media.CONNECTED:
-                    raise Refusal("not_in_call")
+                    raise RefusalError("not_in_call")
                 reply = Reply(id=command.id, epoch=self._prepare("control"))
             case OpenGate():
                 await self._open(command)
@@ -328,7 +328,7 @@ class FakeLeg:
 
     def _in_call(self, session_id: str) -> Call:
         if self.call is None or self.call.session_id != session_id:
-            raise Refusal("no_such_call")
+            raise RefusalError("no_such_call")
         return self.call
 
     def _press(self, button: Button, action: Action) -> None:

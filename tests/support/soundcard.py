@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from appliance.audio.headset import Headset, PlaybackSource
 from appliance.audio.levels import SILENCE_DBFS, tone_dbfs
-from appliance.demo.soundcard import VirtualCard
+from appliance.audio.settings import AudioSettings
+from appliance.control_link.messages import HeadsetState
+from appliance.demo.soundcard import HEADSET, VirtualCard
 
 SAMPLE_RATE = 48_000
 
@@ -25,6 +28,24 @@ def card_of_this_process(directory: Path, monkeypatch: pytest.MonkeyPatch) -> It
         for name, value in card.environment().items():
             monkeypatch.setenv(name, value)
         yield card
+
+
+VIRTUAL = AudioSettings(headset=HEADSET)
+
+
+@contextmanager
+def running_headset(
+    source: PlaybackSource,
+    settings: AudioSettings = VIRTUAL,
+    on_change: Callable[[HeadsetState], None] = lambda _state: None,
+) -> Iterator[Headset]:
+    """A started headset, stopped in the end."""
+    headset = Headset(settings, source, on_change)
+    headset.start()
+    try:
+        yield headset
+    finally:
+        headset.stop()
 
 
 def sine(frequency: float, level: float = -12.0, seconds: float = 1.0) -> NDArray[np.int16]:

@@ -48,7 +48,7 @@ async def set_volume(request: Request, caller: PanelViewer, body: Volume) -> Dev
 @router.post("/device/panel", status_code=204)
 async def press(request: Request, caller: PanelViewer, body: PanelPress) -> None:
     """Press or release a button of the virtual board, exactly as a finger would."""
-    panel = console(request).ports.panel
-    if panel is None:
+    fingers = console(request).fingers
+    if fingers is None:
         raise ConsoleError(409, "not_virtual", "This box has real buttons; press those.")
-    await panel.press(body.button, body.down)
+    await fingers.press(body.button, body.down)

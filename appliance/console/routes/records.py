@@ -10,8 +10,9 @@ from fastapi.responses import StreamingResponse
 
 from appliance.console.access import AuditViewer, Viewer
 from appliance.console.ports import AuditLog
+from appliance.console.record_views import AuditOut, AuditPage, HistoryPage, SessionOut
 from appliance.console.state import console
-from appliance.console.views import AuditOut, AuditPage, HistoryPage, SessionOut, now
+from appliance.console.views import now
 from appliance.monitoring.policy import Permission
 
 router = APIRouter(tags=["records"])

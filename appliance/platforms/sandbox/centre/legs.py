@@ -209,8 +209,12 @@ class Legs:
 
 
 WORDS = {
-    EndReason.NO_MONITORING_OBJECT: "The flow of this interaction has no Silent Monitoring object.",
-    EndReason.MONITORING_DISABLED: "Enable Silent Monitoring is off in the flow.",
+    EndReason.NO_MONITORING_OBJECT: (
+        "The flow of this interaction has no Silent Monitoring object; have it added to the flow."
+    ),
+    EndReason.MONITORING_DISABLED: (
+        "Silent monitoring is off in this flow; have Enable Silent Monitoring turned on there."
+    ),
 }
 
 

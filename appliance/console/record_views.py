@@ -1,0 +1,89 @@
+"""The JSON shapes of history and audit log."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Self
+
+from pydantic import BaseModel
+
+from appliance.console.views import InteractionOut, Moment
+from appliance.control_link.words import Audience, EndReason
+from appliance.monitoring.audit import Row as AuditRow
+from appliance.monitoring.history import SessionRecord
+from appliance.monitoring.policy import Refusal
+
+_OVER = Refusal.of(EndReason.CALL_ENDED)
+
+
+class BargeOut(BaseModel):
+    """From when to when the supervisor was heard, and by whom."""
+
+    started_at: Moment
+    ended_at: Moment | None
+    audience: Audience
+
+
+class SessionOut(BaseModel):
+    """A monitoring session that ended."""
+
+    session_id: str
+    supervisor: str
+    platform: str
+    interaction: InteractionOut
+    started_at: Moment
+    ended_at: Moment | None
+    end_reason: EndReason | None
+    end_detail: str
+    barges: list[BargeOut]
+    quality: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, record: SessionRecord) -> Self:
+        """From history."""
+        return cls(
+            session_id=record.id,
+            supervisor=record.supervisor,
+            platform=record.platform,
+            interaction=InteractionOut.of_interaction(record.interaction, _OVER),
+            started_at=record.started_at,
+            ended_at=record.ended_at,
+            end_reason=record.end_reason,
+            end_detail=record.end_detail,
+            barges=[
+                BargeOut(started_at=b.started_at, ended_at=b.ended_at, audience=b.audience)
+                for b in record.barges
+            ],
+            quality=None if record.quality is None else dict(record.quality),
+        )
+
+
+class HistoryPage(BaseModel):
+    """One page of history, newest first; ``total`` counts all pages."""
+
+    items: list[SessionOut]
+    total: int
+
+
+class AuditOut(BaseModel):
+    """One row of the audit log with the hash that chains it to the row before."""
+
+    seq: int
+    at: str
+    actor: str
+    action: str
+    session_id: str | None
+    interaction_id: str | None
+    detail: str
+    hash: str
+
+    @classmethod
+    def of(cls, row: AuditRow) -> Self:
+        """As written, byte for byte, so that the chain can be checked."""
+        return cls(**asdict(row))
+
+
+class AuditPage(BaseModel):
+    """Rows of the audit log, newest first; ask for those ``before`` the last one's ``seq``."""
+
+    items: list[AuditOut]

@@ -1,0 +1,38 @@
+"""A browser a module, a fresh profile and a fresh world a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support.browser import chromium, context, watch
+from tests.support.console_world import Served, World, make_world, served
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world(30)
+
+
+@pytest.fixture
+def server(world: World) -> Iterator[Served]:
+    with served(world) as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: Browser, server: Served) -> Iterator[Page]:
+    """A page that must not complain: no script error, no breach of the security policy."""
+    with context(browser, server.url) as profile:
+        page = profile.new_page()
+        complaints = watch(page)
+        yield page
+        assert complaints == []

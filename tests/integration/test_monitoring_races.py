@@ -1,0 +1,192 @@
+"""Presses, requests and faults in any order: platform, gate, state and page settle equal."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from appliance.control_link.words import Audience, EndReason, Gate, Media
+from appliance.monitoring.session_machine import State
+from appliance.platforms.protocol import PlatformError
+from appliance.service.errors import BargeboxError
+from tests.support.fake_leg import eventually
+from tests.support.monitoring_world import Life, World, world
+
+
+def _settled(w: World, life: Life) -> bool:
+    assert w.leg.call is not None
+    live = w.leg.call.gate is Gate.OPEN
+    view = life.service.current()
+    return (
+        w.leg.call.gate is not Gate.OPENING
+        and w.agreed
+        and view.state is (State.LIVE if live else State.LISTENING)
+        and view.muted is not live
+        and life.views[-1].muted is not live
+        and (not live or view.audience is w.leg.call.audience)
+    )
+
+
+async def _quietly(work: object) -> None:
+    try:
+        await work  # type: ignore[misc]
+    except BargeboxError:
+        return
+
+
+async def _one_thing(
+    w: World, life: Life, dice: random.Random, asked: list[asyncio.Task[None]]
+) -> None:
+    audience = dice.choice([Audience.EVERYONE, Audience.AGENT, None])
+    match dice.randrange(10):
+        case 0 | 1 | 2 | 3:
+            w.leg.press_microphone()
+        case 4 | 5:
+            work = life.service.set_microphone(w.ann, False, audience)
+            asked.append(asyncio.create_task(_quietly(work)))
+        case 6:
+            work = life.service.set_microphone(dice.choice([w.ann, w.bob]), True)
+            asked.append(asyncio.create_task(_quietly(work)))
+        case 7:
+            w.driver.failing["set_audience"] = PlatformError("Not now.")
+        case 8:
+            w.driver.failing.clear()
+        case _:
+            w.leg.media(Media.INTERRUPTED)
+            w.leg.media(Media.CONNECTED)
+    await asyncio.sleep(dice.choice((0, 0, 0, 0.001, 0.004)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_the_order_all_settle_equal(tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    async with world(tmp_path) as w, w.control() as life:
+        w.driver.jitter = random.Random(seed)
+        w.leg.frame_after_s = dice.choice((0.0, 0.002))
+        await life.service.monitor(w.ann, "call-1")
+        asked: list[asyncio.Task[None]] = []
+        for _ in range(8):
+            for _ in range(25):
+                await _one_thing(w, life, dice, asked)
+            w.driver.failing.clear()
+            await asyncio.gather(*asked)
+            await _consented(w)
+            await eventually(lambda: _settled(w, life))
+        assert life.state in {State.LISTENING, State.LIVE}
+        await life.service.hang_up(w.ann)
+        assert w.driver.legs == {}
+        assert (await life.service.audit.verify()).intact
+
+
+async def _consented(w: World) -> None:
+    """Nobody's wish hangs in the air: each opening was answered."""
+    await eventually(lambda: w.leg.call is None or w.leg.call.gate is not Gate.OPENING)
+
+
+async def test_muted_while_the_platform_thinks(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        w.driver.slow["set_audience"] = 0.1
+        unmuting = asyncio.create_task(life.service.set_microphone(w.ann, muted=False))
+        await eventually(lambda: w.driver.asked != [])
+        view = await life.service.set_microphone(w.bob, muted=True)
+        assert view.muted is True
+        with pytest.raises(BargeboxError) as refused:
+            await unmuting
+        assert refused.value.code == "stale"
+        await eventually(lambda: w.agreed)
+        assert "open_gate" not in w.leg.names()
+
+
+async def test_pressed_twice_while_the_platform_thinks(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        w.driver.slow["set_audience"] = 0.05
+        w.leg.press_microphone()
+        await eventually(lambda: w.driver.asked != [])
+        w.leg.press_microphone()
+        await eventually(lambda: (w.handle, None) in w.driver.asked)
+        await eventually(lambda: w.agreed)
+        assert w.leg.call is not None
+        assert w.leg.call.gate is Gate.CLOSED
+        assert all(view.muted is True for view in life.views)
+
+
+async def test_ended_while_the_platform_thinks(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        w.driver.slow["set_audience"] = 0.05
+        unmuting = asyncio.create_task(life.service.set_microphone(w.ann, muted=False))
+        await eventually(lambda: w.driver.asked != [])
+        w.driver.end_leg(w.handle, EndReason.CUSTOMER_ENDED)
+        with pytest.raises(BargeboxError):
+            await unmuting
+        await eventually(lambda: life.state is State.IDLE)
+        assert w.leg.ear == ["customer_ended"]
+        await life.service.monitor(w.ann, "call-2")
+
+
+async def test_muting_is_not_held_up_by_a_platform_that_does_not_answer(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        await life.service.set_microphone(w.ann, muted=False)
+        w.driver.slow["set_audience"] = 30.0
+        view = await life.service.set_microphone(w.ann, muted=True)
+        assert (view.state, view.muted) == (State.LISTENING, True)
+
+
+async def test_a_platform_that_did_not_mute_is_told_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        await life.service.set_microphone(w.ann, muted=False)
+        w.driver.failing["set_audience"] = PlatformError("Not now.")
+        await life.service.set_microphone(w.ann, muted=True)
+        await eventually(lambda: w.driver.asked[-1][1] is None)
+        assert not w.agreed
+        w.driver.failing.clear()
+        await eventually(lambda: w.agreed)
+
+
+async def test_a_gate_open_without_consent_is_closed(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        w.leg._move(Gate.OPENING, "fault")
+        w.leg._move(Gate.OPEN, "fault")
+        await eventually(lambda: State.LIVE in {view.state for view in life.views})
+        await eventually(lambda: life.state is State.LISTENING)  # what is true was shown
+
+
+@pytest.mark.parametrize("command", ["prepare_gate", "open_gate"])
+async def test_a_leg_that_refuses_leaves_the_platform_silent(tmp_path: Path, command: str) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        w.leg.refuse[command] = "headset_lost"
+        with pytest.raises(BargeboxError) as refused:
+            await life.service.set_microphone(w.ann, muted=False)
+        assert refused.value.code == "headset_lost"
+        await eventually(lambda: w.agreed)
+        assert w.driver.legs == {w.handle: None}
+
+
+async def test_muting_with_the_leg_away_silences_the_platform_and_says_so(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        await life.service.set_microphone(w.ann, muted=False)
+        w.leg.deaf.add("close_gate")
+        with pytest.raises(BargeboxError) as refused:
+            await life.service.set_microphone(w.ann, muted=True)
+        assert refused.value.code == "leg_unreachable"
+        assert life.service.current().muted is False  # it is not known to be muted
+        await eventually(lambda: w.driver.legs[w.handle] is None)
+
+
+async def test_the_barge_limit_mutes(tmp_path: Path) -> None:
+    async with world(tmp_path, barge_limit_s=0.2) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        await life.service.set_microphone(w.ann, muted=False)
+        await eventually(lambda: life.state is State.LISTENING and w.agreed)
+        actors = [row.actor for row in await life.rows() if row.action == "mute"]
+        assert actors in ([], ["bargebox"])

@@ -1,0 +1,256 @@
+"""Who may do what: every route, every role, and the ways around that must not be there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import APIRouter, Depends, FastAPI
+
+from appliance.console import app as app_module
+from appliance.console.access import PUBLIC, Public
+from appliance.console.app import create_app, permissions
+from appliance.console.settings import ConsoleSettings
+from appliance.console.web_sessions import COOKIE
+from appliance.monitoring.policy import ROLES, Permission
+from tests.support.console_world import PASSWORD, World, make_world
+
+OWN = {"X-Bargebox": "1"}
+NAMES = {"Administrator": "admin", "Supervisor": "sam", "Technician": "tom"}
+PUBLIC_ROUTES = {
+    "GET /healthz",
+    "GET /sign-in",
+    "GET /static",
+    "GET /api/v1/openapi.json",
+    "POST /api/v1/session",
+}
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()
+
+
+@pytest.fixture
+def app(world: World) -> FastAPI:
+    return world.app()
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://box") as client:
+        yield client
+
+
+def bearer(name: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer token-{name}"}
+
+
+async def sign_in(client: httpx.AsyncClient, name: str) -> httpx.Response:
+    return await client.post("/api/v1/session", json={"user": name, "password": PASSWORD})
+
+
+ROUTES = list(permissions(make_world(0).app()))
+
+
+def test_every_route_declares_its_permission() -> None:
+    found = dict(ROUTES)
+    assert len(found) > 25
+    assert all(rule is not None for rule in found.values())
+    assert {path for path, rule in found.items() if isinstance(rule, Public)} == PUBLIC_ROUTES
+
+
+def test_an_undeclared_route_refuses_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Feature:
+        router = APIRouter()
+
+    @Feature.router.get("/forgotten")
+    async def forgotten() -> None:
+        """Declares nothing."""
+
+    monkeypatch.setattr(app_module, "FEATURES", (*app_module.FEATURES, Feature))
+    with pytest.raises(RuntimeError, match="GET /api/v1/forgotten"):
+        create_app(make_world(0).ports(), ConsoleSettings())
+
+
+def test_a_public_mark_deep_inside_counts() -> None:
+    app = FastAPI(openapi_url=None)
+
+    async def outer(inner: None = PUBLIC) -> None:
+        """Depends on the mark."""
+
+    app.get("/x", dependencies=[Depends(outer)])(lambda: None)
+    assert [type(rule) for _, rule in permissions(app)] == [Public]
+
+
+@pytest.mark.parametrize("route", [path for path, _ in ROUTES])
+async def test_each_role_gets_what_it_may_and_nothing_else(
+    world: World, client: httpx.AsyncClient, route: str
+) -> None:
+    method, path = route.split(" ")
+    rule = dict(ROUTES)[route]
+    if path in ("/static", "/api/v1/events"):
+        path = {"/static": "/static/icon.svg", "/api/v1/events": "/api/v1/events"}[path]
+    path = re.sub(r"{\w+}", "call-00001", path)
+    if isinstance(rule, Public):
+        answer = await client.request(method, path)
+        assert answer.status_code in (200, 422), answer.text
+        return
+    assert rule is not None
+    answer = await client.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    for role, granted in ROLES.items():
+        allowed = not rule.any_of or bool(set(rule.any_of) & granted)
+        if allowed and path == "/api/v1/events":
+            continue  # it would never end; the event tests read it
+        answer = await client.request(method, path, headers=bearer(NAMES[role]))
+        refused = answer.status_code == 403 and answer.json()["code"] == "not_permitted"
+        assert refused is not allowed, (role, answer.text)
+
+
+async def test_a_removed_account_is_out_at_once(world: World, client: httpx.AsyncClient) -> None:
+    await sign_in(client, "sam")
+    assert (await client.get("/api/v1/session")).json()["user"] == "sam"
+    del world.accounts.accounts["sam"]
+    assert (await client.get("/api/v1/session")).status_code == 401
+    assert (await client.get("/api/v1/session", headers=bearer("sam"))).status_code == 401
+
+
+async def test_a_technician_learns_nothing_of_calls(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    await world.monitoring.monitor(world.accounts.accounts["sam"], "call-00001")
+    answer = await client.put(
+        "/api/v1/monitoring/microphone", json={"muted": True}, headers=bearer("tom")
+    )
+    assert answer.json() == {"state": "listening"}
+    assert (await client.get("/", headers=bearer("tom"))).headers["location"] == "/panel"
+
+
+# -- the cookie
+
+
+async def test_the_cookie_cannot_be_read_or_sent_from_elsewhere(client: httpx.AsyncClient) -> None:
+    cookie = (await sign_in(client, "sam")).headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert "Secure" not in cookie  # plain HTTP on loopback; with TLS see below
+
+
+@pytest.fixture
+def tls_app(world: World) -> FastAPI:
+    return world.app(tls_certificate="cert.pem", tls_key="key.pem")
+
+
+async def test_with_tls_the_cookie_is_secure_and_the_page_stays_on_it(tls_app: FastAPI) -> None:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(tls_app), base_url="https://box"
+    ) as client:
+        answer = await sign_in(client, "sam")
+    assert "Secure" in answer.headers["set-cookie"]
+    assert answer.headers["strict-transport-security"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (OWN, 200),
+        ({"Origin": "http://box"}, 200),
+        ({}, 403),
+        ({"Origin": "http://evil.example", **OWN}, 403),
+        ({"Origin": "null", **OWN}, 403),
+        ({"Origin": "http://box:81", **OWN}, 403),
+        ({"Sec-Fetch-Site": "cross-site", **OWN}, 403),
+    ],
+)
+async def test_foreign_pages_cannot_change_anything(
+    client: httpx.AsyncClient, headers: dict[str, str], status: int
+) -> None:
+    await sign_in(client, "sam")
+    answer = await client.put("/api/v1/device/volume", json={"percent": 5}, headers=headers)
+    assert answer.status_code == status
+    if status == 403:
+        assert answer.json()["code"] == "foreign_origin"
+
+
+async def test_a_foreign_page_cannot_sign_the_browser_in(client: httpx.AsyncClient) -> None:
+    answer = await client.post(
+        "/api/v1/session",
+        json={"user": "sam", "password": PASSWORD},
+        headers={"Origin": "http://evil.example"},
+    )
+    assert answer.json()["code"] == "foreign_origin"
+    assert COOKIE not in client.cookies
+
+
+async def test_a_token_needs_no_page(client: httpx.AsyncClient) -> None:
+    answer = await client.put("/api/v1/device/volume", json={"percent": 5}, headers=bearer("sam"))
+    assert answer.status_code == 200
+    assert answer.json()["volume"] == 5
+
+
+@pytest.mark.parametrize("value", ["Bearer ", "Bearer wrong", "Basic c2FtOnNhbQ==", "Bearer \xe9"])
+async def test_bad_tokens_are_refused(client: httpx.AsyncClient, value: str) -> None:
+    headers = [(b"authorization", value.encode("latin-1"))]
+    answer = await client.get("/api/v1/session", headers=headers)
+    assert answer.status_code == 401
+
+
+# -- the one-time password
+
+
+async def test_nothing_works_before_the_one_time_password_is_changed(
+    client: httpx.AsyncClient,
+) -> None:
+    signed_in = await sign_in(client, "new")
+    assert signed_in.json()["must_change_password"] is True
+    for path, rule in ROUTES:
+        method, where = path.split(" ")
+        if isinstance(rule, Public) or (rule is not None and rule.must_change_ok):
+            continue
+        where = re.sub(r"{\w+}", "call-00001", where)
+        answer = await client.request(method, where, headers=OWN)
+        assert (answer.status_code, answer.json()["code"]) == (403, "must_change_password"), path
+    page = await client.get("/interactions", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["location"]) == (303, "/change-password")
+
+
+async def test_changing_the_password_opens_the_box_and_closes_other_browsers(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    await sign_in(client, "new")
+    other = client.cookies[COOKIE]
+    client.cookies.clear()
+    await sign_in(client, "new")
+    body = {"old": PASSWORD, "new": "short"}
+    answer = await client.put("/api/v1/session/password", json=body, headers=OWN)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_account")
+    body = {"old": "not this one", "new": "another long one"}
+    answer = await client.put("/api/v1/session/password", json=body, headers=OWN)
+    assert (answer.status_code, answer.json()["code"]) == (403, "sign_in_refused")
+    body = {"old": PASSWORD, "new": "another long one"}
+    answer = await client.put("/api/v1/session/password", json=body, headers=OWN)
+    assert answer.status_code == 204
+    assert (await client.get("/api/v1/interactions")).status_code == 200
+    client.cookies.clear()
+    client.cookies.set(COOKIE, other)
+    assert (await client.get("/api/v1/interactions")).status_code == 401
+
+
+async def test_signing_out_ends_the_cookie_and_spares_the_token(client: httpx.AsyncClient) -> None:
+    await sign_in(client, "sam")
+    cookie = client.cookies[COOKIE]
+    assert (await client.delete("/api/v1/session", headers=OWN)).status_code == 204
+    client.cookies.set(COOKIE, cookie)
+    assert (await client.get("/api/v1/session")).status_code == 401
+    client.cookies.clear()
+    await client.delete("/api/v1/session", headers=bearer("sam"))
+    assert (await client.get("/api/v1/session", headers=bearer("sam"))).status_code == 200
+
+
+def test_permission_names_are_the_platforms() -> None:
+    assert {"MONITOR_ALL_CALLS", "BARGE_ALL_CALLS", "VIEW_ALL_MONITORED_CALLS"} <= set(Permission)

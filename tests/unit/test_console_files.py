@@ -1,0 +1,73 @@
+"""What the browser is given: vendored, pinned, nothing inline, nothing from outside."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from appliance.console import wording
+from appliance.console.settings import ConsoleSettings
+from appliance.console.state import make_templates
+from appliance.control_link.words import LampPattern
+
+WEB = ConsoleSettings().web_root
+BROWSER_TESTS = Path(__file__).resolve().parents[1] / "browser" / "vendor"
+PINS = {
+    WEB / "static/vendor/htmx.min.js": (
+        "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717",
+        "htmx 2.0.11",
+        "htmx.LICENSE",
+    ),
+    BROWSER_TESTS / "axe.min.js": (
+        "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c",
+        "axe-core 4.14.1",
+        "axe.LICENSE",
+    ),
+}
+TEMPLATES = sorted((WEB / "templates").glob("*.html"))
+SCRIPTS = sorted((WEB / "static/js").glob("*.js"))
+STYLES = sorted((WEB / "static/css").glob("*.css"))
+
+
+@pytest.mark.parametrize("path", PINS, ids=lambda path: path.name)
+def test_vendored_files_are_what_was_chosen(path: Path) -> None:
+    digest, what, licence = PINS[path]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == digest, what
+    assert path.with_name(licence).stat().st_size > 500
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_templates_have_nothing_inline_and_nothing_unescaped(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(r"\sstyle=|<style|\son\w+=|javascript:|hx-on", text)
+    assert "|safe" not in text.replace(" ", "")
+    assert "autoescape" not in text
+    for attributes in re.findall(r"<script([^>]*)>", text):
+        assert "src=" in attributes or 'type="application/json"' in attributes
+
+
+@pytest.mark.parametrize("path", [*TEMPLATES, *SCRIPTS, *STYLES], ids=lambda path: path.name)
+def test_nothing_comes_from_outside(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(r"(https?:)?//[a-z0-9-]+\.[a-z]", text)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_write_text_and_never_markup(path: Path) -> None:
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", path.read_text()
+    )
+
+
+def test_a_missing_value_in_a_template_is_an_error_and_not_a_gap() -> None:
+    template = make_templates(ConsoleSettings()).from_string("{{ nothing }}")
+    with pytest.raises(UndefinedError):
+        template.render()
+
+
+def test_every_lamp_pattern_has_words() -> None:
+    assert set(wording.LAMPS) == set(LampPattern)

@@ -1,0 +1,259 @@
+"""The database: transactions, migrations, faults in words, an audit log that tells tampering."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from appliance.control_link.words import Audience, EndReason
+from appliance.monitoring.audit import Audit, AuditUnwritableError, Entry
+from appliance.monitoring.history import History, SessionRecord
+from appliance.monitoring.schema import MIGRATIONS
+from appliance.monitoring.store import Store, StoreError
+from tests.support.fake_driver import call
+from tests.support.fake_leg import eventually
+
+NOW = datetime(2024, 5, 1, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await Store.open(tmp_path / "box.db")
+    yield opened
+    await opened.close()
+
+
+def _edit(path: Path, script: str) -> None:
+    database = sqlite3.connect(path)
+    database.executescript(script)
+    database.close()
+
+
+async def _pragma(store: Store, pragma: str) -> None:
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(store._writer, store._written.execute, f"PRAGMA {pragma}")
+
+
+async def _fill(store: Store) -> None:
+    """A full disk: not one page more."""
+    (pages,) = await store.read(lambda db: db.execute("PRAGMA page_count").fetchone())
+    await _pragma(store, f"max_page_count = {pages}")
+
+
+async def test_all_or_nothing(store: Store) -> None:
+    def work(database: sqlite3.Connection) -> None:
+        database.execute("INSERT INTO kv VALUES ('a', '1')")
+        database.execute("INSERT INTO kv VALUES ('a', '2')")
+
+    with pytest.raises(StoreError):
+        await store.write(work)
+    assert await store.read(lambda db: db.execute("SELECT * FROM kv").fetchall()) == []
+
+
+async def test_a_fault_of_the_caller_rolls_back_too(store: Store) -> None:
+    def work(database: sqlite3.Connection) -> None:
+        database.execute("INSERT INTO kv VALUES ('a', '1')")
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await store.write(work)
+    assert await store.read(lambda db: db.execute("SELECT * FROM kv").fetchall()) == []
+    await store.write(lambda db: db.execute("INSERT INTO kv VALUES ('a', '1')"))
+
+
+async def test_the_database_is_durable_and_up_to_date(store: Store) -> None:
+    def look(database: sqlite3.Connection) -> list[object]:
+        names = ("journal_mode", "synchronous", "user_version", "foreign_keys")
+        return [database.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+    assert await store.write(look) == ["wal", 2, len(MIGRATIONS), 1]
+
+
+async def test_a_database_of_newer_software_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "box.db"
+    await (await Store.open(path)).close()
+    _edit(path, "PRAGMA user_version = 999")
+    with pytest.raises(StoreError) as error:
+        await Store.open(path)
+    assert "newer" in error.value.detail
+
+
+async def test_no_database_and_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "box.db").write_bytes(b"hello, this is no database at all " * 100)
+    with pytest.raises(StoreError) as error:
+        await Store.open(tmp_path / "box.db")
+    assert "no database" in error.value.detail
+    with pytest.raises(StoreError) as error:
+        await Store.open(tmp_path / "nowhere" / "box.db")
+    assert "cannot be opened" in error.value.detail
+
+
+async def test_a_full_disk_and_a_locked_database_are_told_in_words(
+    store: Store, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "box.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError) as error:
+        await store.write(lambda db: None)
+    assert "in use" in error.value.detail
+    other.execute("ROLLBACK")
+    other.close()
+    await _fill(store)
+    with pytest.raises(StoreError) as error:
+        await store.write(lambda db: db.execute("INSERT INTO kv VALUES ('a', ?)", ("x" * 50_000,)))
+    assert "full" in error.value.detail
+
+
+# -- audit
+
+
+async def test_the_chain_is_whole(store: Store) -> None:
+    audit = Audit(store)
+    await audit.append(Entry("ann", "monitor", "s", "c"), Entry("ann", "unmute", "s", "c"))
+    await audit.append(Entry("Ünal", "ended", "s", "c", {"reason": "hung_up", "a": 1}))
+    rows = [row async for row in audit.export()]
+    assert [(row.seq, row.actor, row.action) for row in rows] == [
+        (1, "ann", "monitor"),
+        (2, "ann", "unmute"),
+        (3, "Ünal", "ended"),
+    ]
+    assert rows[2].detail == '{"a":1,"reason":"hung_up"}'
+    verdict = await audit.verify()
+    assert (verdict.intact, verdict.rows, verdict.broken_at) == (True, 3, None)
+    assert [row.seq for row in await audit.latest(limit=2)] == [3, 2]
+    assert [row.seq for row in await audit.latest(before=2)] == [1]
+    assert [row.seq for row in await audit.page(after=1, limit=1)] == [2]
+
+
+@pytest.mark.parametrize(
+    ("script", "broken_at"),
+    [
+        ("UPDATE audit SET actor = 'eve' WHERE seq = 2", 2),
+        ("UPDATE audit SET detail = '{}' WHERE seq = 3", 3),
+        ("DELETE FROM audit WHERE seq = 1", 1),
+        ("DELETE FROM audit WHERE seq = 3", 3),
+        ("DELETE FROM audit", 1),
+        ("UPDATE audit SET hash = hex(zeroblob(32)) WHERE seq = 2", 2),
+    ],
+)
+async def test_tampering_is_told(tmp_path: Path, script: str, broken_at: int) -> None:
+    store = await Store.open(tmp_path / "box.db")
+    audit = Audit(store)
+    await audit.append(*(Entry("ann", f"act {n}", detail={"n": n}) for n in range(3)))
+    triggers = "DROP TRIGGER audit_is_never_changed; DROP TRIGGER audit_is_never_cut;"
+    _edit(tmp_path / "box.db", triggers + script)
+    verdict = await audit.verify()
+    assert (verdict.intact, verdict.broken_at) == (False, broken_at)
+    await store.close()
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET actor = 'x'"])
+async def test_the_log_is_append_only(store: Store, statement: str) -> None:
+    audit = Audit(store)
+    await audit.append(Entry("ann", "monitor"))
+    with pytest.raises(StoreError):
+        await store.write(lambda db: db.execute(statement))
+
+
+async def test_a_full_disk_refuses_what_must_be_on_record_and_keeps_what_is_noted(
+    store: Store,
+) -> None:
+    deaths: list[str] = []
+    audit = Audit(store, on_death=deaths.append)
+    audit.start()
+    await _fill(store)
+    long = {"words": "x" * 50_000}
+    with pytest.raises(AuditUnwritableError) as error:
+        await audit.append(Entry("ann", "monitor", detail=long))
+    assert error.value.code == "audit_unwritable"
+    assert "full" in error.value.detail
+    audit.note(Entry("ann", "mute", detail=long))
+    with pytest.raises(AuditUnwritableError):
+        await audit.append(Entry("ann", "unmute"))
+    await _pragma(store, "max_page_count = 100000")
+    await audit.append(Entry("ann", "monitor again"))
+    assert [row.action async for row in audit.export()] == ["mute", "monitor again"]
+    assert (await audit.verify()).intact
+    await audit.stop()
+    assert deaths == []
+
+
+async def test_notes_are_written_soon_and_at_the_latest_at_the_stop(store: Store) -> None:
+    audit = Audit(store)
+    audit.start()
+    audit.note(Entry("ann", "mute"))
+    found: list[str] = []
+    while not found:
+        found = [row.action for row in await audit.page()]
+    audit.note(Entry("ann", "ended"))
+    await audit.stop()
+    assert [row.action for row in await audit.page()] == ["mute", "ended"]
+
+
+async def test_a_backlog_has_an_end_and_says_so(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    audit = Audit(store)
+    for number in range(1001):
+        audit.note(Entry("ann", f"act {number}"))
+    assert "audit entry lost: ann act 1000" in caplog.text
+    await audit.stop()
+    assert (await audit.verify()).rows == 1000
+
+
+# -- history
+
+
+async def test_a_session_from_begin_to_end(store: Store) -> None:
+    audit, history = Audit(store), History(store)
+    record = SessionRecord("s1", "h1", "fake", "ann", call(1), NOW)
+    await audit.append(Entry("ann", "monitor", "s1"), also=history.beginning(record))
+    assert await history.running() == [record]
+    assert [leg.handle for leg in await history.open_legs()] == ["h1"]
+    await history.barge("s1", NOW, Audience.AGENT)
+    await history.barge("s1", NOW, Audience.EVERYONE)
+    await history.end("s1", NOW, EndReason.HUNG_UP, "Left.", quality={"lost": 3})
+    await history.end("s1", NOW, EndReason.FAILED, "Too late.")
+    await history.leg_is_gone("h1")
+    ended = await history.get("s1")
+    assert ended is not None
+    assert (ended.end_reason, ended.end_detail, ended.quality) == (
+        EndReason.HUNG_UP,
+        "Left.",
+        {"lost": 3},
+    )
+    assert [(span.audience, span.ended_at) for span in ended.barges] == [
+        (Audience.AGENT, NOW),
+        (Audience.EVERYONE, NOW),
+    ]
+    assert ended.interaction == call(1)
+    assert await history.running() == []
+    assert await history.open_legs() == []
+    assert await history.page(supervisor="ann") == ([ended], 1)
+    assert await history.page(supervisor="bob") == ([], 0)
+    assert await history.page(page=2) == ([], 1)
+
+
+async def test_record_and_rows_stand_or_fall_together(store: Store) -> None:
+    audit, history = Audit(store), History(store)
+    record = SessionRecord("s1", "h1", "fake", "ann", call(1), NOW)
+    await audit.append(Entry("ann", "monitor"), also=history.beginning(record))
+    with pytest.raises(AuditUnwritableError):
+        await audit.append(Entry("ann", "monitor"), also=history.beginning(record))
+    assert (await audit.verify()).rows == 1
+
+
+async def test_the_queue_to_the_disk_has_an_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.monitoring.store.MAX_WAITING", 2)
+    results = await asyncio.gather(
+        *(store.write(lambda db: None) for _ in range(5)), return_exceptions=True
+    )
+    assert sum(isinstance(result, StoreError) for result in results) == 3
+    await eventually(lambda: store._waiting == 0)
