@@ -7,6 +7,7 @@ import asyncio
 import logging
 
 from appliance.leg.daemon import LegDaemon
+from appliance.panel.board import load_board
 from appliance.service import notify, runtime
 from appliance.service.journal import set_up_logging
 from appliance.settings import Settings, load_or_last_good
@@ -23,6 +24,7 @@ def run(chosen: argparse.Namespace) -> int:
     settings, fault = load_or_last_good(chosen.settings)
     if fault is not None:
         log.error("%s The last good settings are used.", fault.detail, extra={"CODE": fault.code})
+    load_board(settings.panel.board, settings.panel.boards_dir)  # refused before anything starts
 
     async def main(stop: asyncio.Event) -> None:
         await _serve(settings, stop)

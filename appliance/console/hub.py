@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 from typing import Any
 
 from appliance.console.feed import Event, Feed
@@ -17,6 +16,7 @@ from appliance.console.ports import (
 from appliance.console.settings import ConsoleError
 from appliance.console.views import (
     DeviceOut,
+    EndedInteractionOut,
     InteractionOut,
     MonitoringOut,
     PlatformOut,
@@ -127,9 +127,13 @@ class EventHub:
     def _interaction_events(self, account: Account, ids: set[str]) -> list[Event]:
         events = []
         for interaction_id in ids:
-            with suppress(RefusedError):  # it has ended, or is none of this account's business
+            try:
                 row = self._ports.book.get(account, interaction_id)
-                events.append(Event("interaction", InteractionOut.of(row).model_dump_json()))
+            except RefusedError:
+                data = EndedInteractionOut(id=interaction_id).model_dump_json()
+            else:
+                data = InteractionOut.of(row).model_dump_json()
+            events.append(Event("interaction", data))
         return events
 
     def _interaction_changed(self, interaction_id: str | None) -> None:

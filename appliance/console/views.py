@@ -95,6 +95,15 @@ class InteractionOut(BaseModel):
         )
 
 
+class EndedInteractionOut(BaseModel):
+    """An interaction that has left the list: all that an event still says of it."""
+
+    id: str
+    state: str = "ended"
+    monitorable: bool = False
+    not_monitorable_reason: str = EndReason.CALL_ENDED
+
+
 class PlatformOut(BaseModel):
     """The call platform; ``detail`` says what to do when it cannot be reached."""
 

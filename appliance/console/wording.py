@@ -10,7 +10,7 @@ REFUSALS = {
     "monitoring_disabled": "Silent Monitoring is off",
     "own_call": "Your own call",
     "platform_lost": "Platform not reachable",
-    "busy": "In another call",
+    "busy": "Box is busy",
     "call_ended": "Call has ended",
     "agent_ended": "Call has ended",
     "customer_ended": "Call has ended",

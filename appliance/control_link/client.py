@@ -154,8 +154,10 @@ class LegLink:
         finally:
             worked = self._channel is not None
             self._lose()
-            await stop_tasks(pinging)
-            await channel.close()
+            try:
+                await stop_tasks(pinging)
+            finally:  # also when `stop` comes in between
+                await channel.close()
         return worked
 
     async def _next(self, channel: Channel[AnyEvent]) -> AnyEvent | None:

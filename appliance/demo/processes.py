@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 RESTART_PAUSE_S = 0.2
 STOP_LIMIT_S = 5.0
 PR_SET_PDEATHSIG = 1
+PROMPT_PRIORITY = 10
 
 
 def _die_with_parent() -> None:
@@ -25,11 +26,26 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _die_with_parent_and_be_prompt() -> None:
+    """In the child: above the rest as a whole process, as the leg's unit has it, if allowed."""
+    _die_with_parent()
+    with suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PROMPT_PRIORITY))
+
+
 class Child:
     """One process that is kept alive until `stop`."""
 
-    def __init__(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        arguments: list[str],
+        environment: Mapping[str, str],
+        *,
+        prompt: bool = False,
+    ) -> None:
         self.name = name
+        self._prepare = _die_with_parent_and_be_prompt if prompt else _die_with_parent
         self._arguments = [sys.executable, *arguments]
         self._environment = {**os.environ, **environment}
         self._process: asyncio.subprocess.Process | None = None
@@ -52,7 +68,7 @@ class Child:
             env=self._environment,
             # Ctrl-C reaches the demo alone, which stops the others in order.
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=self._prepare,
         )
         self.starts += 1
 

@@ -160,12 +160,13 @@ class World:
     def _box(self, command: str) -> Child:
         arguments = ["-m", "appliance.cli", command, "--settings", str(self.settings_file)]
         arguments += ["--log-level", self.options.log_level]
-        return Child(command, arguments, self.card.environment())
+        return Child(command, arguments, self.card.environment(), prompt=command == "leg")
 
     def _centre(self) -> Child:
         settings = str(self.directory / "centre.json")
         arguments = ["-m", "appliance.platforms.sandbox.centre", "--settings", settings]
-        return Child("contact centre", arguments, {})
+        # In life it has a machine of its own.
+        return Child("contact centre", arguments, {}, prompt=True)
 
     def _ear(self) -> Child:
         arguments = ["-m", "appliance.demo.ear", "--port", str(self._ear_port)]

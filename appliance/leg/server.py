@@ -1,4 +1,8 @@
-"""The leg's end of the control link: one control process at a time, the newest wins."""
+"""The leg's end of the control link: one control process at a time, the newest wins.
+
+A connection becomes control with its first valid command; until then it hears everything and
+disturbs nobody, so that garbage on the socket cannot displace a control process that works.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,8 @@ from appliance.service.tasks import die, stop_tasks
 
 log = logging.getLogger(__name__)
 
+MAX_CONNECTIONS = 4
+"""One more is closed at once."""
 MAX_IN_FLIGHT = 32
 """Commands that may be under way; one more is refused (``busy``)."""
 
@@ -46,7 +52,8 @@ class LinkServer:
     def __init__(self, handle: Handler, snapshot: Callable[[], Snapshot]) -> None:
         self._handle = handle
         self._snapshot = snapshot
-        self._channel: Channel[AnyCommand] | None = None
+        self._channels: list[Channel[AnyCommand]] = []
+        self._control: Channel[AnyCommand] | None = None
         self._server: asyncio.Server | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
         self.heard_at = time.monotonic()
@@ -54,7 +61,7 @@ class LinkServer:
     @property
     def control_is_there(self) -> bool:
         """Whether a control process is connected and was heard within the last 2.5 s."""
-        return self._channel is not None and time.monotonic() - self.heard_at < 2.5
+        return self._control is not None and time.monotonic() - self.heard_at < 2.5
 
     async def start(self, path: Path, inherited: socket.socket | None = None) -> None:
         """Listen at *path*, or on the socket that systemd handed over.
@@ -69,61 +76,71 @@ class LinkServer:
         if self._server is not None:
             self._server.close()
         await stop_tasks(*self._in_flight)
-        if self._channel is not None:
-            await self._channel.close()
+        for channel in list(self._channels):
+            await channel.close()
 
     def emit(self, event: Message) -> None:
-        """Send to control if it is there. A control that does not read is let go."""
-        channel = self._channel
-        if channel is None:
-            return
-        if isinstance(event, Levels | Quality) and channel.unsent > MAX_LINE // 4:
-            return
+        """Send to whoever is connected. One that does not read is let go."""
+        for channel in list(self._channels):
+            if isinstance(event, Levels | Quality) and channel.unsent > MAX_LINE // 4:
+                continue
+            self._send(channel, event)
+
+    def _send(self, channel: Channel[AnyCommand], message: Message) -> None:
         try:
-            channel.send(event)
+            channel.send(message)
         except LinkError as error:
             self._let_go(channel, error)
 
     def _let_go(self, channel: Channel[AnyCommand], error: LinkError) -> None:
-        log.warning("the control link is closed: %s", error.detail)
+        log.warning("a control connection is closed: %s", error.detail)
+        self._forget(channel)
         channel.abort()
-        if self._channel is channel:
-            self._channel = None
+
+    def _forget(self, channel: Channel[AnyCommand]) -> None:
+        if channel in self._channels:
+            self._channels.remove(channel)
+        if self._control is channel:
+            self._control = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         channel = Channel(reader, writer, commands)
-        if self._channel is not None:
-            log.warning("a newer control process takes the control link over")
-            self._channel.abort()
-        self._channel = channel
-        self.heard_at = time.monotonic()
+        if len(self._channels) >= MAX_CONNECTIONS:
+            log.warning("more than %d connections to the control link", MAX_CONNECTIONS)
+            channel.abort()
+            return
+        self._channels.append(channel)
+        self._send(channel, self._snapshot())
         try:
-            channel.send(self._snapshot())
             while (command := await channel.receive()) is not None:
-                self.heard_at = time.monotonic()
+                self._adopt(channel)
                 self._begin(channel, command)
         except LinkError as error:
             self._let_go(channel, error)
-        if self._channel is channel:
-            self._channel = None
+        self._forget(channel)
         await channel.close()
+
+    def _adopt(self, channel: Channel[AnyCommand]) -> None:
+        """Whoever sent a valid command last is control."""
+        self.heard_at = time.monotonic()
+        former, self._control = self._control, channel
+        if former is not None and former is not channel:
+            log.warning("a newer control process takes the control link over")
+            self._forget(former)
+            former.abort()
+            self._control = channel
 
     def _begin(self, channel: Channel[AnyCommand], command: AnyCommand) -> None:
         if len(self._in_flight) >= MAX_IN_FLIGHT:
-            channel.send(
-                Reply(id=command.id, ok=False, code="busy", detail="too many commands at once")
-            )
+            busy = Reply(id=command.id, ok=False, code="busy", detail="too many commands at once")
+            self._send(channel, busy)
             return
         task = asyncio.create_task(self._answer(channel, command), name=command.type)
         self._in_flight.add(task)
         task.add_done_callback(self._ended)
 
     async def _answer(self, channel: Channel[AnyCommand], command: AnyCommand) -> None:
-        reply = await self._handle(command)
-        try:
-            channel.send(reply)
-        except LinkError as error:
-            self._let_go(channel, error)
+        self._send(channel, await self._handle(command))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)

@@ -131,9 +131,12 @@ class LegEvents:
         self._desk.jobs.spawn(refuse(), "refuse gate")
 
     def _pressed(self, press: Press) -> None:
-        self._presses.take(self._desk.device.leg_id, [press])
         if press.action is Action.NEXT_ASKED:
+            if press.session_id is None and self._desk.last_session is not None:
+                # The press left the call and the hold asks for the next: it is its owner's.
+                press = press.model_copy(update={"session_id": self._desk.last_session.id})
             self._next_call()
+        self._presses.take(self._desk.device.leg_id, [press])
 
     def _device(self, **changes: object) -> None:
         """Take changed fields of the device over and tell."""

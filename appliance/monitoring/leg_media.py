@@ -8,7 +8,7 @@ from appliance.control_link.messages import CloseGate
 from appliance.control_link.words import Gate, Media
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.session import Session
-from appliance.monitoring.session_machine import Event
+from appliance.monitoring.session_machine import Event, IllegalTransitionError
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,10 @@ def media_moved(desk: Desk, session: Session, media: Media) -> None:
         return
     session.media = media
     if media in _EVENTS:
-        desk.machine.fire(_EVENTS[media])
+        try:
+            desk.machine.fire(_EVENTS[media])
+        except IllegalTransitionError as error:
+            log.error("the leg reports what cannot be: %s", error.detail)
     if session.gate is not Gate.CLOSED:
         # The leg closes its gate by itself; asking again costs nothing and trusts nobody.
         async def close() -> None:

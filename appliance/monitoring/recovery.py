@@ -16,7 +16,7 @@ from appliance.monitoring.endings import Endings
 from appliance.monitoring.history import SessionRecord
 from appliance.monitoring.leg_media import media_moved
 from appliance.monitoring.microphone import Microphone
-from appliance.monitoring.policy import Account
+from appliance.monitoring.policy import Account, is_own_call
 from appliance.monitoring.presses import Presses
 from appliance.monitoring.reasons import WORDS
 from appliance.monitoring.session import Ending, Session
@@ -158,7 +158,10 @@ class Recovery:
             break
         else:
             return
-        if not there:
+        session.interaction = desk.book.find(session.interaction.id) or session.interaction
+        if is_own_call(session.owner, session.interaction, desk.driver.name):
+            self._endings.end(session, EndReason.OWN_CALL)
+        elif not there:
             self._endings.end(session, EndReason.CALL_ENDED)
         elif session.gate is Gate.OPEN:
             await self._consent_again(session)

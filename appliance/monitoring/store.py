@@ -50,6 +50,11 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         """Open or make the database; call from a thread or before serving (`open`)."""
+        try:
+            # For our eyes only; SQLite gives its side files the same mode.
+            path.touch(mode=0o600, exist_ok=True)
+        except OSError as error:
+            raise StoreError(_WORDS[sqlite3.SQLITE_CANTOPEN]) from error
         self._written = self._connect(path)
         try:
             self._written.execute("PRAGMA journal_mode = WAL")

@@ -18,6 +18,7 @@ from appliance.service.errors import BargeboxError
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
+LATE_S = 1.0
 SWEEP_S = 30.0
 
 
@@ -43,9 +44,15 @@ class Watch:
     async def run(self) -> None:
         """For ever."""
         self._started = self._platform_there = self._headset_there = time.monotonic()
+        last = time.monotonic()
         while True:
             await asyncio.sleep(TICK_S)
-            self._look(time.monotonic())
+            before, last = last, time.monotonic()
+            if last - before > LATE_S:
+                # This process stood still, not the others: what they said meanwhile is read first.
+                log.warning("control stood still for %.1f s", last - before)
+                continue
+            self._look(last)
             await self._presses.write()
 
     def _look(self, now: float) -> None:

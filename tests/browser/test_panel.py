@@ -97,9 +97,8 @@ def test_lamps_blink_only_where_motion_is_welcome(server: Served, browser: Brows
         assert lamp.evaluate(moving) == "short-blink"
 
 
-def test_lamps_of_a_silent_box_are_unknown(panel: Page) -> None:
-    panel.context.set_offline(True)
+def test_lamps_of_a_silent_box_are_unknown(panel: Page, server: Served) -> None:
+    server.wedge(5)
     expect(panel.locator("#words-status")).to_have_text("unknown")
     expect(panel.locator("#box")).to_have_attribute("data-known", "no")
-    panel.context.set_offline(False)
     expect(panel.locator("#words-status")).to_have_text("steady on")

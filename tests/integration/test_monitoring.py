@@ -139,7 +139,7 @@ async def test_the_box_is_busy_for_the_second_and_only_the_owner_unmutes(tmp_pat
             await life.service.set_microphone(w.bob, muted=False, audience=Audience.AGENT)
         assert life.state is State.LIVE  # a stranger's wish does not disturb the owner's
         await life.service.hang_up(w.bob)
-        assert life.state is State.IDLE
+        assert life.service.current().state is State.IDLE
 
 
 async def test_of_two_at_once_one_joins(tmp_path: Path) -> None:

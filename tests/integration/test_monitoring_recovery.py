@@ -9,7 +9,8 @@ from pathlib import Path
 from appliance.control_link.messages import Press, Snapshot
 from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, Media
 from appliance.monitoring.session_machine import State
-from appliance.platforms.protocol import PlatformError
+from appliance.platforms.protocol import Agent, PlatformError
+from tests.support.fake_driver import call
 from tests.support.fake_leg import Call, eventually
 from tests.support.monitoring_world import world
 
@@ -118,6 +119,16 @@ async def test_the_call_ended_in_the_gap(tmp_path: Path) -> None:
         async with w.control() as life:
             await eventually(lambda: life.state is State.IDLE)
             assert w.leg.ear == ["call_ended"]
+
+
+async def test_transferred_to_oneself_in_the_gap(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        async with w.control() as life:
+            await life.service.monitor(w.ann, "call-1")
+        w.driver.interactions["call-1"] = call(1, agents=(Agent("agent-3", "Ann"),))
+        async with w.control() as life:
+            await eventually(lambda: life.state is State.IDLE)
+            assert w.leg.ear == ["own_call"]
 
 
 async def test_the_leg_never_shows_up(tmp_path: Path) -> None:

@@ -7,7 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.support.console_world import PASSWORD
 
@@ -25,6 +32,13 @@ ARGUMENTS = [
 SCREENS = Path(__file__).resolve().parents[2] / "build" / "screens"
 LIMIT_MS = 15_000
 """Patience of every wait: the machine may be busy."""
+
+ANSWERED_IN_WORDS = (
+    "the server responded with a status of 4",
+    "Response Status Error Code 4",
+    "EventSource's response has a MIME",
+)
+"""The browser logs each refused request, and that a refusal is not a stream; the page tells it."""
 
 Scheme = Literal["light", "dark"]
 
@@ -63,14 +77,13 @@ def watch(page: Page) -> list[str]:
     """Collect what the browser complains of: script errors and policy violations."""
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-    page.on(
-        "console",
-        lambda message: (
+
+    def heard(message: ConsoleMessage) -> None:
+        refused = any(words in message.text for words in ANSWERED_IN_WORDS)
+        if message.type in ("error", "warning") and not refused:
             complaints.append(f"console: {message.text}")
-            if message.type in ("error", "warning") and "status of 4" not in message.text
-            else None
-        ),
-    )
+
+    page.on("console", heard)
     return complaints
 
 

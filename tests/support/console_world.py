@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -376,6 +377,10 @@ class Served:
             return work()
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
+
+    def wedge(self, seconds: float) -> None:
+        """The process hangs: connections stay open, nothing is answered."""
+        self.loop.call_soon_threadsafe(time.sleep, seconds)
 
 
 @contextmanager

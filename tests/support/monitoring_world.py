@@ -73,8 +73,8 @@ class World:
         self.bob: Account
 
     @asynccontextmanager
-    async def control(self, *, kill: bool = False) -> AsyncIterator[Life]:
-        """A life of the control process; with *kill* it leaves nothing in order."""
+    async def control(self) -> AsyncIterator[Life]:
+        """A life of the control process; a running session is left for the next one."""
         store = await Store.open(self.directory / "box.db")
         accounts = Accounts(store)
         await self._people(accounts)

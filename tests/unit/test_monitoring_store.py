@@ -66,12 +66,13 @@ async def test_a_fault_of_the_caller_rolls_back_too(store: Store) -> None:
     await store.write(lambda db: db.execute("INSERT INTO kv VALUES ('a', '1')"))
 
 
-async def test_the_database_is_durable_and_up_to_date(store: Store) -> None:
+async def test_the_database_is_durable_up_to_date_and_private(store: Store, tmp_path: Path) -> None:
     def look(database: sqlite3.Connection) -> list[object]:
         names = ("journal_mode", "synchronous", "user_version", "foreign_keys")
         return [database.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
     assert await store.write(look) == ["wal", 2, len(MIGRATIONS), 1]
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
 async def test_a_database_of_newer_software_is_refused(tmp_path: Path) -> None:

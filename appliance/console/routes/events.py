@@ -38,8 +38,11 @@ async def events(
     """Server-sent events: ``snapshot``, then ``interaction``, ``monitoring``, ``levels``,
     ``quality``, ``device`` and ``beat``.
 
-    Interactions are coalesced (the latest state, at most every 200 ms). A client that is too slow
-    loses levels and quality first; then it gets a fresh ``snapshot`` and reads the list again.
+    Interactions are coalesced (the latest state, at most every 200 ms); of one that ended and was
+    never monitored only ``id``, ``state`` and why it cannot be monitored are told.
+
+    A client that is too slow loses levels and quality first; then it gets a fresh ``snapshot``
+    and reads the list again.
     """
     state = console(request)
     loop = asyncio.get_running_loop()

@@ -101,7 +101,7 @@ function showAction(row) {
   if (row.dataset.state === "ended") reason ||= "call_ended";
   const button = row.querySelector("[data-monitor]");
   const why = field(row, "why");
-  const text = current ? "In this call" : refusal(reason);
+  const text = current ? "Being monitored" : refusal(reason);
   if (current) row.setAttribute("aria-current", "true");
   else row.removeAttribute("aria-current");
   button.disabled = Boolean(reason);
@@ -117,21 +117,24 @@ function showAction(row) {
 }
 
 function patch(row, interaction) {
-  const { dataset } = row;
-  dataset.state = interaction.state;
-  dataset.reason = interaction.not_monitorable_reason ?? "";
+  row.dataset.state = interaction.state;
+  row.dataset.reason = interaction.not_monitorable_reason ?? "";
+  const state = field(row, "state");
+  state.dataset.state = interaction.state;
+  setText(state, presence(interaction.state));
+  if (interaction.state === "ended") setText(field(row, "elapsed"), "–");
+  if (interaction.agents) patchParties(row, interaction); // one that ended tells no more of itself
+  showAction(row);
+}
+
+function patchParties(row, interaction) {
   const names = agentNames(interaction);
   setText(field(row, "agents"), names || "–");
   for (const name of ["customer", "queue", "flow", "contact_point"]) {
     setText(field(row, name), interaction[name]);
   }
-  const state = field(row, "state");
-  state.dataset.state = interaction.state;
-  setText(state, presence(interaction.state));
-  if (interaction.state === "ended") setText(field(row, "elapsed"), "–");
   row.querySelector("[data-monitor]").setAttribute("aria-label", `Monitor ${names} with ${interaction.customer}`);
   showMonitors(row, interaction.monitors);
-  showAction(row);
 }
 
 function changed(interaction) {
@@ -145,6 +148,8 @@ function changed(interaction) {
     } else {
       refreshBy(LAZY_MS); // it may belong elsewhere in the order now
     }
+  } else if (interaction.state === "ended") {
+    changes.delete(interaction.id); // it came and went unseen
   } else if (Date.parse(interaction.started_at) > Date.parse(list().dataset.asOf)) {
     changes.add(interaction.id);
     refreshBy(0);
@@ -247,6 +252,12 @@ export function start() {
     tickTimes();
     showAll();
   });
+  document.body.addEventListener("htmx:responseError", ({ detail }) => {
+    if (detail.xhr.status === 401) location.assign("/sign-in");
+  });
+  for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+    document.body.addEventListener(name, () => refreshBy(LAZY_MS));
+  }
   listen(heard);
   setInterval(tick, 250);
   setInterval(tickTimes, 1000);

@@ -1,0 +1,162 @@
+"""Everybody can use it: axe finds nothing, the keyboard reaches all, small screens fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from appliance.control_link.words import EndReason
+from tests.support.browser import Scheme, context, screenshot, sign_in, watch
+from tests.support.console_world import Served
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
+SIZES = {"wide": (1280, 800), "phone": (390, 844)}
+SMALL_TARGETS = """() => [...document.querySelectorAll('button, a[href], input, select, summary')]
+  .filter(element => element.checkVisibility() && !element.closest('.vh, .skip'))
+  .map(element => [element.closest('label') ?? element, element])
+  .map(([target, element]) => [element, target.getBoundingClientRect()])
+  .filter(([element, box]) => box.width < 24 || box.height < 24)
+  .map(([element, box]) => `${element.outerHTML.slice(0, 80)} ${box.width}×${box.height}`)"""
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds, best practices included."""
+    page.evaluate(AXE)
+    result: dict[str, Any] = page.evaluate("() => axe.run(document)")
+    return [
+        f"{fault['id']}: {node['html'][:200]}"
+        for fault in result["violations"]
+        for node in fault["nodes"]
+    ]
+
+
+def inspect(page: Page, name: str) -> None:
+    """Axe, no sideways scrolling, targets of 24 px; and a picture for people."""
+    screenshot(page, name)
+    assert faults(page) == [], name
+    width = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
+    assert width[0] <= width[1], name
+    assert page.evaluate(SMALL_TARGETS) == [], name
+
+
+@contextmanager
+def visit(browser: Browser, server: Served, size: str, scheme: Scheme) -> Iterator[Page]:
+    width, height = SIZES[size]
+    with context(browser, server.url, width=width, height=height, scheme=scheme) as profile:
+        page = profile.new_page()
+        complaints = watch(page)
+        yield page
+        assert complaints == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", get_args(Scheme))
+def test_each_page_in_each_state(
+    browser: Browser, server: Served, scheme: Scheme, size: str
+) -> None:
+    monitoring = server.world.monitoring
+    with visit(browser, server, size, scheme) as page:
+
+        def look(name: str) -> None:
+            inspect(page, f"{name}-{scheme}-{size}")
+
+        page.goto("/sign-in")
+        look("sign-in")
+        page.goto("/none")
+        look("error")
+        sign_in(page)
+        expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
+        look("list")
+        page.goto("/interactions?search=nobody")
+        look("list-empty")
+        page.goto("/interactions?per_page=10")
+        page.locator("details.menu summary").click()
+        look("menu")
+        page.keyboard.press("Escape")
+        page.locator('tr[data-id="call-00001"] button').click()
+        expect(page.locator("#tool-state")).to_contain_text("muted")
+        server.do(lambda: monitoring.levels(-18, -100))
+        look("listening")
+        page.get_by_role("button", name="Microphone").click()
+        expect(page.locator("#tool-state")).to_contain_text("Live")
+        server.do(lambda: monitoring.levels(-18, -24))
+        look("live")
+        page.goto("/panel")
+        expect(page.locator("#box")).to_have_attribute("data-known", "yes")
+        look("panel")
+        server.do(monitoring.lose_leg)
+        expect(page.locator("#tool-state")).to_contain_text("unknown")
+        look("unknown")
+        server.do(lambda: monitoring.end(EndReason.CUSTOMER_ENDED))
+        expect(page.locator("#notice")).to_be_visible()
+        page.goto("/interactions")
+        expect(page.locator("#notice")).to_be_visible()
+        look("ended")
+        page.goto("/change-password")
+        look("change-password")
+
+
+def test_the_keyboard_alone_is_enough(page: Page) -> None:
+    page.goto("/sign-in")
+    page.keyboard.type("sam")
+    page.keyboard.press("Tab")
+    page.keyboard.type("correct horse battery")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Interaction Monitoring")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+
+    def walk_to(name: str, limit: int = 60) -> None:
+        for _ in range(limit):
+            page.keyboard.press("Tab")
+            active = page.evaluate(
+                "() => document.activeElement.ariaLabel || document.activeElement.innerText"
+            )
+            if active and active.startswith(name):
+                return
+        raise AssertionError(f"the keyboard never reached {name!r}")
+
+    walk_to("Monitor Ben Okafor")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tool-state")).to_have_text("Listening – you are muted")
+    walk_to("Microphone", 120)
+    page.keyboard.press("Space")
+    expect(page.locator("#tool-state")).to_contain_text("Live")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#tool-state")).to_have_text("Live – only the agent hears you")
+    walk_to("Leave call")
+    page.keyboard.press("Enter")
+    expect(page.locator("#notice")).to_contain_text("You left the call.")
+
+
+def test_a_screen_reader_hears_states_and_not_the_table(page: Page) -> None:
+    sign_in(page)
+    live = page.evaluate(
+        "() => [...document.querySelectorAll('[role=status], [role=alert], [aria-live]')]"
+        ".filter(element => element.querySelector('table, tr') || element.closest('table')).length"
+    )
+    assert live == 0
+    row = page.locator('tr[data-id="call-00003"]')
+    expect(row.get_by_role("rowheader")).to_have_text("Dewi Lestari")
+    expect(row.get_by_role("button")).to_have_accessible_name(
+        "Monitor Dewi Lestari with Jonas Weber +49300000003"
+    )
+
+
+def test_zoomed_text_fits(browser: Browser, server: Served) -> None:
+    # 400 % of a 1280 px window (WCAG 2.2, 1.4.10).
+    with context(browser, server.url, width=320, height=256) as profile:
+        page = profile.new_page()
+        sign_in(page)
+        page.locator('tr[data-id="call-00001"] button').click()
+        expect(page.locator("#toolbar")).to_be_visible()
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
+        page.get_by_role("button", name="Leave call").scroll_into_view_if_needed()
+        page.get_by_role("button", name="Leave call").click()
+        expect(page.locator("#toolbar")).to_be_hidden()

@@ -1,0 +1,96 @@
+"""Serving: plain and over TLS, a taken port, and a stop that waits for no stream."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from fastapi import FastAPI
+
+from appliance.console.server import serve
+from appliance.console.settings import ConsoleError, ConsoleSettings
+from tests.support.console_world import PASSWORD, make_world, served
+
+BEARER = {"Authorization": "Bearer token-sam"}
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for loopback and its key, as PEM files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "box")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    paths = tmp_path / "cert.pem", tmp_path / "key.pem"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return paths
+
+
+def test_over_tls(certificate: tuple[Path, Path]) -> None:
+    cert, key = certificate
+    with served(make_world(), tls_certificate=cert, tls_key=key) as server:
+        assert server.url.startswith("https://127.0.0.1:")
+        trust = ssl.create_default_context(cafile=str(cert))
+        with httpx.Client(base_url=server.url, verify=trust) as client:
+            body = {"user": "sam", "password": PASSWORD}
+            answer = client.post("/api/v1/session", json=body, headers={"Origin": server.url})
+            assert "Secure" in answer.headers["set-cookie"]
+            assert client.get("/api/v1/interactions").status_code == 200
+            assert "server" not in answer.headers
+
+
+def test_an_open_stream_does_not_hold_the_stop_up() -> None:
+    with served(make_world()) as server:
+        client = httpx.Client(base_url=server.url, timeout=20)
+        request = client.build_request("GET", "/api/v1/events", headers=BEARER)
+        answer = client.send(request, stream=True)
+        assert next(answer.iter_lines()) == "retry: 500"
+        before = time.monotonic()
+    assert time.monotonic() - before < 10
+    answer.close()
+    client.close()
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    return make_world(0).app()
+
+
+async def test_a_taken_port_is_said_in_words(app: FastAPI) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        settings = ConsoleSettings(port=other.getsockname()[1])
+        with pytest.raises(ConsoleError, match="another port") as refused:
+            await serve(app, settings, asyncio.Event())
+    assert refused.value.code == "address_taken"
