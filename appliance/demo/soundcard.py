@@ -12,6 +12,7 @@ import secrets
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,6 +29,7 @@ HEADSET = f"pcm:{PCM}"
 
 START_LIMIT_S = 10.0
 COMMAND_LIMIT_S = 5.0
+CARD_PRIORITY = 20
 MAX_SOCKET_PATH = 107
 """Bytes in a Unix socket's address, unix(7)."""
 
@@ -232,6 +234,7 @@ class VirtualCard:
                 stderr=log,
                 # Ctrl-C is for the parent, which stops what it started in order.
                 process_group=0,
+                preexec_fn=_like_hardware,
             )
         deadline = time.monotonic() + START_LIMIT_S
         while not self._bench_socket.exists():
@@ -241,3 +244,9 @@ class VirtualCard:
 
     def _log_tail(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")[-2000:].strip()
+
+
+def _like_hardware() -> None:
+    """In the daemon: a real sound card does not wait for the scheduler either, if allowed."""
+    with suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(CARD_PRIORITY))
