@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from appliance.control_link.messages import Levels, Quality
+from appliance.control_link.messages import CheckResult, Levels, Quality
 from appliance.control_link.words import Audience, Button
 from appliance.monitoring.audit import Row as AuditRow
 from appliance.monitoring.history import SessionRecord
@@ -61,6 +61,9 @@ class Monitoring(Protocol):
 
     async def set_volume(self, percent: int) -> None:
         """Downlink volume, percent of full."""
+
+    async def self_test(self) -> list[CheckResult]:
+        """Check headset and panel; refused (``busy``) in a call."""
 
     def listen(self, listener: Callable[[Notice], None]) -> Unlisten:
         """Call *listener* on the loop at each change; it must not block."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
 from appliance.console import wording
 from appliance.console.ports import Ports
-from appliance.control_link.messages import HeadsetState, Lamps
+from appliance.control_link.messages import CheckResult, HeadsetState, Lamps
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.interactions import Row
 from appliance.monitoring.policy import Refusal
@@ -212,6 +212,27 @@ class DeviceOut(BaseModel):
             volume=view.volume,
             fault=fault if view.fault_code else None,
         )
+
+
+class SelfTestOut(BaseModel):
+    """What was checked, line by line, and whether all of it passed."""
+
+    checks: list[CheckResult]
+    passed: bool
+
+    @classmethod
+    def of(cls, checks: list[CheckResult]) -> Self:
+        """From the lines."""
+        return cls(checks=checks, passed=all(check.passed for check in checks))
+
+
+def platform_check(ports: Ports) -> CheckResult:
+    """The self-test's line on the call platform."""
+    platform = PlatformOut.of(ports)
+    words = f"connected to {platform.name}"
+    if not platform.connected:
+        words = platform.detail or f"{platform.name} cannot be reached"
+    return CheckResult(name="platform", passed=platform.connected, detail=words)
 
 
 class AccountOut(BaseModel):

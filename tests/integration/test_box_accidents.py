@@ -23,6 +23,7 @@ from appliance.panel.patterns import Lamp
 from appliance.panel.virtual_client import VirtualPanelClient
 from tests.support.demo_world import Monitored, Person, demo_world, monitored
 from tests.support.soundcard import sine
+from tests.support.stalls import watched_machine
 
 Events = list[tuple[float, str, dict[str, Any]]]
 
@@ -96,7 +97,11 @@ async def test_control_killed_in_a_call_comes_back_to_it(world: World) -> None:
     async with Person(world) as person, monitored(world, person) as call:
         await call.admin.tone(call.interaction, "customer", 2000.0)
         await asyncio.sleep(0.5)
-        with VirtualPanelClient(world.panel_socket) as panel, world.card.tap_ear() as ear:
+        with (
+            VirtualPanelClient(world.panel_socket) as panel,
+            world.card.tap_ear() as ear,
+            watched_machine() as stalls,
+        ):
             await person.put("/monitoring/microphone", {"muted": False})
             listening = asyncio.create_task(asyncio.to_thread(ear.record, 5.0))
             await asyncio.sleep(0.3)
@@ -112,7 +117,7 @@ async def test_control_killed_in_a_call_comes_back_to_it(world: World) -> None:
             assert view["state"] == "listening"
             assert view["muted"] is True
             audio = await listening
-        assert _longest_gap_ms(audio) < 40, "the call's audio had a gap"
+        assert _longest_gap_ms(audio) <= 20 + stalls.longest_ms, "the call's audio had a gap"
         assert (await legs(call))[0]["audience"] is None
         audit = await person.get("/audit")
         rows = [row for row in audit["items"] if row["action"] == "press"]

@@ -12,6 +12,7 @@ import pytest
 from appliance.audio.levels import dbfs
 from appliance.demo.world import Options
 from tests.support.demo_world import Person, demo_world, monitored
+from tests.support.stalls import watched_machine
 
 SECONDS = 60
 FILTER_LIMIT_S = 0.3
@@ -38,7 +39,7 @@ async def test_a_busy_list_leaves_the_audio_and_the_page_alone(tmp_path: Path) -
         await call.admin.tone(call.interaction, "customer", 440.0, -12.0)
         other = await call.admin.create_call()
         await asyncio.sleep(1.0)
-        with world.card.tap_ear() as ear:
+        with world.card.tap_ear() as ear, watched_machine() as stalls:
             listening = asyncio.create_task(asyncio.to_thread(ear.record, SECONDS))
             until = time.monotonic() + SECONDS - 5
             filtered: list[float] = []
@@ -60,12 +61,14 @@ async def test_a_busy_list_leaves_the_audio_and_the_page_alone(tmp_path: Path) -
         f"filter p50 {np.percentile(filtered, 50) * 1000:.0f} ms, "
         f"max {max(filtered) * 1000:.0f} ms over {len(filtered)}; "
         f"change → event max {max(shown) * 1000:.0f} ms over {len(shown)}; "
-        f"longest gap {_longest_gap_ms(audio)} ms in {SECONDS} s; "
+        f"longest gap {_longest_gap_ms(audio)} ms in {SECONDS} s, "
+        f"of the machine {stalls.longest_ms:.0f} ms; "
         f"concealed {quality[-1]['concealed_ms']} ms"
     )
     assert np.percentile(filtered, 99) <= FILTER_LIMIT_S
     assert max(shown) <= SEEN_LIMIT_S
-    assert _longest_gap_ms(audio) <= 10
+    # A piece more than the machine itself stood still: it was no gap of the box's making.
+    assert _longest_gap_ms(audio) <= 10 + stalls.longest_ms
 
 
 async def _shown(

@@ -17,7 +17,8 @@ from appliance.console.app import create_app
 from appliance.console.ports import Notice, Ports
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleSettings
-from appliance.control_link.messages import HeadsetState, Lamps, Levels
+from appliance.control_link.client import LegError
+from appliance.control_link.messages import CheckResult, HeadsetState, Lamps, Levels
 from appliance.control_link.words import Audience, Button, EndReason, Gate, LampPattern, Media
 from appliance.monitoring.accounts import AccountError, SignInError
 from appliance.monitoring.audit import Entry, Row
@@ -198,6 +199,13 @@ class MemoryMonitoring:
     async def set_volume(self, percent: int) -> None:
         self.box = replace(self.box, volume=percent)
         self.tell(self.box)
+
+    async def self_test(self) -> list[CheckResult]:
+        if self.view.session_id is not None:
+            raise LegError("The self-test does not run in a call.", code="busy")
+        present = self.headset.present
+        name = self.headset.name if present else "no headset is plugged in"
+        return [CheckResult(name="headset present", passed=present, detail=name)]
 
     # -- what happens to the box
 

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from appliance.console.app import create_app
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
+from appliance.control_link.messages import HeadsetState
 from appliance.control_link.words import Button
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.supervisor import MonitoringService
@@ -186,6 +187,35 @@ async def test_device_and_its_buttons(world: World, client: httpx.AsyncClient) -
         press = {"button": "microphone", "down": down}
         assert (await client.post("/device/panel", json=press)).status_code == 204
     assert world.panel.presses == [(Button.MICROPHONE, True), (Button.MICROPHONE, False)]
+
+
+async def test_the_self_test_tells_each_check(world: World, client: httpx.AsyncClient) -> None:
+    body = (await client.post("/device/selftest")).json()
+    assert body == {
+        "passed": True,
+        "checks": [
+            {"name": "headset present", "passed": True, "detail": "Jabra Evolve2 40"},
+            {"name": "platform", "passed": True, "detail": "connected to sandbox"},
+        ],
+    }
+    for detail, words in (("The centre is away.",) * 2, ("", "sandbox cannot be reached")):
+        world.book.take(PlatformConnection(False, detail))
+        body = (await client.post("/device/selftest")).json()
+        assert body["passed"] is False
+        assert body["checks"][1] == {"name": "platform", "passed": False, "detail": words}
+    world.monitoring.headset = HeadsetState()
+    world.book.take(PlatformConnection(True))
+    body = (await client.post("/device/selftest")).json()
+    assert [check["passed"] for check in body["checks"]] == [False, True]
+    assert body["passed"] is False
+
+
+async def test_the_self_test_does_not_open_the_microphone_in_a_call(
+    client: httpx.AsyncClient,
+) -> None:
+    await client.post("/interactions/call-00001/monitor")
+    answer = await client.post("/device/selftest")
+    assert (answer.status_code, answer.json()["code"]) == (409, "busy")
 
 
 @pytest.fixture

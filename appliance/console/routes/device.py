@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 from appliance.console.access import PanelViewer, SignedIn
 from appliance.console.settings import ConsoleError
 from appliance.console.state import console
-from appliance.console.views import DeviceOut
+from appliance.console.views import DeviceOut, SelfTestOut, platform_check
 from appliance.control_link.words import Button
 
 router = APIRouter(tags=["device"])
@@ -43,6 +43,14 @@ async def set_volume(request: Request, caller: PanelViewer, body: Volume) -> Dev
     monitoring = console(request).ports.monitoring
     await monitoring.set_volume(body.percent)
     return DeviceOut.of(monitoring.device())
+
+
+@router.post("/device/selftest")
+async def self_test(request: Request, caller: PanelViewer) -> SelfTestOut:
+    """Check headset, lamps and platform. In idle only, for it opens the microphone; else 409."""
+    ports = console(request).ports
+    checks = await ports.monitoring.self_test()
+    return SelfTestOut.of([*checks, platform_check(ports)])
 
 
 @router.post("/device/panel", status_code=204)
