@@ -26,15 +26,20 @@ class World:
         return MicrophoneGate(self.shown.append, self.capture.append, self.wake)
 
 
+def state_of(gate: MicrophoneGate) -> Gate:
+    """The state now; a function, so that the type checker does not believe it stays."""
+    return gate.state
+
+
 def test_opens_only_with_consent_and_a_frame() -> None:
     world = World()
     gate = world.gate()
     gate.arm("s")
     epoch = gate.prepare("button")
-    assert gate.state is Gate.OPENING
+    assert state_of(gate) is Gate.OPENING
     assert not gate.frame_ready()
     gate.consent(epoch, Audience.AGENT)
-    assert gate.state is Gate.OPEN
+    assert state_of(gate) is Gate.OPEN
     assert gate.frame_ready()
     assert world.shown == [Gate.OPENING, Gate.OPEN]
     assert world.capture == [True]
@@ -45,9 +50,9 @@ def test_consent_before_the_frame_opens_with_the_frame() -> None:
     gate = World().gate()
     gate.arm("s")
     gate.consent(gate.prepare("button"), Audience.EVERYONE)
-    assert gate.state is Gate.OPENING
+    assert state_of(gate) is Gate.OPENING
     assert gate.frame_ready()
-    assert gate.state is Gate.OPEN
+    assert state_of(gate) is Gate.OPEN
 
 
 def test_consent_for_a_closed_epoch_is_stale() -> None:
@@ -63,7 +68,7 @@ def test_consent_for_a_closed_epoch_is_stale() -> None:
     with pytest.raises(GateError):
         gate.consent(old, Audience.EVERYONE)
     gate.frame_ready()
-    assert gate.state is Gate.OPENING
+    assert state_of(gate) is Gate.OPENING
     assert new != old
     assert world.capture == [True, False, True]
 
@@ -78,7 +83,7 @@ def test_unarmed_gate_does_not_open() -> None:
     gate.disarm("end")
     with pytest.raises(GateError):
         gate.consent(epoch, Audience.EVERYONE)
-    assert gate.state is Gate.CLOSED
+    assert state_of(gate) is Gate.CLOSED
 
 
 def test_close_for_an_epoch_leaves_a_later_one_alone() -> None:
@@ -88,7 +93,7 @@ def test_close_for_an_epoch_leaves_a_later_one_alone() -> None:
     gate.close("a")
     gate.prepare("b")
     assert gate.close("timeout", old) is Gate.CLOSED
-    assert gate.state is Gate.OPENING
+    assert state_of(gate) is Gate.OPENING
 
 
 def test_audience_changes_while_open() -> None:
