@@ -18,6 +18,7 @@ from tests.bench.figures import Figure, table
 from tests.bench.hearing import measure_ear, measure_join
 from tests.bench.load import measure_load
 from tests.bench.pressing import measure_presses
+from tests.bench.stock_peer import measure_stock_peer
 from tests.support.centre import SPEECH_DIRECTORY
 
 RESULT = Path("build/bench.json")
@@ -42,6 +43,7 @@ async def bench(repetitions: int, only: set[str]) -> list[Figure]:
                 ({"mute", "unmute"}, measure_presses),
                 ({"join"}, measure_join),
                 ({"ear"}, measure_ear),
+                ({"peer"}, measure_stock_peer),
                 ({"cpu", "memory"}, measure_load),
             ):
                 if not only or only & names:
@@ -54,7 +56,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("--repetitions", type=int, default=200, help="of each measure")
-    parser.add_argument("--only", nargs="*", default=[], help="mute, join, ear, cpu")
+    parser.add_argument("--only", nargs="*", default=[], help="mute, join, ear, peer, cpu")
     chosen = parser.parse_args()
     figures = asyncio.run(bench(chosen.repetitions, set(chosen.only)))
     print(table(figures))
