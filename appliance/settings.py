@@ -5,7 +5,6 @@ Each room owns its section's model; here they are only put together.
 
 from __future__ import annotations
 
-import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from appliance.monitoring.settings import MonitoringSettings
 from appliance.panel.settings import PanelSettings
 from appliance.platforms.settings import PlatformSettings
 from appliance.service.errors import BargeboxError
+from appliance.service.files import write_whole
 
 MAX_BYTES = 256 * 1024
 
@@ -125,10 +125,4 @@ def load_or_last_good(path: Path) -> tuple[Settings, SettingsError | None]:
 
 def keep_as_last_good(path: Path) -> None:
     """Remember a file that was loaded whole; old or new, never a mix. Raises ``OSError``."""
-    draft = path.with_name(f"{path.name}.last-good.new")
-    with draft.open("wb") as file:
-        file.write(path.read_bytes())
-        file.flush()
-        os.fsync(file.fileno())
-    draft.chmod(path.stat().st_mode & 0o777)
-    draft.replace(last_good_of(path))
+    write_whole(last_good_of(path), path.read_bytes(), path.stat().st_mode & 0o777)

@@ -87,11 +87,14 @@ def _status(access: Access, _chosen: argparse.Namespace) -> tuple[Answer, int, s
 def _session(session: Answer) -> str:
     state = session["state"]
     if state in ("idle", "ended"):
-        reason = session.get("end_reason")
-        return "Idle." + (f" The last session ended: {reason}." if reason else "")
+        end = session.get("last_end")
+        if not end:
+            return "Idle."
+        return f"Idle. The last session ended: {_plain(end['detail'])} [{end['reason']}]"
     microphone = {True: "muted", False: "OPEN", None: "unknown"}[session.get("muted")]
     interaction = session.get("interaction") or {}
-    return f"{state.capitalize()} on {interaction.get('id', '?')}; microphone {microphone}."
+    where = _plain(interaction.get("id", "?"))
+    return f"{state.capitalize()} on {where}; microphone {microphone}."
 
 
 def _selftest(access: Access, _chosen: argparse.Namespace) -> tuple[Answer, int, str]:

@@ -6,7 +6,6 @@ The token is new with every start and is kept in memory and in the run directory
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.policy import ROLES, Account
 from appliance.monitoring.store import Store
 from appliance.service.errors import BargeboxError
+from appliance.service.files import write_whole
 
 LOCAL_NAME = "local console"
 
@@ -53,13 +53,8 @@ def tell_local(path: Path, url: str, token: str, certificate: Path | None) -> No
     content = {"url": url, "token": token}
     if certificate is not None:
         content["certificate"] = str(certificate)
-    draft = path.with_name(path.name + ".new")
     try:
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(content, file)
-        draft.replace(path)
+        write_whole(path, json.dumps(content).encode())
     except OSError as error:
         raise LocalAccessError(
             f"{path} cannot be written: {error.strerror}; check the run directory"

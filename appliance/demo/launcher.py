@@ -6,13 +6,13 @@ import argparse
 import asyncio
 import json
 import logging
-import os
 import tempfile
 from pathlib import Path
 
 from appliance.demo.voice import supervisor_voice
 from appliance.demo.world import Options, Person, World, WorldError, free_port, is_free
 from appliance.service import runtime
+from appliance.service.files import write_whole
 from appliance.service.journal import set_up_logging
 
 log = logging.getLogger(__name__)
@@ -75,13 +75,7 @@ def _tell(world: World, person: Person, ready_file: Path | None) -> None:
 
 
 def _write_ready_file(path: Path, content: dict[str, str]) -> None:
-    """Whole or not at all, and for the owner's eyes only."""
-    draft = path.with_name(path.name + ".new")
     try:
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(content, file)
-        draft.replace(path)
+        write_whole(path, json.dumps(content).encode())
     except OSError as error:
         raise WorldError(f"The ready file {path} cannot be written: {error.strerror}.") from error

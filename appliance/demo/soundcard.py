@@ -12,7 +12,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -95,12 +95,11 @@ class VirtualCard:
         self._alsa_config.write_text(
             _ALSA_CONFIG.format(pcm=PCM, socket=self._headset_socket), encoding="utf-8"
         )
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.stop)
             self._start_daemon()
             self.replug()
-        except BaseException:
-            self.stop()
-            raise
+            undo.pop_all()
 
     def stop(self) -> None:
         """End everything this card started; does nothing when it has ended already."""

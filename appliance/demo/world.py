@@ -12,6 +12,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -86,11 +87,10 @@ class World:
         return self.run_dir / "panel.sock"
 
     async def __aenter__(self) -> Self:
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self.stop)
             await self._start()
-        except BaseException:
-            await self.stop()
-            raise
+            undo.pop_all()
         return self
 
     async def __aexit__(

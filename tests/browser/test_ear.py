@@ -49,7 +49,7 @@ def test_the_ear_is_there_and_keeps_to_itself(page: Page) -> None:
     sign_in(page)
     frame = page.frame_locator("iframe[title='Listen to the headset']")
     expect(frame.get_by_role("button", name="Listen to the headset")).to_be_visible()
-    link = page.get_by_role("link", name="Open in a window of its own")
+    link = page.get_by_role("link", name="Open in a window")
     expect(link).to_have_attribute("rel", "noopener")
     sandbox = page.locator("iframe").get_attribute("sandbox")
     assert sandbox == "allow-scripts allow-same-origin"

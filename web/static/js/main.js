@@ -4,6 +4,7 @@ import { call } from "./api.js";
 import * as chips from "./chips.js";
 import * as list from "./list.js";
 import * as panel from "./panel.js";
+import * as room from "./room.js";
 import * as stream from "./stream.js";
 import * as toolbar from "./toolbar.js";
 
@@ -21,5 +22,5 @@ document.getElementById("sign-out").addEventListener("click", async () => {
   location.assign("/sign-in");
 });
 
-for (const part of [chips, list, toolbar, panel]) part.start();
+for (const part of [chips, list, toolbar, panel, room]) part.start();
 stream.start();

@@ -58,7 +58,9 @@ function show() {
   bar.dataset.tone = tone;
   setText(get("tool-state"), text);
   const call = session.interaction;
-  setText(get("tool-call"), call ? `${agentNames(call)} – ${call.customer}` : "");
+  const parties = call ? `${agentNames(call)} – ${call.customer}` : "";
+  setText(get("tool-call"), parties);
+  get("tool-call").title = parties;
   setText(get("tool-queue"), call ? [call.queue, call.flow].filter(Boolean).join(" · ") : "");
   const owner = get("tool-owner");
   owner.hidden = session.owner === me;

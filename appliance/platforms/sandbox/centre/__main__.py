@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from appliance.platforms.sandbox.centre.server import serve
 from appliance.platforms.sandbox.centre.settings import CentreSettings, Ready
 from appliance.service.errors import BargeboxError
+from appliance.service.files import write_whole
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -78,12 +79,7 @@ def _tell(ready: Ready, ready_file: Path | None) -> None:
     print(f"sandbox: listening on {ready.url}", flush=True)
     if ready_file is None:
         return
-    new = ready_file.with_name(ready_file.name + ".new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(ready.model_dump_json())
-    new.replace(ready_file)
+    write_whole(ready_file, ready.model_dump_json().encode())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,77 @@
+"""The whole demo world for a test that drives a browser: it runs on a loop of its own thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from appliance.demo.world import Options, Person, World
+from tests.support.centre import SPEECH_DIRECTORY, Administrator
+from tests.support.demo_world import open_centre
+from tests.support.soundcard import sine
+
+SUPERVISOR = Person("supervisor", "Administrator")
+HERTZ = 997.0
+TONE_DBFS = -3.0
+"""What the headset's microphone hears all the time."""
+LIMIT_S = 90.0
+
+T = TypeVar("T")
+
+
+class RealBox:
+    """Box, contact centre and virtual headset, as a newcomer runs them, and the centre's boss."""
+
+    def __init__(self, world: World, admin: Administrator, loop: asyncio.AbstractEventLoop) -> None:
+        self.world = world
+        self.admin = admin
+        self._loop = loop
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run *work* where the world runs and wait for its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(LIMIT_S)
+
+    def packets(self) -> list[list[Any]]:
+        """Every uplink packet of the one leg: moment, …, and last whether it is the silence frame."""
+        (leg,) = self.legs()
+        return self.do(self.admin.uplink(leg["handle"]))
+
+    def legs(self) -> list[dict[str, Any]]:
+        """The legs that are at the centre now."""
+        found: list[dict[str, Any]] = self.do(self.admin.do("legs"))["legs"]
+        return found
+
+    def heard(self, call: str) -> tuple[float, float]:
+        """What agent and customer heard of the microphone's tone in the last second, dBFS."""
+        agent = self.do(self.admin.measure(call, "agent", HERTZ))
+        return agent, self.do(self.admin.measure(call, "customer", HERTZ))
+
+
+@contextmanager
+def real_box(directory: Path) -> Iterator[RealBox]:
+    """Start it, with the tone at the microphone and no call; everything ends with the block."""
+    options = Options(
+        centre={"lively": 0, "speech_directory": str(SPEECH_DIRECTORY)}, people=(SUPERVISOR,)
+    )
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="demo world")
+    thread.start()
+    stack = AsyncExitStack()
+
+    async def start() -> RealBox:
+        world = await stack.enter_async_context(World(directory, options))
+        admin = await stack.enter_async_context(open_centre(world))
+        await asyncio.to_thread(world.card.play, sine(HERTZ, TONE_DBFS))
+        return RealBox(world, admin, loop)
+
+    try:
+        yield asyncio.run_coroutine_threadsafe(start(), loop).result(LIMIT_S)
+    finally:
+        asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(LIMIT_S)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(LIMIT_S)
+        loop.close()
