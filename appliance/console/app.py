@@ -17,6 +17,7 @@ from appliance.console.errors import PROBLEMS, add_error_handlers
 from appliance.console.fingers import Fingers
 from appliance.console.gatekeeper import Gatekeeper
 from appliance.console.hub import EventHub
+from appliance.console.kept_sign_ins import KeptSignIns
 from appliance.console.metrics import Counters
 from appliance.console.ports import Ports
 from appliance.console.routes import (
@@ -57,14 +58,16 @@ def create_app(
     )
     mimetypes.init()  # reads the system's tables; else the first static file would, on the loop
     counters = Counters()
+    sessions = WebSessions(
+        idle=settings.session_idle,
+        longest=settings.session_max,
+        limit=settings.max_sessions,
+    )
     app.state.console = Console(
         ports=ports,
         settings=settings,
-        sessions=WebSessions(
-            idle=settings.session_idle,
-            longest=settings.session_max,
-            limit=settings.max_sessions,
-        ),
+        sessions=sessions,
+        kept_sign_ins=KeptSignIns(sessions, ports.accounts),
         throttle=Throttle(),
         counters=counters,
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
@@ -115,14 +118,17 @@ def _life(
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         console: Console = app.state.console
+        await console.kept_sign_ins.recall()
         console.hub.start()
-        task = deadly_task(console.hub.run(), "console events", on_death=on_death)
+        works = {"console events": console.hub.run(), "sign-ins": console.kept_sign_ins.run()}
+        tasks = [deadly_task(work, name, on_death=on_death) for name, work in works.items()]
         try:
             yield
         finally:
             console.hub.shut()
             if console.fingers is not None:
                 console.fingers.close()
-            await stop_tasks(task)
+            await stop_tasks(*tasks)
+            await console.kept_sign_ins.keep()
 
     return life

@@ -1,12 +1,14 @@
-"""The command line on the box itself: whoever may read a file of root's may use the box.
+"""The accounts as this box uses them: with the command line's own, and with kept sign-ins.
 
-The token is new with every start and is kept in memory and in the run directory only.
+The command line on the box itself: whoever may read a file of root's may use the box. Its token
+is new with every start and is kept in memory and in the run directory only.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
 from pathlib import Path
 
 from appliance.monitoring.accounts import Accounts
@@ -16,6 +18,7 @@ from appliance.service.errors import BargeboxError
 from appliance.service.files import write_whole
 
 LOCAL_NAME = "local console"
+_SIGN_INS = "web_sign_ins"
 
 
 class LocalAccessError(BargeboxError):
@@ -29,6 +32,7 @@ class BoxAccounts(Accounts):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
+        self._kept = store
         self.local_token = secrets.token_urlsafe(32)
         self._local = Account(
             name=LOCAL_NAME, role="Administrator", permissions=ROLES["Administrator"]
@@ -43,6 +47,27 @@ class BoxAccounts(Accounts):
         if secrets.compare_digest(token.encode(), self.local_token.encode()):
             return self._local
         return await super().verify_token(token)
+
+    async def kept_sign_ins(self) -> str:
+        """What `keep_sign_ins` wrote last, or nothing. Raises `StoreError`."""
+
+        def work(database: sqlite3.Connection) -> str:
+            row = database.execute("SELECT value FROM kv WHERE key = ?", (_SIGN_INS,)).fetchone()
+            return str(row[0]) if row else ""
+
+        return await self._kept.read(work)
+
+    async def keep_sign_ins(self, text: str) -> None:
+        """Keep *text* over a restart of the process. Raises `StoreError`."""
+
+        def work(database: sqlite3.Connection) -> None:
+            database.execute(
+                "INSERT INTO kv VALUES (?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (_SIGN_INS, text),
+            )
+
+        await self._kept.write(work)
 
 
 def tell_local(path: Path, url: str, token: str, certificate: Path | None) -> None:

@@ -38,6 +38,12 @@ class Accounts(Protocol):
     async def change_password(self, name: str, old: str, new: str) -> Account:
         """Set a new password; `AccountError` (``invalid_account``) when it is a weak one."""
 
+    async def kept_sign_ins(self) -> str:
+        """What was kept last, or nothing."""
+
+    async def keep_sign_ins(self, text: str) -> None:
+        """Keep *text* over a restart of the process."""
+
 
 class Monitoring(Protocol):
     """The one monitoring session of the box, and the box as its leg process reports it."""

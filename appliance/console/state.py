@@ -15,6 +15,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from appliance.console import wording
 from appliance.console.fingers import Fingers
 from appliance.console.hub import EventHub
+from appliance.console.kept_sign_ins import KeptSignIns
 from appliance.console.metrics import Counters
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
@@ -29,6 +30,7 @@ class Console:
     ports: Ports
     settings: ConsoleSettings
     sessions: WebSessions
+    kept_sign_ins: KeptSignIns
     throttle: Throttle
     counters: Counters
     hub: EventHub

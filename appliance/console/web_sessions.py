@@ -1,4 +1,4 @@
-"""Who is signed in with which cookie: random, server-side, in memory, bounded."""
+"""Who is signed in with which cookie: random, server-side, bounded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 COOKIE = "bargebox_session"
@@ -21,10 +21,20 @@ class WebSession:
     used: float
 
 
-class WebSessions:
-    """Sign-ins by the SHA-256 of their cookie, so that a memory read gives no usable cookie.
+@dataclass(frozen=True, slots=True)
+class KeptSession:
+    """A sign-in on paper: the cookie's SHA-256, and times as seconds of the wall clock."""
 
-    A restart signs everybody out. When full, the sign-in unused for longest gives way.
+    key: str
+    account: str
+    created: float
+    used: float
+
+
+class WebSessions:
+    """Sign-ins by the SHA-256 of their cookie, so that reading them gives no usable cookie.
+
+    When full, the sign-in unused for longest gives way.
     """
 
     def __init__(
@@ -71,6 +81,25 @@ class WebSessions:
         gone = [k for k, s in self._sessions.items() if s.account == account and k != kept]
         for key in gone:
             del self._sessions[key]
+
+    def kept(self, wall: float) -> list[KeptSession]:
+        """All of them, unused for longest first; *wall* is the time now."""
+        ahead = wall - self._clock()
+        return [
+            KeptSession(key.hex(), s.account, s.created + ahead, s.used + ahead)
+            for key, s in self._sessions.items()
+        ]
+
+    def take_up(self, kept: Iterable[KeptSession], wall: float) -> None:
+        """Go on with the sign-ins of a former process.
+
+        One from the future is left out: the clock was set back, so nobody knows its age.
+        """
+        ahead = wall - self._clock()
+        for one in kept:
+            if one.created <= one.used <= wall and len(self._sessions) < self._limit:
+                session = WebSession(one.account, one.created - ahead, one.used - ahead)
+                self._sessions[bytes.fromhex(one.key)] = session
 
     def __len__(self) -> int:
         return len(self._sessions)

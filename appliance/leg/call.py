@@ -44,6 +44,7 @@ class Call:
         self._settings = settings
         self._on_media = on_media
         self._answered: float | None = None
+        self._accepting = False
         self._watch: asyncio.Task[None] | None = None
         self.peer = Peer(track, join.direction, join.ice_servers, self._lost)
 
@@ -57,12 +58,18 @@ class Call:
 
     async def accept(self, sdp: str) -> None:
         """The platform's answer to our offer."""
-        if self._answered is not None:
+        if self._accepting or self._answered is not None:
             raise CallError("this call is answered already", code="failed")
-        await self.peer.accept(sdp)
+        self._accepting = True
+        try:
+            await self.peer.accept(sdp)
+        finally:
+            self._accepting = False
         self._begin_watch()
 
     def _begin_watch(self) -> None:
+        if self.media is Media.ENDED:
+            return  # it was hung up meanwhile, and nobody would stop the watch
         self._answered = time.monotonic()
         self._watch = deadly_task(self._watch_media(), f"media watch of {self.session_id}")
 
@@ -74,7 +81,10 @@ class Call:
 
     def _check(self, now: float) -> None:
         last = self.peer.last_packet
-        if last is None:
+        if self.peer.track.readyState != "live":
+            # aiortc's sender has given up, which it tells nobody: we could only seem to speak.
+            self._set(Media.ENDED, EndReason.MEDIA_LOST)
+        elif last is None:
             assert self._answered is not None
             if now - self._answered > self._settings.connect_timeout_s:
                 self._set(Media.ENDED, EndReason.MEDIA_LOST)

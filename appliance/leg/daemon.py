@@ -125,7 +125,7 @@ class LegDaemon:
     async def _self_test(self) -> list[CheckResult]:
         self.leg.testing = True
         try:
-            return await self_test(self.headset, self.panel)
+            return await self_test(self.headset, self.panel, self.leg.indicators.show_test)
         finally:
             self.leg.testing = False
 

@@ -13,7 +13,7 @@ from appliance.leg.jitter import BLOCK, JitterBuffer
 from appliance.leg.opus import Samples
 
 MAX_CUES = 4
-"""Earcons that may wait; when full the newest is dropped (the oldest is being heard)."""
+"""Earcons that may be queued, the one that is heard included."""
 
 
 class Downlink:
@@ -50,10 +50,13 @@ class Downlink:
         self._level = SILENCE_DBFS
 
     def play(self, samples: Samples) -> None:
-        """Queue an earcon."""
+        """Queue an earcon. When full the oldest that waits gives way: what the ear hears last
+        must be what happened last.
+        """
         with self._lock:
-            if len(self._cues) < MAX_CUES:
-                self._cues.append(samples)
+            if len(self._cues) >= MAX_CUES:
+                del self._cues[1]
+            self._cues.append(samples)
 
     @property
     def level(self) -> float:

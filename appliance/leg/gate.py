@@ -52,8 +52,8 @@ class _Follower(Generic[T]):
         with self._lock:
             latest = wanted()
             if latest != self._followed:
-                self._followed = latest
                 self._act(latest)
+                self._followed = latest
 
 
 class MicrophoneGate:
@@ -103,10 +103,13 @@ class MicrophoneGate:
 
     def disarm(self, cause: str) -> None:
         """Close, and open for nobody until armed again."""
-        self.close(cause)
         with self._lock:
+            # In one step: a press in between would find the gate armed, and start the microphone
+            # for an epoch that no consent and no time-out knows any more.
+            self._shut(cause)
             self._session_id = None
             self._epoch += 1
+        self._let_follow()
 
     def prepare(self, cause: str) -> int:
         """Start the microphone and wait for consent; returns the epoch. Idempotent.
@@ -165,9 +168,7 @@ class MicrophoneGate:
             before = self._state
             if before is Gate.CLOSED or (epoch is not None and epoch != self._epoch):
                 return Gate.CLOSED
-            self._epoch += 1
-            self._consented = self._has_frame = False
-            self._move(Gate.CLOSED, cause)
+            self._shut(cause)
         self._let_follow()
         return before
 
@@ -178,6 +179,12 @@ class MicrophoneGate:
             self._unread.clear()
         return unread
 
+    def _shut(self, cause: str) -> None:
+        if self._state is not Gate.CLOSED:
+            self._epoch += 1
+            self._consented = self._has_frame = False
+            self._move(Gate.CLOSED, cause)
+
     def _move(self, state: Gate, cause: str) -> None:
         self._state = state
         self._unread.append(
@@ -187,6 +194,8 @@ class MicrophoneGate:
         )
 
     def _let_follow(self) -> None:
-        self._show.follow(lambda: self._state)
-        self._capture.follow(lambda: self._state is not Gate.CLOSED)
-        self._wake()
+        try:
+            self._show.follow(lambda: self._state)
+        finally:  # whatever the lamp does, the microphone is stopped
+            self._capture.follow(lambda: self._state is not Gate.CLOSED)
+            self._wake()

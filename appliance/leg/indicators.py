@@ -47,6 +47,7 @@ class Indicators:
         self._phase = Phase.STARTING
         self._gate = Gate.CLOSED
         self._fault = False
+        self._testing = False
 
     def show_phase(self, phase: Phase) -> None:
         """The call has come to this phase."""
@@ -74,9 +75,15 @@ class Indicators:
             self._fault = fault
             self._light()
 
+    def show_test(self, *, microphone_runs: bool) -> None:
+        """The self-test has the microphone running, or no more."""
+        with self._lock:
+            self._testing = microphone_runs
+            self._light()
+
     def _light(self) -> None:
         microphone, status = LAMPS[self._phase]
-        if self._gate is Gate.OPEN:
+        if self._gate is Gate.OPEN or self._testing:
             microphone = LampPattern.ON
         if self._fault and self._phase not in (Phase.STARTING, Phase.RECONNECTING):
             status = LampPattern.FAST_DOUBLE_BLINK

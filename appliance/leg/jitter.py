@@ -25,6 +25,9 @@ JUMP = 48_000 * 2
 MIN_TARGET = 1_440
 """The least playout delay in samples (30 ms); less underran on a noisy machine."""
 MAX_TARGET = 9_600
+CONCEALABLE = 120
+"""Samples (2.5 ms): libopus conceals multiples of it only. A sender that goes on with other
+timestamps, such as after a transfer, leaves holes of any length."""
 FADE_AFTER = 4_800
 """Concealed samples in a row (100 ms) after which the concealment fades to silence."""
 
@@ -69,11 +72,11 @@ class JitterBuffer:
         """Take one packet; *timestamp* is RTP's (32 bit, 48 kHz), *arrival_s* monotonic."""
         samples = packet_samples(payload)
         with self._lock:
-            if ssrc != self._ssrc:
-                self._restart(ssrc)
             if not samples:
                 self.stats.malformed += 1
                 return
+            if ssrc != self._ssrc:
+                self._restart(ssrc)
             self.stats.received += 1
             unwrapped = self._unwrap(timestamp)
             if self._next is not None and abs(unwrapped - self._next) > JUMP:
@@ -159,7 +162,8 @@ class JitterBuffer:
             try:
                 audio = self._decoder.recover(self._packets[following], hole)
             except OpusError:
-                return self._conceal(hole // 120 * 120)
+                whole = hole // CONCEALABLE * CONCEALABLE
+                return self._conceal(whole) if whole else np.zeros(0, np.int16)
             self.stats.concealed += len(audio)
             return audio
         self._next += FRAME

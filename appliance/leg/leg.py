@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from appliance.audio.headset import PlaybackSource
+from appliance.audio.levels import SILENCE_DBFS
 from appliance.control_link.messages import (
     CallChanged,
     CallState,
@@ -22,8 +23,9 @@ from appliance.control_link.words import Audience, EndReason, Gate, Media
 from appliance.leg.call import Call, CallError
 from appliance.leg.cues import Cue, cue, ended
 from appliance.leg.downlink import Downlink
-from appliance.leg.gate import GateError, MicrophoneGate, Transition
+from appliance.leg.gate import GateError, MicrophoneGate
 from appliance.leg.indicators import Indicators, Phase
+from appliance.leg.openings import Openings
 from appliance.leg.ports import HeadsetPort, LampPort
 from appliance.leg.settings import LegSettings
 from appliance.leg.uplink import Uplink, UplinkTrack
@@ -60,9 +62,11 @@ class Leg:
         self.headset = make_headset(self.downlink, lambda s: self._soon(self._headset_changed, s))
         self.call: Call | None = None
         self.testing = False
+        self._stopped = False
         self.last_ended: EndedCall | None = None
-        self._opening: dict[int, asyncio.Future[None]] = {}
+        self._openings = Openings()
         self._consent_timer: asyncio.TimerHandle | None = None
+        self._awaited_epoch = -1
         self._closing: set[asyncio.Task[None]] = set()
         self._meter: asyncio.Task[None] | None = None
 
@@ -76,7 +80,8 @@ class Leg:
         self._show_phase()
 
     async def stop(self) -> None:
-        """Mute, end the call, wait for what is still closing."""
+        """Mute, end the call, wait for what is still closing. No call begins after this."""
+        self._stopped = True
         self.gate.disarm("end")
         if self.call is not None:
             self.end(self.call.session_id, EndReason.CONTROL_LOST)
@@ -93,18 +98,29 @@ class Leg:
             )
         if self.testing:
             raise CallError("the self-test is running; try again in a moment", code="busy")
-        if self._closing:
-            # The old leg's packets must have stopped before the new one's begin.
-            await asyncio.gather(*self._closing, return_exceptions=True)
+        if self._stopped:
+            raise CallError("the leg is stopping", code="busy")
         track = UplinkTrack(self.gate, self._uplink)
+        # Before anything is awaited, so that no second call or self-test begins meanwhile, and
+        # the hang-up button ends this one.
         self.call = call = Call(command, track, self._settings, self._media_changed)
         self._show_phase()
         try:
-            return await call.describe()
+            return await self._describe(call)
         except BaseException:
             if self.call is call:
                 self._finish(call, EndReason.FAILED)
             raise
+
+    async def _describe(self, call: Call) -> str:
+        if self._closing:
+            # The old leg's packets must have stopped before the new one's begin. Not gather,
+            # which would pass a cancellation on to what must be closed.
+            await asyncio.wait(self._closing)
+        sdp = await call.describe() if self.call is call else ""
+        if self.call is not call:
+            raise CallError(f"session {call.session_id} was ended while it was being joined")
+        return sdp
 
     async def accept(self, session_id: str, sdp: str) -> None:
         """The platform's answer. Raises `PeerError` when it cannot be used."""
@@ -145,7 +161,8 @@ class Leg:
             return
         if media is Media.CONNECTED:
             self.downlink.connect(call.peer.stream)
-            self.gate.arm(call.session_id)
+            if call.peer.may_send:  # else the lamp would say live and nobody would hear
+                self.gate.arm(call.session_id)
         else:
             self.gate.disarm("media")
         self._show_phase()
@@ -185,6 +202,9 @@ class Leg:
         return epoch
 
     def _await_consent(self, epoch: int) -> None:
+        if epoch <= self._awaited_epoch:
+            return  # asked for once more: the microphone waits no longer for that
+        self._awaited_epoch = epoch
         if self._consent_timer is not None:
             self._consent_timer.cancel()
         self._consent_timer = self._loop.call_later(
@@ -209,8 +229,7 @@ class Leg:
         self.gate.consent(epoch, audience)
         if self.gate.state is Gate.OPEN:
             return
-        opened = self._opening.setdefault(epoch, self._loop.create_future())
-        await asyncio.shield(opened)
+        await self._openings.wait(epoch)
 
     def close_gate(self, session_id: str, cause: str = "control") -> None:
         """Mute now."""
@@ -226,7 +245,7 @@ class Leg:
 
     def _drain_gate(self) -> None:
         for moved in self.gate.transitions():
-            self._settle_opening(moved)
+            self._openings.settle(moved)
             self._emit(
                 GateChanged(
                     session_id=moved.session_id,
@@ -238,18 +257,10 @@ class Leg:
                 )
             )
 
-    def _settle_opening(self, moved: Transition) -> None:
-        for epoch, future in list(self._opening.items()):
-            if moved.gate is Gate.OPEN and moved.epoch == epoch:
-                future.set_result(None)
-            elif moved.gate is Gate.CLOSED and moved.epoch > epoch:
-                future.set_exception(_why_closed(moved.cause))
-            else:
-                continue
-            del self._opening[epoch]
-
     def _headset_changed(self, state: HeadsetState) -> None:
-        if not state.present:
+        # Asked now, not taken from the message: a later stream may run already.
+        deaf = self.gate.state is Gate.OPEN and not self.headset.state.capturing
+        if deaf or not state.present:
             self.gate.close("headset")
         self.indicators.show_fault(fault=not state.present)
 
@@ -267,21 +278,14 @@ class Leg:
             if call is None or call.media is Media.CONNECTING:
                 tick = 0
                 continue
+            plays = self.headset.state.playing
             self._emit(
                 Levels(
                     session_id=call.session_id,
-                    downlink=round(self.downlink.level, 1),
+                    downlink=round(self.downlink.level, 1) if plays else SILENCE_DBFS,
                     uplink=round(self._uplink.level, 1),
                 )
             )
             tick += 1
             if tick % 10 == 0:
                 self._emit(call.quality())
-
-
-def _why_closed(cause: str) -> GateError:
-    if cause == "headset":
-        return GateError("the headset was unplugged", code="headset_lost")
-    if cause == "timeout":
-        return GateError("the headset's microphone gave no sound in time", code="headset_lost")
-    return GateError("the microphone was muted meanwhile", code="stale")

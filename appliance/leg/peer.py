@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from aiortc import (
@@ -15,7 +16,7 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
-from aiortc.exceptions import InvalidAccessError, InvalidStateError
+from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.rtp import RtpPacket
 
 from appliance.control_link.messages import IceServer
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 Direction = Literal["sendrecv", "recvonly"]
 CLOSE_TIMEOUT_S = 3.0
+SENDING = ("sendrecv", "sendonly")
 
 
 class PeerError(BargeboxError):
@@ -57,6 +59,11 @@ class Peer:
         self._connection.on("connectionstatechange", self._state_changed)
         self._direction = direction
 
+    @property
+    def may_send(self) -> bool:
+        """Whether both sides agreed that we send; without an agreement yet, no."""
+        return any(t.currentDirection in SENDING for t in self._connection.getTransceivers())
+
     def _add_line(self) -> None:
         transceiver = self._connection.addTransceiver(self.track, direction=self._direction)
         transceiver.setCodecPreferences(
@@ -69,14 +76,22 @@ class Peer:
 
     def _take_packets(self) -> None:
         for transceiver in self._connection.getTransceivers():
+            if transceiver.kind != "audio":
+                transceiver.direction = "inactive"
+                continue
+            _never_send_again(transceiver.sender)
             # The stock jitter buffer ratchets its delay up, and an empty payload kills its decoder.
             tap_receiver(transceiver.receiver, self._received)
 
     async def offer(self) -> str:
-        """Our offer, with all candidates gathered."""
-        self._add_line()
-        self._take_packets()
-        await self._connection.setLocalDescription(await self._connection.createOffer())
+        """Our offer, with all candidates gathered.
+
+        Raises `PeerError` when an ICE server is malformed, or the peer is closed meanwhile.
+        """
+        with _told_as("our offer"):
+            self._add_line()
+            self._take_packets()
+            await self._connection.setLocalDescription(await self._connection.createOffer())
         return offer_error_correction(self._connection.localDescription.sdp)
 
     async def accept(self, answer: str) -> None:
@@ -88,24 +103,20 @@ class Peer:
 
     async def answer(self, offer: str) -> str:
         """Our answer to the platform's offer. Raises `PeerError` when it has no usable audio."""
+        with _told_as("our answer"):
+            # Made before their offer is read, so that their first audio line takes it, with Opus.
+            self._add_line()
         await self._set_remote(offer, "offer")
-        if not any(t.kind == "audio" for t in self._connection.getTransceivers()):
+        if self._connection.getTransceivers()[0].mid is None:
             raise PeerError("the platform's offer has no audio line")
-        self._connection.addTrack(self.track)
-        for transceiver in self._connection.getTransceivers():
-            transceiver.direction = self._direction
         self._take_packets()
-        await self._connection.setLocalDescription(await self._connection.createAnswer())
+        with _told_as("our answer"):
+            await self._connection.setLocalDescription(await self._connection.createAnswer())
         return offer_error_correction(self._connection.localDescription.sdp)
 
     async def _set_remote(self, sdp: str, kind: str) -> None:
-        try:
+        with _told_as("the platform's session description"):
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp, kind))
-        except (ValueError, KeyError, IndexError, AttributeError, AssertionError) as error:
-            # aiortc's parser lets each of these through on malformed text.
-            raise PeerError(f"the platform's session description is malformed: {error}") from error
-        except (InvalidAccessError, InvalidStateError) as error:
-            raise PeerError(f"the platform's session description does not fit: {error}") from error
 
     def _received(self, packet: RtpPacket) -> None:
         self.last_packet = now = time.monotonic()
@@ -126,3 +137,29 @@ class Peer:
                 await self._connection.close()
         except TimeoutError:
             log.warning("the peer connection did not close within %.0f s", CLOSE_TIMEOUT_S)
+
+
+@contextmanager
+def _told_as(what: str) -> Iterator[None]:
+    """aiortc's refusals as a `PeerError` about *what*."""
+    try:
+        yield
+    except (ValueError, KeyError, IndexError, AttributeError, AssertionError, TypeError) as error:
+        # aiortc's parser lets each of these through on malformed text.
+        raise PeerError(f"{what} is malformed: {error}") from error
+    except (InvalidAccessError, InvalidStateError, OperationError) as error:
+        raise PeerError(f"{what} does not fit: {error}") from error
+
+
+def _never_send_again(sender: RTCRtpSender) -> None:
+    """Ignore requests to send a packet again: it may hold speech, and the gate may be shut by now.
+
+    Raises RuntimeError when aiortc is not the one this was written for.
+    """
+    if not hasattr(sender, "_retransmit"):
+        raise RuntimeError("aiortc has changed: its sender sends nothing again by that name")
+
+    async def ignore(sequence_number: int) -> None:
+        log.debug("packet %d is not sent again", sequence_number)
+
+    vars(sender)["_retransmit"] = ignore

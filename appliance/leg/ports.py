@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from appliance.audio.headset import CaptureSink
-from appliance.control_link.messages import CheckResult, HeadsetState, Lamps
+from appliance.control_link.messages import CheckResult, HeadsetState
 from appliance.control_link.words import LampPattern
 
 
@@ -34,10 +34,6 @@ class LampPort(Protocol):
 
 class PanelPort(LampPort, Protocol):
     """The panel as the self-test sees it."""
-
-    @property
-    def lamps(self) -> Lamps:
-        """What the lamps show."""
 
     def checks(self) -> list[CheckResult]:
         """Check buttons and threads; blocks for some seconds."""

@@ -7,7 +7,6 @@ has it in the audit log, so that presses made while control is away are told lat
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -17,8 +16,9 @@ from appliance.leg.cues import Cue, cue
 from appliance.leg.gate import GateError
 from appliance.leg.leg import Leg
 
-MAX_PRESSES = 2_000
-"""Presses kept for a control process that is away; the oldest is dropped."""
+MAX_PRESSES = 1_000
+"""Presses kept for a control process that is away; the oldest is dropped. All of them must fit
+into the one line of a snapshot, or control could never connect again."""
 TALK_HOLD_S = 0.4
 """Held so long, a press that opened the gate was push-to-talk, if the setting says so."""
 
@@ -76,12 +76,18 @@ class Presses:
 
     def microphone_edge(self, at: float) -> bool:
         """First edge: mute at once if there is anything to mute."""
+        if not self._close(at):
+            return False
+        self._opening_press = False
+        return True
+
+    def _close(self, at: float) -> bool:
+        session_id = self._session()  # asked first: the call may end in the loop's thread
         before = self._leg.gate.close("button")
         if before is Gate.CLOSED:
             return False
         action = Action.MUTED if before is Gate.OPEN else Action.UNMUTE_CANCELLED
-        self._opening_press = False
-        self._keep(Button.MICROPHONE, action, at, self._session())
+        self._keep(Button.MICROPHONE, action, at, session_id)
         return True
 
     def microphone_pressed(self, at: float) -> None:
@@ -106,13 +112,11 @@ class Presses:
         self._leg.downlink.play(cue(Cue.REFUSED))
         self._keep(Button.MICROPHONE, Action.UNMUTE_REFUSED, at, session_id)
 
-    def microphone_released(self, _at: float, held: float) -> None:
+    def microphone_released(self, at: float, held: float) -> None:
         """The end of push-to-talk, where the setting says so."""
         was_talk, self._opening_press = self._opening_press, False
         if self._push_to_talk and was_talk and held >= TALK_HOLD_S:
-            before = self._leg.gate.close("button")
-            if before is not Gate.CLOSED:
-                self._keep(Button.MICROPHONE, Action.MUTED, time.monotonic(), self._session())
+            self._close(at)
 
     # -- the hang-up button
 
@@ -121,10 +125,11 @@ class Presses:
         call = self._leg.call
         self._leg.gate.close("end")
         self._listened_at_hang_up = call is not None and call.media is Media.CONNECTED
-        action = Action.IGNORED if call is None else Action.HUNG_UP
-        self._keep(Button.HANG_UP, action, at, self._session())
-        if call is not None:
-            self._soon(self._leg.end, call.session_id, EndReason.HUNG_UP)
+        if call is None:
+            self._keep(Button.HANG_UP, Action.IGNORED, at, None)
+            return
+        self._keep(Button.HANG_UP, Action.HUNG_UP, at, call.session_id)
+        self._soon(self._leg.end, call.session_id, EndReason.HUNG_UP)
 
     def hang_up_held(self, at: float) -> None:
         """Held on after leaving a call: the next interaction of the list."""

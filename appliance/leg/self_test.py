@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from appliance.audio.levels import SILENCE_DBFS, dbfs
 from appliance.control_link.messages import CheckResult
-from appliance.control_link.words import LampPattern
 from appliance.leg.opus import Samples
 from appliance.leg.ports import HeadsetPort, PanelPort
 
 LISTEN_S = 0.5
+
+
+class MicrophoneLamp(Protocol):
+    """Lights the microphone's lamp for the test, through whoever keeps both lamps true."""
+
+    def __call__(self, *, microphone_runs: bool) -> None:
+        """On or off before this returns."""
 
 
 class _Ear:
@@ -25,7 +32,9 @@ class _Ear:
         self.level = max(self.level, dbfs(block))
 
 
-async def self_test(headset: HeadsetPort, panel: PanelPort) -> list[CheckResult]:
+async def self_test(
+    headset: HeadsetPort, panel: PanelPort, light: MicrophoneLamp
+) -> list[CheckResult]:
     """Check headset and panel, in idle only: the microphone's lamp is lit while it is open."""
     state = headset.state
     results = [
@@ -43,20 +52,19 @@ async def self_test(headset: HeadsetPort, panel: PanelPort) -> list[CheckResult]
                 detail="playback runs" if state.playing else "playback does not run",
             )
         )
-        results.append(await _microphone(headset, panel))
+        results.append(await _microphone(headset, light))
     return [*results, *await asyncio.to_thread(panel.checks)]
 
 
-async def _microphone(headset: HeadsetPort, panel: PanelPort) -> CheckResult:
+async def _microphone(headset: HeadsetPort, light: MicrophoneLamp) -> CheckResult:
     ear = _Ear()
-    before = panel.lamps
-    panel.show(microphone=LampPattern.ON, status=before.status)
+    light(microphone_runs=True)
     headset.start_capture(ear)
     try:
         await asyncio.sleep(LISTEN_S)
     finally:
         headset.stop_capture()
-        panel.show(microphone=before.microphone, status=before.status)
+        light(microphone_runs=False)
     heard = f"{ear.blocks} blocks, loudest {ear.level:.0f} dBFS"
     return CheckResult(
         name="microphone gives sound",

@@ -17,6 +17,8 @@ from appliance.control_link.framing import Channel, LinkError
 from appliance.control_link.messages import (
     MAX_LINE,
     AnyCommand,
+    CloseGate,
+    HangUp,
     Levels,
     Message,
     Quality,
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 4
 """One more is closed at once."""
 MAX_IN_FLIGHT = 32
-"""Commands that may be under way; one more is refused (``busy``)."""
+"""Commands that may be under way; one more is refused (``busy``), but never to mute or leave."""
 
 Handler = Callable[[AnyCommand], Awaitable[Reply]]
 
@@ -113,6 +115,8 @@ class LinkServer:
         self._send(channel, self._snapshot())
         try:
             while (command := await channel.receive()) is not None:
+                if channel not in self._channels:
+                    break  # replaced meanwhile; what it had sent before must not bring it back
                 self._adopt(channel)
                 self._begin(channel, command)
         except LinkError as error:
@@ -131,7 +135,8 @@ class LinkServer:
             self._control = channel
 
     def _begin(self, channel: Channel[AnyCommand], command: AnyCommand) -> None:
-        if len(self._in_flight) >= MAX_IN_FLIGHT:
+        always = isinstance(command, CloseGate | HangUp)  # muting and leaving are done at once
+        if len(self._in_flight) >= MAX_IN_FLIGHT and not always:
             busy = Reply(id=command.id, ok=False, code="busy", detail="too many commands at once")
             self._send(channel, busy)
             return

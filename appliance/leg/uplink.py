@@ -71,12 +71,15 @@ class Uplink:
         self._partial = [rest] if len(rest) else []
 
     def _send(self, epoch: int, frame: Samples) -> None:
+        # Before consent a frame tells that the microphone gives sound, and nothing else: what was
+        # said then is not encoded, so it cannot be sent after the gate has opened.
+        if not self._gate.frame_ready():
+            return
         payload = self._encoder.encode(frame)
         with self._lock:
             self._frames.append((epoch, payload))
         self._level = dbfs(frame)
-        if self._gate.frame_ready():
-            self._loop.call_soon_threadsafe(self._arrived.set)
+        self._loop.call_soon_threadsafe(self._arrived.set)
 
     def flush(self) -> None:
         """Forget every frame that was not sent, and wake a sender that waits for one."""

@@ -36,7 +36,7 @@ class RealBox:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(LIMIT_S)
 
     def packets(self) -> list[list[Any]]:
-        """Every uplink packet of the one leg: moment, …, and last whether it is the silence frame."""
+        """Every uplink packet of the one leg; first its moment, last if it is the silence frame."""
         (leg,) = self.legs()
         return self.do(self.admin.uplink(leg["handle"]))
 

@@ -9,6 +9,7 @@ import sys
 import time
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,7 @@ async def test_a_thousand_random_presses(world: World) -> None:
         Person(world) as person,
         monitored(world, person) as call,
         person.events() as events,
+        _asking(person) as answers,
     ):
         with (
             VirtualPanelClient(world.panel_socket) as panel,
@@ -160,8 +162,6 @@ async def test_a_thousand_random_presses(world: World) -> None:
         ):
             recorder = Recorder(eye)
             watching = asyncio.create_task(asyncio.to_thread(recorder.run))
-            answers: list[tuple[float, float, bool]] = []
-            asking = asyncio.create_task(_ask(person, answers))
             for number in range(1, 1001):
                 panel.press(Button.MICROPHONE)
                 await asyncio.sleep(0.012 + rng.random() * 0.05)
@@ -170,8 +170,6 @@ async def test_a_thousand_random_presses(world: World) -> None:
                 if number % 20 == 0:
                     await asyncio.sleep(0.35)
                     await _settled(recorder, person, call, events)
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
             await asyncio.sleep(0.3)
             packets = await call.admin.uplink(call.handle)
             eye.close()
@@ -188,12 +186,24 @@ async def test_a_thousand_random_presses(world: World) -> None:
     _follows_the_lamp(spans, [(asked - 0.15, at, muted) for asked, at, muted in answers])
 
 
-async def _ask(person: Person, answers: list[tuple[float, float, bool]]) -> None:
-    while True:
-        asked = time.monotonic()
-        view = await person.get("/monitoring")
-        answers.append((asked, time.monotonic(), view["muted"]))
-        await asyncio.sleep(0.1)
+@asynccontextmanager
+async def _asking(person: Person) -> AsyncIterator[list[tuple[float, float, bool]]]:
+    """Ask the API ten times a second: ``(asked, answered, muted)``."""
+    answers: list[tuple[float, float, bool]] = []
+
+    async def ask() -> None:
+        while True:
+            asked = time.monotonic()
+            view = await person.get("/monitoring")
+            answers.append((asked, time.monotonic(), view["muted"]))
+            await asyncio.sleep(0.1)
+
+    asking = asyncio.create_task(ask())
+    try:
+        yield answers
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
 
 
 async def _settled(
@@ -207,8 +217,9 @@ async def _settled(
     assert view["muted"] is not live, "API and lamp settled on different states"
     shown = [data for _, name, data in events if name == "monitoring"][-1]
     assert shown["muted"] is not live, "page and lamp settled on different states"
-    latest = (await call.admin.uplink(call.handle))[-5:]
-    assert [not p[4] for p in latest] == [live] * 5, "packets and lamp settled differently"
+    latest = (await call.admin.uplink(call.handle))[-10:]
+    # A microphone frame that comes late is a silence frame in an open gate; never the reverse.
+    assert any(not p[4] for p in latest) is live, "packets and lamp settled differently"
     (leg,) = (await call.admin.do("legs"))["legs"]
     assert (leg["audience"] is not None) is live, "the platform and the lamp settled differently"
 

@@ -82,6 +82,7 @@ class MemoryAccounts:
         self.accounts: dict[str, Account] = {}
         self.passwords: dict[str, str] = {}
         self.tokens: dict[str, str] = {}
+        self.sign_ins = ""
 
     def add(self, name: str, role: str, *, must_change: bool = False) -> Account:
         """A new account; its token is ``token-NAME``."""
@@ -111,6 +112,12 @@ class MemoryAccounts:
         self.passwords[name] = new
         self.accounts[name] = replace(account, must_change_password=False)
         return self.accounts[name]
+
+    async def kept_sign_ins(self) -> str:
+        return self.sign_ins
+
+    async def keep_sign_ins(self, text: str) -> None:
+        self.sign_ins = text
 
 
 class MemoryMonitoring:

@@ -14,11 +14,11 @@ import pytest
 from fastapi import FastAPI
 
 from appliance.console.app import create_app
+from appliance.console.local_access import BoxAccounts
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
 from appliance.control_link.messages import HeadsetState
 from appliance.control_link.words import Button
-from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.supervisor import MonitoringService
 from appliance.panel.virtual_client import AsyncVirtualPanel
 from appliance.platforms.protocol import Driver, PlatformConnection
@@ -34,7 +34,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def real_ports_fit(
-    accounts: Accounts, service: MonitoringService, driver: Driver, panel: AsyncVirtualPanel
+    accounts: BoxAccounts, service: MonitoringService, driver: Driver, panel: AsyncVirtualPanel
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
     return Ports(

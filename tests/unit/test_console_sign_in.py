@@ -1,16 +1,20 @@
-"""Sign-ins in memory and the brake on guessing."""
+"""Sign-ins, what a restart leaves of them, and the brake on guessing."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from appliance.console.kept_sign_ins import KeptSignIns
+from appliance.console.local_access import BoxAccounts
 from appliance.console.settings import ConsoleError, ConsoleSettings
 from appliance.console.throttle import FREE_TRIES, LONGEST_PAUSE, MAX_KEYS, Throttle
 from appliance.console.web_sessions import WebSessions
+from appliance.monitoring.store import Store, StoreError
 from tests.support.console_world import PASSWORD, World, make_world
 
 
@@ -67,6 +71,80 @@ def test_an_account_is_signed_out_everywhere_but_here(clock: Clock) -> None:
     store.close(other)
     assert store.use(other) is None
     assert store.use("") is None
+
+
+async def test_a_sign_in_outlives_the_process_and_a_sign_out_too(
+    clock: Clock, tmp_path: Path
+) -> None:
+    store = await Store.open(tmp_path / "box.sqlite3")
+    accounts = BoxAccounts(store)
+    former = sessions(clock)
+    here, left = former.open("sam"), former.open("sue")
+    former.close(left)
+    clock.now += 30
+    await KeptSignIns(former, accounts, clock=lambda: 5000.0).keep()
+    assert here not in await accounts.kept_sign_ins()
+    clock.now = 7.0  # the box was started anew, and its clock of uptime with it
+    later = sessions(clock)
+    await KeptSignIns(later, accounts, clock=lambda: 5060.0).recall()
+    assert later.use(left) is None
+    used = later.use(here)
+    assert used is not None
+    assert used.account == "sam"
+    assert clock.now - used.created == pytest.approx(90)
+    late = sessions(clock)
+    await KeptSignIns(late, accounts, clock=lambda: 5101.0).recall()
+    assert late.use(here) is None, "away for longer than it may be idle"
+    early = sessions(clock)
+    await KeptSignIns(early, accounts, clock=lambda: 4960.0).recall()
+    assert len(early) == 0, "nobody knows its age when the clock was set back"
+    await accounts.close()
+    await store.close()
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '[{"key": "x", "account": "a"}]', "[]", ""])
+async def test_what_was_kept_badly_signs_nobody_in(clock: Clock, world: World, text: str) -> None:
+    world.accounts.sign_ins = text
+    recalled = sessions(clock)
+    await KeptSignIns(recalled, world.accounts).recall()
+    assert len(recalled) == 0
+
+
+async def test_a_failing_disk_stops_no_sign_in(world: World, app: FastAPI) -> None:
+    async def full(text: str) -> None:
+        raise StoreError("The box's disk is full.")
+
+    world.accounts.keep_sign_ins = full  # type: ignore[method-assign]
+    async with _browser(app) as browser:
+        answer = await browser.post("/api/v1/session", json={"user": "sam", "password": PASSWORD})
+        assert answer.status_code == 201
+        assert (await browser.get("/api/v1/session")).status_code == 200
+
+
+@pytest.fixture
+def lives(world: World) -> list[FastAPI]:
+    """The same box, started three times."""
+    return [world.app() for _ in range(3)]
+
+
+async def test_a_restarted_process_knows_the_browser_again(lives: list[FastAPI]) -> None:
+    first, second, third = lives
+    async with _browser(first) as browser:
+        body = {"user": "sam", "password": PASSWORD}
+        await browser.post("/api/v1/session", json=body)
+        cookies = dict(browser.cookies)
+    await second.state.console.kept_sign_ins.recall()
+    async with _browser(second, cookies) as browser:
+        assert (await browser.get("/api/v1/session")).json()["user"] == "sam"
+        await browser.delete("/api/v1/session", headers={"X-Bargebox": "1"})
+    await third.state.console.kept_sign_ins.recall()
+    async with _browser(third, cookies) as browser:
+        assert (await browser.get("/api/v1/session")).status_code == 401
+
+
+def _browser(app: FastAPI, cookies: dict[str, str] | None = None) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app)
+    return httpx.AsyncClient(transport=transport, base_url="http://box", cookies=cookies)
 
 
 def test_the_pause_grows_and_ends(clock: Clock) -> None:

@@ -58,6 +58,7 @@ async def sign_in(request: Request, response: Response, body: SignIn) -> Account
     state.throttle.succeeded(*keys)
     state.counters.sign_ins += 1
     _set_cookie(response, state, account)
+    await state.kept_sign_ins.keep()
     return _out(account)
 
 
@@ -71,8 +72,10 @@ async def who(caller: SignedInOrNew) -> AccountOut:
 async def sign_out(request: Request, response: Response, caller: SignedInOrNew) -> None:
     """Sign out. A token stays valid; tokens are revoked, not signed out."""
     if not caller.by_token:
-        console(request).sessions.close(caller.secret)
+        state = console(request)
+        state.sessions.close(caller.secret)
         response.delete_cookie(COOKIE)
+        await state.kept_sign_ins.keep()
 
 
 @router.put("/session/password", status_code=204)
@@ -95,6 +98,7 @@ async def change_password(
     state.sessions.close_account(caller.account.name)
     if not caller.by_token:
         _set_cookie(response, state, account)
+    await state.kept_sign_ins.keep()
 
 
 def _set_cookie(response: Response, state: Console, account: Account) -> None:
