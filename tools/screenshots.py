@@ -25,7 +25,9 @@ ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-lcd-text"
 WIDTH, HEIGHT = 1280, 800
 CENTRE = {"seed": 7, "lively": 5, "listed": 16}
 """A small tenant, the same at each run."""
-SPEAKING_S = 2.5
+ALL_SPEAK = """() => [...document.querySelectorAll("[role=meter]")]
+  .every(meter => Number(meter.getAttribute("aria-valuenow")) > -40)"""
+"""The picture shows a conversation and not a pause in it."""
 
 
 async def main() -> None:
@@ -55,11 +57,11 @@ async def take_all(world: World, person: Person) -> None:
         await page.get_by_role("button", name="Microphone").click()
         await expect(page.locator("#tool-state")).to_contain_text("Live")
         await page.mouse.move(WIDTH / 2, 5)
-        await asyncio.sleep(SPEAKING_S)
+        await page.wait_for_function(ALL_SPEAK)
         await take(page, "list")
         await page.goto("/panel")
         await expect(page.locator("#words-microphone")).to_have_text("steady on")
-        await asyncio.sleep(SPEAKING_S)
+        await page.wait_for_function(ALL_SPEAK)
         await take(page, "panel")
         await page.get_by_role("button", name="Leave call").click()
         await browser.close()
@@ -84,7 +86,7 @@ async def take(page: Page, name: str) -> None:
 
 def with_palette(png: bytes) -> bytes:
     """The same PNG in 256 colours."""
-    with av.open(io.BytesIO(png)) as source:
+    with av.open(io.BytesIO(png), "r") as source:
         frame = next(source.decode(video=0))
     frame.pts, frame.time_base = 0, Fraction(1)
     graph = Graph()
@@ -100,9 +102,9 @@ def with_palette(png: bytes) -> bytes:
     palette.link_to(painter, 0, 1)
     painter.link_to(exit_)
     graph.configure()
-    graph.push(frame)
-    graph.push(None)
-    return encoded(graph.pull())
+    graph.vpush(frame)
+    graph.vpush(None)
+    return encoded(graph.vpull())
 
 
 def encoded(frame: av.VideoFrame) -> bytes:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
+import time
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+
+from playwright.sync_api import Page
 
 from appliance.demo.world import Options, Person, World
 from tests.support.centre import SPEECH_DIRECTORY, Administrator
@@ -55,7 +60,10 @@ class RealBox:
 def real_box(directory: Path) -> Iterator[RealBox]:
     """Start it, with the tone at the microphone and no call; everything ends with the block."""
     options = Options(
-        centre={"lively": 0, "speech_directory": str(SPEECH_DIRECTORY)}, people=(SUPERVISOR,)
+        centre={"lively": 0, "speech_directory": str(SPEECH_DIRECTORY)},
+        # The tests hold control back until the page has noticed; the leg shall wait for it.
+        settings={"leg": {"control_timeout_s": 20.0}},
+        people=(SUPERVISOR,),
     )
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="demo world")
@@ -75,3 +83,30 @@ def real_box(directory: Path) -> Iterator[RealBox]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(LIMIT_S)
         loop.close()
+
+
+@contextmanager
+def control_away(box: RealBox) -> Iterator[None]:
+    """SIGKILL; its next life is held until the block ends, however quick it would have been."""
+    control = box.world.control
+    starts = control.starts
+    assert control.pid is not None
+    os.kill(control.pid, signal.SIGKILL)
+    while control.starts == starts:
+        time.sleep(0.01)
+    os.kill(control.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(control.pid, signal.SIGCONT)
+
+
+def browser_clock(page: Page) -> float:
+    """The browser's clock minus the box's monotonic one, in seconds; from the quickest answer."""
+    answers = []
+    for _ in range(20):
+        asked = time.monotonic()
+        told = page.evaluate("performance.timeOrigin + performance.now()") / 1000
+        now = time.monotonic()
+        answers.append((now - asked, told - (asked + now) / 2))
+    return float(min(answers)[1])

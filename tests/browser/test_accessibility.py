@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from appliance.control_link.words import EndReason
 from tests.support.browser import Scheme, context, screenshot, sign_in, watch
-from tests.support.console_world import Served
+from tests.support.console_world import Served, call_number
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
 SIZES = {"wide": (1280, 800), "phone": (390, 844)}
@@ -42,6 +44,13 @@ def inspect(page: Page, name: str) -> None:
     width = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1], name
     assert page.evaluate(SMALL_TARGETS) == [], name
+
+
+SCROLLED_CLEAR = """() => {
+  scrollTo(0, document.documentElement.scrollHeight);
+  const last = [...document.querySelectorAll("#list tbody tr")].at(-1).getBoundingClientRect();
+  return last.bottom < document.getElementById("toolbar").getBoundingClientRect().top;
+}"""
 
 
 @contextmanager
@@ -147,6 +156,35 @@ def test_a_screen_reader_hears_states_and_not_the_table(page: Page) -> None:
     expect(row.get_by_role("button")).to_have_accessible_name(
         "Monitor Dewi Lestari with Jonas Weber +49300000003"
     )
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_row_can_be_scrolled_clear_of_the_toolbar(
+    browser: Browser, server: Served, size: str
+) -> None:
+    name = "Maximiliane-Theodora von Hohenstein-Wittgenstein zu Sayn und Berleburg " * 2
+    long = replace(call_number(1), customer=name, started_at=datetime.now(UTC))
+    server.do(lambda: server.world.change(long))
+    with visit(browser, server, size, "light") as page:
+        sign_in(page)
+        page.locator('tr[data-id="call-00001"] button').click()
+        expect(page.locator("#tool-state")).to_contain_text("muted")
+        page.wait_for_function(SCROLLED_CLEAR)
+        inspect(page, f"long-name-light-{size}")
+
+
+def test_the_list_does_not_move_when_the_toolbar_goes(page: Page, server: Served) -> None:
+    sign_in(page)
+    page.locator('tr[data-id="call-00001"] button').click()
+    expect(page.locator("#tool-state")).to_contain_text("muted")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    row = page.locator("#list tbody tr").last
+    row.hover()
+    place = row.bounding_box()
+    server.do(lambda: server.world.monitoring.end(EndReason.CALL_ENDED))
+    expect(page.locator("#toolbar")).to_be_hidden()
+    page.wait_for_timeout(300)
+    assert row.bounding_box() == place
 
 
 def test_zoomed_text_fits(browser: Browser, server: Served) -> None:

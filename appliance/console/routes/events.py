@@ -7,18 +7,20 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.responses import StreamingResponse
 
 from appliance.console import wording
-from appliance.console.access import SignedIn
+from appliance.console.access import Caller, SignedIn
 from appliance.console.feed import Event, Feed
-from appliance.console.state import console
+from appliance.console.state import Console, console
 from appliance.console.views import now
 
 router = APIRouter(tags=["events"])
 
 BEAT = 1.0
 """Seconds between beats; a page that hears nothing for 2 s shows "state unknown"."""
+RETRY_MS = 500
+"""How long a browser waits before it comes again."""
 
 
 async def open_feed(request: Request, caller: SignedIn) -> AsyncIterator[Feed]:
@@ -31,10 +33,20 @@ async def open_feed(request: Request, caller: SignedIn) -> AsyncIterator[Feed]:
         hub.close(feed)
 
 
-@router.get("/events", response_class=EventSourceResponse)
+class EventStream(StreamingResponse):
+    """Server-sent events (the HTML standard, section 9.2), written as they come.
+
+    FastAPI's own keeps a few events back in streams of memory, and logs an accident with a
+    traceback for a browser that closes the page at the wrong moment.
+    """
+
+    media_type = "text/event-stream"
+
+
+@router.get("/events", response_class=EventStream)
 async def events(
     request: Request, caller: SignedIn, feed: Annotated[Feed, Depends(open_feed)]
-) -> AsyncIterator[ServerSentEvent]:
+) -> EventStream:
     """Server-sent events: ``snapshot``, then ``interaction``, ``monitoring``, ``levels``,
     ``quality``, ``device`` and ``beat``.
 
@@ -44,22 +56,29 @@ async def events(
     A client that is too slow loses levels and quality first; then it gets a fresh ``snapshot``
     and reads the list again.
     """
-    state = console(request)
+    # A proxy must neither keep events back nor show old ones.
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return EventStream(_wire(console(request), caller, feed), headers=headers)
+
+
+async def _wire(state: Console, caller: Caller, feed: Feed) -> AsyncIterator[str]:
+    """What goes to one client until it leaves or its sign-in ends."""
     loop = asyncio.get_running_loop()
     next_beat = loop.time() + BEAT
-    yield ServerSentEvent(retry=500)
+    yield f"retry: {RETRY_MS}\n\n"
     while not feed.closed:
-        if feed.stale:
-            yield _wire(state.hub.snapshot(feed))
-        for event in feed.take():
-            yield _wire(event)
+        waiting = [state.hub.snapshot(feed)] if feed.stale else []
+        waiting += feed.take()
+        if waiting:
+            yield "".join(map(_line, waiting))
+        await asyncio.sleep(0)  # a turn in which a closed connection is noticed
         await feed.wait(max(0.0, next_beat - loop.time()))
         if loop.time() >= next_beat:
             next_beat = loop.time() + BEAT
             if not await caller.still_valid(state):
                 return
-            yield _wire(Event("beat", f'{{"as_of":"{wording.rfc3339(now())}"}}'))
+            yield _line(Event("beat", f'{{"as_of":"{wording.rfc3339(now())}"}}'))
 
 
-def _wire(event: Event) -> ServerSentEvent:
-    return ServerSentEvent(event=event.name, raw_data=event.data)
+def _line(event: Event) -> str:
+    return f"event: {event.name}\ndata: {event.data}\n\n"
