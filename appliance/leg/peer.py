@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 Direction = Literal["sendrecv", "recvonly"]
 CLOSE_TIMEOUT_S = 3.0
+DESCRIBED_S = 1.0
+"""How long closing waits for a description under way; aioice loses its sockets in between."""
 SENDING = ("sendrecv", "sendonly")
 
 
@@ -58,6 +60,7 @@ class Peer:
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._connection.on("connectionstatechange", self._state_changed)
         self._direction = direction
+        self._describing = asyncio.Lock()
 
     @property
     def may_send(self) -> bool:
@@ -88,10 +91,11 @@ class Peer:
 
         Raises `PeerError` when an ICE server is malformed, or the peer is closed meanwhile.
         """
-        with _told_as("our offer"):
-            self._add_line()
-            self._take_packets()
-            await self._connection.setLocalDescription(await self._connection.createOffer())
+        async with self._describing:
+            with _told_as("our offer"):
+                self._add_line()
+                self._take_packets()
+                await self._connection.setLocalDescription(await self._connection.createOffer())
         return offer_error_correction(self._connection.localDescription.sdp)
 
     async def accept(self, answer: str) -> None:
@@ -103,6 +107,11 @@ class Peer:
 
     async def answer(self, offer: str) -> str:
         """Our answer to the platform's offer. Raises `PeerError` when it has no usable audio."""
+        async with self._describing:
+            await self._answer(offer)
+        return offer_error_correction(self._connection.localDescription.sdp)
+
+    async def _answer(self, offer: str) -> None:
         with _told_as("our answer"):
             # Made before their offer is read, so that their first audio line takes it, with Opus.
             self._add_line()
@@ -112,9 +121,11 @@ class Peer:
         self._take_packets()
         with _told_as("our answer"):
             await self._connection.setLocalDescription(await self._connection.createAnswer())
-        return offer_error_correction(self._connection.localDescription.sdp)
 
     async def _set_remote(self, sdp: str, kind: str) -> None:
+        if "a=fingerprint:" not in sdp:
+            # aiortc would take it, and fail where nobody hears of it.
+            raise PeerError("the platform's session description offers no encryption")
         with _told_as("the platform's session description"):
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp, kind))
 
@@ -129,9 +140,14 @@ class Peer:
             self._on_lost()
 
     async def close(self) -> None:
-        """Stop sending at once and close; never takes longer than 3 s."""
+        """Stop sending at once and close; never takes longer than 4 s."""
         self.track.stop()
         self._connection.remove_all_listeners()
+        try:
+            async with asyncio.timeout(DESCRIBED_S), self._describing:
+                log.debug("nothing is being described any more")
+        except TimeoutError:
+            log.info("the peer connection is closed while it looks for its addresses")
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._connection.close()

@@ -70,7 +70,7 @@ class LinkServer:
 
         Raises `SocketError` when the path cannot be used.
         """
-        listener = inherited or _listen(path)
+        listener = inherited or await asyncio.to_thread(_listen, path)
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_LINE)
 
     async def stop(self) -> None:

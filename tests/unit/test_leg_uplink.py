@@ -37,9 +37,7 @@ class Ledger(Encoder):
     """An encoder that writes down in which state and epoch of the gate it was fed."""
 
     def __init__(self, gate: MicrophoneGate) -> None:
-        super().__init__(
-            SETTINGS.bitrate, SETTINGS.complexity, SETTINGS.expected_loss_percent
-        )
+        super().__init__(SETTINGS.bitrate, SETTINGS.complexity, SETTINGS.expected_loss_percent)
         self._gate = gate
         self.fed: list[tuple[Gate, int]] = []
         self.epochs: dict[bytes, int] = {}

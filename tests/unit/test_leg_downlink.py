@@ -1,0 +1,213 @@
+"""The downlink: earcons below the call, volume, level; and streams that no sender should send."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from opuslib_next import Encoder as AnyEncoder
+
+from appliance.audio.levels import SILENCE_DBFS, dbfs
+from appliance.leg.downlink import MAX_CUES, Downlink
+from appliance.leg.jitter import BLOCK, JUMP, MAX_PACKETS, JitterBuffer
+from appliance.leg.opus import FRAME, Encoder, Samples
+
+
+def tone(count: int, hertz: float = 440.0) -> Samples:
+    time = np.arange(count) / 48_000
+    return (np.sin(2 * np.pi * hertz * time) * 11_600).astype(np.int16)
+
+
+def packets(count: int) -> list[bytes]:
+    encoder = Encoder(40_000, 5, 10)
+    wave = tone(count * FRAME)
+    return [encoder.encode(wave[i * FRAME : (i + 1) * FRAME]) for i in range(count)]
+
+
+PACKETS = packets(150)
+
+
+def constant(value: int, count: int) -> Samples:
+    return np.full(count, value, np.int16)
+
+
+def heard(downlink: Downlink, count: int) -> Samples:
+    samples: Samples = downlink.pull(count, 1)[:, 0]
+    return samples
+
+
+def connected() -> Downlink:
+    """A downlink with two seconds of tone in store."""
+    buffer = JitterBuffer()
+    for i, packet in enumerate(PACKETS[:90]):
+        buffer.put(1, i * FRAME, packet, i * 0.02)
+    downlink = Downlink(100)
+    downlink.connect(buffer)
+    return downlink
+
+
+# -- mixing
+
+
+@pytest.mark.parametrize(("frames", "channels"), [(480, 2), (441, 1), (1, 2), (1_920, 2)])
+def test_any_size_is_given_as_asked_and_alike_on_both_ears(frames: int, channels: int) -> None:
+    downlink = connected()
+    for _ in range(5):
+        block = downlink.pull(frames, channels)
+        assert block.shape == (frames, channels)
+        assert (block[:, 0] == block[:, -1]).all()
+
+
+def test_call_is_continuous_over_odd_sizes() -> None:
+    downlink = connected()
+    audio = np.concatenate([heard(downlink, size) for size in (441, 479, 1_000, 37) * 12])
+    assert all(dbfs(audio[start : start + BLOCK]) > -15 for start in range(960, 20_000, BLOCK))
+
+
+def test_level_is_the_calls_own_and_falls_with_it() -> None:
+    downlink = connected()
+    downlink.set_volume(0)
+    downlink.play(constant(20_000, 4_800))
+    heard(downlink, 960)
+    heard(downlink, 960)
+    assert -20 < downlink.level < -6
+    downlink.disconnect()
+    assert downlink.level == SILENCE_DBFS
+    assert heard(downlink, 480).any(), "the earcon stopped with the call"
+    assert downlink.level == SILENCE_DBFS
+
+
+def test_volume_follows_a_square_law_and_leaves_earcons_alone() -> None:
+    levels = {}
+    for percent in (100, 50):
+        downlink = connected()
+        downlink.set_volume(percent)
+        heard(downlink, 960)
+        levels[percent] = dbfs(heard(downlink, 4_800))
+    assert levels[100] - levels[50] == pytest.approx(12.04, abs=0.1)
+    silent = connected()
+    silent.set_volume(0)
+    assert not heard(silent, 4_800).any()
+    silent.play(constant(3_000, 480))
+    assert (heard(silent, 480) == 3_000).all()
+
+
+def test_loud_sum_is_clipped_not_wrapped() -> None:
+    downlink = connected()
+    downlink.play(constant(32_767, 4_800))
+    heard(downlink, 960)
+    assert heard(downlink, 2_400).min() > 15_000
+
+
+# -- earcons
+
+
+def test_earcons_are_played_one_after_the_other() -> None:
+    downlink = Downlink(80)
+    downlink.play(constant(1, 700))
+    downlink.play(constant(2, 500))
+    audio = np.concatenate([heard(downlink, 480) for _ in range(3)])
+    assert (audio[:700] == 1).all()
+    assert (audio[700:1_200] == 2).all()
+    assert not audio[1_200:].any()
+
+
+def test_flood_of_earcons_is_bounded_and_the_last_one_is_true() -> None:
+    downlink = Downlink(80)
+    for value in range(1, 200):
+        downlink.play(constant(value, 480))
+    audio = [int(heard(downlink, 480)[0]) for _ in range(MAX_CUES + 1)]
+    assert audio == [1, *range(201 - MAX_CUES, 200), 0]
+
+
+# -- streams that are out of order
+
+
+def run(buffer: JitterBuffer, stamps: list[int], *, payloads: list[bytes]) -> list[Samples]:
+    blocks = []
+    for i, stamp in enumerate(stamps):
+        buffer.put(1, stamp & 0xFFFFFFFF, payloads[i], i * 0.02)
+        blocks += [buffer.pop(), buffer.pop()]
+    return blocks
+
+
+@pytest.mark.parametrize("shift", [1, 60, 119, 121, 500, 961, 1_000, 5_001, 47_999])
+def test_timestamps_that_go_on_elsewhere_are_survived(shift: int) -> None:
+    """A sender that was switched (a transfer) goes on with other timestamps, of any distance."""
+    stamps = [i * FRAME + (shift if i >= 50 else 0) for i in range(150)]
+    blocks = run(JitterBuffer(), stamps, payloads=PACKETS)
+    assert all(block.shape == (BLOCK,) for block in blocks)
+    assert all(dbfs(block) > -20 for block in blocks[-40:])
+
+
+@pytest.mark.parametrize(
+    "shift", [-1, -500, -961, -5_001, -47_999, JUMP - 1, JUMP, JUMP + 1, 2**30]
+)
+def test_jumps_back_and_far_ahead_cost_time_and_nothing_else(shift: int) -> None:
+    stamps = [2**31 + i * FRAME + (shift if i >= 20 else 0) for i in range(150)]
+    buffer = JitterBuffer()
+    blocks = run(buffer, stamps, payloads=PACKETS)
+    assert all(dbfs(block) > -20 for block in blocks[-20:])
+    assert buffer.delay_ms < 400
+
+
+def test_random_stamps_sources_and_garbage_never_raise() -> None:
+    rng = random.Random(11)
+    buffer = JitterBuffer()
+    for i in range(3_000):
+        payload = rng.choice(
+            [
+                PACKETS[i % 150],
+                rng.randbytes(rng.randrange(0, 40)),
+                b"",
+                b"\xff\x30",
+                PACKETS[3][:5],
+            ]
+        )
+        near = i * FRAME + rng.choice([0, 0, 7, -960, 333, -5_000])
+        stamp = rng.choice([near, near, near, rng.randrange(2**32)])
+        buffer.put(rng.choice([1] * 50 + [2]), stamp & 0xFFFFFFFF, payload, i * 0.02)
+        for _ in range(rng.randrange(4)):
+            assert buffer.pop().shape == (BLOCK,)
+        assert len(buffer._packets) <= MAX_PACKETS
+    assert buffer.stats.malformed > 100
+
+
+def test_empty_packet_of_another_source_does_not_end_the_stream() -> None:
+    buffer = JitterBuffer()
+    blocks = []
+    for i, packet in enumerate(PACKETS[:60]):
+        buffer.put(1, i * FRAME, packet, i * 0.02)
+        buffer.put(2, 77, b"", i * 0.02)  # padding, as senders probe with
+        blocks += [buffer.pop(), buffer.pop()]
+    assert all(dbfs(block) > -20 for block in blocks[20:])
+
+
+def test_first_packet_that_comes_late_is_heard_in_its_place() -> None:
+    buffer = JitterBuffer()
+    for i in (1, 0, 2, 3, 4, 5):
+        buffer.put(1, (2**32 - FRAME + i * FRAME) & 0xFFFFFFFF, PACKETS[i], 0.02 * i)
+    for _ in range(10):
+        assert buffer.pop().shape == (BLOCK,)
+    assert buffer.stats.late == buffer.stats.lost == 0
+
+
+def test_packets_of_60_ms_and_stereo_are_played_whole() -> None:
+    encoder = AnyEncoder(48_000, 2, "voip")
+    wave = np.repeat(tone(48_000)[:, np.newaxis], 2, axis=1)
+    buffer = JitterBuffer()
+    blocks = []
+    for i in range(16):
+        part = wave[i * 2_880 : (i + 1) * 2_880]
+        buffer.put(1, i * 2_880, encoder.encode(part.tobytes(), 2_880), i * 0.06)
+        blocks += [buffer.pop() for _ in range(6)]
+    first = [dbfs(block) > -20 for block in blocks].index(True)
+    assert first < 12
+    assert all(dbfs(block) > -20 for block in blocks[first + 1 :])
+
+
+def test_level_of_silence_is_the_floor() -> None:
+    downlink = Downlink(80)
+    assert not heard(downlink, 480).any()
+    assert downlink.level == SILENCE_DBFS
