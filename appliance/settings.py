@@ -125,4 +125,6 @@ def load_or_last_good(path: Path) -> tuple[Settings, SettingsError | None]:
 
 def keep_as_last_good(path: Path) -> None:
     """Remember a file that was loaded whole; old or new, never a mix. Raises ``OSError``."""
-    write_whole(last_good_of(path), path.read_bytes(), path.stat().st_mode & 0o777)
+    kept, mode = last_good_of(path), path.stat().st_mode & 0o777
+    write_whole(kept, path.read_bytes(), mode)
+    kept.chmod(mode)  # whatever the umask: the leg is another user and reads it too

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 MAX_BACKLOG = 1000
 RETRY_S = 5.0
+MAX_NUMBER = 2**62
+"""Above every row's, and still a number that SQLite takes."""
 GENESIS = "0" * 64
 """What the first row's hash is chained to."""
 
@@ -195,7 +197,19 @@ class Audit:
         def work(database: sqlite3.Connection) -> list[Row]:
             found = database.execute(
                 f"SELECT {_COLUMNS} FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",  # noqa: S608
-                (before if before is not None else 2**62, limit),
+                (min(before or MAX_NUMBER, MAX_NUMBER), limit),
+            )
+            return [Row(*row) for row in found]
+
+        return await self._store.read(work)
+
+    async def of_session(self, session_id: str) -> list[Row]:
+        """All rows of one session, oldest first."""
+
+        def work(database: sqlite3.Connection) -> list[Row]:
+            found = database.execute(
+                f"SELECT {_COLUMNS} FROM audit WHERE session_id = ? ORDER BY seq",  # noqa: S608
+                (session_id,),
             )
             return [Row(*row) for row in found]
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+
+from pydantic import JsonValue
 
 from appliance.control_link.messages import HangUp
 from appliance.control_link.words import EndReason
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.desk import Desk
+from appliance.monitoring.history import BargeSpan
 from appliance.monitoring.reasons import WORDS
 from appliance.monitoring.session import Ending, Session
 from appliance.monitoring.session_machine import Event
 from appliance.monitoring.store import StoreError
-from appliance.platforms.protocol import PlatformError
+from appliance.platforms.protocol import Interaction, PlatformError
 
 log = logging.getLogger(__name__)
 
@@ -78,20 +82,31 @@ class Endings:
         desk.publish()
 
     async def _write_down(self, session: Session, ending: Ending) -> None:
-        """Close the session in history; a disk that does not take it is asked again."""
+        quality = session.quality.model_dump(mode="json") if session.quality else None
+        await self.close_record(ending, session.interaction, session.barges, quality)
+
+    async def close_record(
+        self,
+        ending: Ending,
+        interaction: Interaction,
+        barges: Sequence[BargeSpan],
+        quality: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        """Close a session in history; a disk that does not take it is asked again."""
         for pause_s in DISK_PAUSES_S:
             await asyncio.sleep(pause_s)
             try:
                 await self._desk.history.end(
-                    session.id,
+                    ending.session_id,
                     ending.at,
                     ending.reason,
                     ending.detail,
-                    interaction=session.interaction,
-                    quality=session.quality.model_dump(mode="json") if session.quality else None,
+                    interaction=interaction,
+                    quality=quality,
+                    barges=barges,
                 )
             except StoreError as fault:
-                log.error("the end of %s is not written down: %s", session.id, fault.detail)
+                log.error("the end of %s is not written down: %s", ending.session_id, fault.detail)
             else:
                 return
 

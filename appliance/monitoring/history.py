@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -101,12 +101,16 @@ class History:
         *,
         interaction: Interaction | None = None,
         quality: Mapping[str, JsonValue] | None = None,
+        barges: Sequence[BargeSpan] | None = None,
     ) -> None:
-        """Close a session and its open barge; a session closed before stays as it is."""
+        """Close a session and its open barge; a session closed before stays as it is.
+
+        *barges*, where given, are all there were: the disk may not have taken each in its time.
+        """
 
         def work(database: sqlite3.Connection) -> None:
             at = ended_at.isoformat()
-            database.execute(
+            closing = database.execute(
                 "UPDATE sessions SET ended_at = ?, end_reason = ?, end_detail = ?, quality = ?,"
                 " interaction = COALESCE (?, interaction) WHERE id = ? AND ended_at IS NULL",
                 (
@@ -118,6 +122,8 @@ class History:
                     session_id,
                 ),
             )
+            if closing.rowcount and barges is not None:
+                _replace_barges(database, session_id, barges)
             _close_barges(database, session_id, at)
 
         await self._store.write(work)
@@ -191,6 +197,24 @@ def _close_barges(database: sqlite3.Connection, session_id: str, at: str) -> Non
     database.execute(
         "UPDATE barges SET ended_at = ? WHERE session_id = ? AND ended_at IS NULL",
         (at, session_id),
+    )
+
+
+def _replace_barges(
+    database: sqlite3.Connection, session_id: str, barges: Sequence[BargeSpan]
+) -> None:
+    database.execute("DELETE FROM barges WHERE session_id = ?", (session_id,))
+    database.executemany(
+        "INSERT INTO barges VALUES (?, ?, ?, ?)",
+        [
+            (
+                session_id,
+                span.started_at.isoformat(),
+                span.ended_at.isoformat() if span.ended_at else None,
+                span.audience.value,
+            )
+            for span in barges
+        ],
     )
 
 

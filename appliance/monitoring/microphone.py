@@ -20,14 +20,15 @@ from appliance.control_link.messages import (
     CloseGate,
     GateChanged,
     OpenGate,
-    PrepareGate,
     RefuseGate,
 )
 from appliance.control_link.words import Audience, Gate
+from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.asks import BUTTON, Ask, Asks, overtaken
 from appliance.monitoring.audit import Entry
+from appliance.monitoring.barges import close_span, open_span
+from appliance.monitoring.consent import Consent
 from appliance.monitoring.desk import Desk
-from appliance.monitoring.jobs import together
 from appliance.monitoring.policy import Account, Refusal, RefusedError, unmute_refusal
 from appliance.monitoring.session import Session
 from appliance.monitoring.session_machine import Event, State
@@ -51,8 +52,11 @@ class Platform(Enum):
 class Microphone:
     """Mutes and un-mutes the desk's session."""
 
-    def __init__(self, desk: Desk, *, on_death: Callable[[str], None] = die) -> None:
+    def __init__(
+        self, desk: Desk, accounts: Accounts, *, on_death: Callable[[str], None] = die
+    ) -> None:
         self._desk = desk
+        self._consents = Consent(desk, accounts)
         self._on_death = on_death
         self._asks = Asks()
         self._wake = asyncio.Event()
@@ -139,7 +143,9 @@ class Microphone:
         desk.machine.fire(Event.GATE_OPENED)
         session.barged_in = True
         session.live_since = session.live_since or time.monotonic()
-        desk.write_down(desk.history.barge(session.id, datetime.now(UTC), audience), "barge")
+        now = datetime.now(UTC)
+        open_span(session.barges, now, audience)
+        desk.write_down(desk.history.barge(session.id, now, audience), "barge")
 
     def _closed(self, session: Session, cause: str) -> None:
         desk = self._desk
@@ -148,7 +154,9 @@ class Microphone:
         by = {"button": session.owner.name, "control": session.muted_by or session.owner.name}
         session.muted_by = None
         desk.audit.note(self._entry(session, by.get(cause, "bargebox"), "mute", cause=cause))
-        desk.write_down(desk.history.barge(session.id, datetime.now(UTC), None), "end of barge")
+        now = datetime.now(UTC)
+        close_span(session.barges, now)
+        desk.write_down(desk.history.barge(session.id, now, None), "end of barge")
 
     # -- the one task
 
@@ -180,27 +188,8 @@ class Microphone:
         entry = self._entry(
             session, ask.account.name, "unmute", audience=ask.audience.value, via=ask.via
         )
-        preparing = asyncio.create_task(self._prepare(ask))
-        try:
-            async with asyncio.timeout(self._desk.settings.platform_request_s):
-                await together(
-                    asyncio.shield(preparing),
-                    self._desk.audit.append(entry),
-                    self._desk.driver.set_audience(session.handle, ask.audience),
-                )
-        except TimeoutError:
-            raise RefusedError("The platform did not answer in time.", code="failed") from None
-        finally:
-            # Also when the others refused: the ear hears a refusal of the prepared epoch only.
-            await asyncio.wait({preparing}, timeout=REPORT_S)
+        await self._consents.obtain(ask, entry)
         self._platform = ask.audience
-
-    async def _prepare(self, ask: Ask) -> None:
-        if ask.epoch is None:
-            session_id = ask.session.id
-            link = self._desk.link
-            reply = await link.request(lambda n: PrepareGate(id=n, session_id=session_id))
-            ask.epoch = reply.epoch
 
     async def _open(self, ask: Ask) -> None:
         self._check(ask)

@@ -7,11 +7,11 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 
 from appliance.control_link.messages import AckPresses, Press
 from appliance.monitoring.audit import Entry, insert
 from appliance.monitoring.desk import Desk
+from appliance.monitoring.moments import moment
 from appliance.monitoring.store import StoreError
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,6 @@ def _insert(
 
 
 def _entry(press: Press, owners: Mapping[str, str]) -> Entry:
-    ago = timedelta(seconds=max(0.0, time.monotonic() - press.at))
     return Entry(
         owners.get(press.session_id or "", NOBODY),
         "press",
@@ -111,5 +110,5 @@ def _entry(press: Press, owners: Mapping[str, str]) -> Entry:
             "action": press.action.value,
             "number": press.number,
         },
-        at=datetime.now(UTC) - ago,
+        at=moment(press.at),
     )

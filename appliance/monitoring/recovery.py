@@ -7,20 +7,25 @@ import logging
 import time
 from datetime import UTC, datetime
 
-from appliance.control_link.messages import CallState, GateChanged, HangUp, Snapshot
+from pydantic import JsonValue
+
+from appliance.control_link.messages import CallState, GateChanged, HangUp, Press, Snapshot
 from appliance.control_link.words import EndReason, Gate, Media
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.audit import Entry
+from appliance.monitoring.barges import close_span, muting_press
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
-from appliance.monitoring.history import SessionRecord
+from appliance.monitoring.history import BargeSpan, SessionRecord
 from appliance.monitoring.leg_media import media_moved
 from appliance.monitoring.microphone import Microphone
+from appliance.monitoring.moments import moment
 from appliance.monitoring.policy import Account, is_own_call
 from appliance.monitoring.presses import Presses
 from appliance.monitoring.reasons import WORDS
 from appliance.monitoring.session import Ending, Session
 from appliance.monitoring.session_machine import Event
+from appliance.monitoring.torn import mended
 from appliance.platforms.protocol import Monitor, PlatformError
 from appliance.service.errors import BargeboxError
 
@@ -53,8 +58,13 @@ class Recovery:
 
     async def load(self) -> None:
         """Read what a former life left behind, before the leg is met. Raises `StoreError`."""
-        for record in await self._desk.history.running():
-            self._torn.append((record, await self._accounts.get(record.supervisor)))
+        for torn in await self._desk.history.running():
+            record, ending = mended(torn, await self._desk.audit.of_session(torn.id))
+            if ending is None:
+                self._torn.append((record, await self._accounts.get(record.supervisor)))
+            else:
+                self._ended_before[record.id] = ending.reason
+                self._close_record(record, ending, list(record.barges))
         for leg in await self._desk.history.open_legs():
             ended = await self._desk.history.get(leg.session_id)
             if ended is not None and ended.end_reason is not None:
@@ -65,7 +75,7 @@ class Recovery:
         desk, call = self._desk, snapshot.call
         self._presses.take(snapshot.leg_id, snapshot.presses)
         if not self.met and call is not None:
-            self._take_up(call)
+            self._take_up(call, snapshot.presses)
         session = desk.session
         if session is not None and session.ending is None:
             self._compare(session, snapshot)
@@ -81,29 +91,59 @@ class Recovery:
         self.met = True
         ended = snapshot.last_ended if snapshot else None
         for record, _ in self._torn:
-            known = ended is not None and ended.session_id == record.id
-            self._close(record, ended.reason if ended and known else EndReason.CONTROL_LOST)
+            presses = snapshot.presses if snapshot else []
+            if ended is not None and ended.session_id == record.id:
+                self._close(record, ended.reason, moment(ended.at), presses)
+            else:
+                self._close(record, EndReason.CONTROL_LOST, datetime.now(UTC), presses)
         self._torn.clear()
         desk.jobs.spawn(self._endings.sweep(), "leftover legs")
 
-    def _close(self, record: SessionRecord, reason: EndReason) -> None:
-        desk, now = self._desk, datetime.now(UTC)
-        desk.write_down(
-            desk.history.end(record.id, now, reason, WORDS[reason]), "end of a torn-off session"
-        )
+    def _close(
+        self, record: SessionRecord, reason: EndReason, at: datetime, presses: list[Press]
+    ) -> None:
+        desk, ending = self._desk, Ending(record.id, reason, reason, WORDS[reason], at)
+        barges = list(record.barges)
+        self._close_barge(record, barges, presses, at)
         desk.audit.note(
             Entry("bargebox", "ended", record.id, record.interaction.id, {"reason": reason.value})
         )
+        self._close_record(record, ending, barges)
+
+    def _close_record(self, record: SessionRecord, ending: Ending, barges: list[BargeSpan]) -> None:
+        desk = self._desk
+        desk.jobs.spawn(
+            self._endings.close_record(ending, record.interaction, barges), "end of a torn-off one"
+        )
         desk.book.remember(
             record.interaction,
-            Monitor(record.supervisor, bool(record.barges), record.started_at, now),
+            Monitor(record.supervisor, bool(record.barges), record.started_at, ending.at),
         )
         if desk.session is None:
-            desk.last_end = Ending(record.id, reason, reason, WORDS[reason], now)
+            desk.last_end = ending
+
+    def _close_barge(
+        self,
+        record: SessionRecord,
+        barges: list[BargeSpan],
+        presses: list[Press],
+        at: datetime,
+    ) -> None:
+        """Put the mute on record that no control process saw: by the button, or *at* the latest."""
+        if not barges or barges[-1].ended_at is not None:
+            return
+        press = muting_press(barges, record.id, presses)
+        actor, cause = (
+            ("bargebox", "reconnected") if press is None else (record.supervisor, "button")
+        )
+        at = at if press is None else min(at, moment(press.at))
+        close_span(barges, at)
+        detail: dict[str, JsonValue] = {"cause": cause}
+        self._desk.audit.note(Entry(actor, "mute", record.id, record.interaction.id, detail, at))
 
     # -- a new life
 
-    def _take_up(self, call: CallState) -> None:
+    def _take_up(self, call: CallState, presses: list[Press]) -> None:
         """Go on with the torn-off session that the leg is still in, in its true state."""
         found = next((item for item in self._torn if item[0].id == call.session_id), None)
         if found is None or call.media in {Media.CONNECTING, Media.ENDED}:
@@ -124,7 +164,10 @@ class Recovery:
             epoch=call.epoch,
             audience=call.audience,
             barged_in=bool(record.barges),
+            barges=list(record.barges),
         )
+        if call.gate is not Gate.OPEN:
+            self._close_barge(record, session.barges, presses, datetime.now(UTC))
         desk.session = session
         desk.machine.fire(Event.JOIN)
         desk.machine.fire(Event.MEDIA_CONNECTED)

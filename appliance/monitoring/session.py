@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from appliance.control_link.messages import HeadsetState, Lamps, Quality
 from appliance.control_link.words import Audience, EndReason, Gate, Media
-from appliance.monitoring.history import SessionRecord
+from appliance.monitoring.history import BargeSpan, SessionRecord
 from appliance.monitoring.policy import Account, Running
 from appliance.monitoring.session_machine import State
 from appliance.platforms.protocol import Interaction, Monitor
@@ -46,6 +46,8 @@ class Session:
     live_since: float | None = None
     """When the gate opened, on the monotonic clock."""
     barged_in: bool = False
+    barges: list[BargeSpan] = field(default_factory=list)
+    """When the owner was heard, as history will keep it whatever the disk took meanwhile."""
     closings: int = 0
     """How often somebody asked to mute: an un-mute asked for before is overtaken."""
     silencing: bool = False

@@ -83,7 +83,7 @@ class MonitoringService:
         )
         self._endings = Endings(desk)
         self._joining = Joining(desk, self._endings)
-        self._microphone = Microphone(desk, on_death=on_death)
+        self._microphone = Microphone(desk, accounts, on_death=on_death)
         self._presses = Presses(desk)
         self._recovery = Recovery(desk, self._endings, self._microphone, self._presses, accounts)
         self._leg_events = LegEvents(
@@ -186,7 +186,8 @@ class MonitoringService:
         """Leave; the customer's call goes on. Raises ``no_session``, ``not_permitted``."""
         session = self._session()
         self._permit_silence(account, session)
-        self._endings.end(session, EndReason.HUNG_UP, by=account.name)
+        words = "" if account.name == session.owner.name else _left_by(account)
+        self._endings.end(session, EndReason.HUNG_UP, detail=words, by=account.name)
         await self._desk.until(lambda: self._desk.session is not session, TIDY_LIMIT_S)
 
     async def set_volume(self, percent: int) -> None:
@@ -246,3 +247,8 @@ class MonitoringService:
             await self._joining.monitor(owner, following.id)
         except BargeboxError as fault:
             log.warning("the next call was not joined: %s (%s)", fault.detail, fault.code)
+
+
+def _left_by(account: Account) -> str:
+    """What the owner reads when somebody else hung up."""
+    return f"{account.name} ended the monitoring. The call goes on."

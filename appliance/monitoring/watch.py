@@ -53,7 +53,8 @@ class Watch:
                 log.warning("control stood still for %.1f s", last - before)
                 continue
             self._look(last)
-            await self._presses.write()
+            # Never awaited here: a slow disk must not keep the watch from looking.
+            self._desk.jobs.spawn(self._write_presses(), "presses")
 
     def _look(self, now: float) -> None:
         desk, settings = self._desk, self._desk.settings
@@ -91,6 +92,9 @@ class Watch:
         ):
             session.live_since = None  # asked once; the gate's report sets the rest
             desk.jobs.spawn(self._mute(session), "barge limit")
+
+    async def _write_presses(self) -> None:
+        await self._presses.write()
 
     async def _mute(self, session: Session) -> None:
         log.info("the barge has lasted its limit; muting")

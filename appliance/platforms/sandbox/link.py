@@ -102,6 +102,8 @@ class Link:
             ) from error
         finally:
             self._pending.pop(number, None)
+            if future.done() and not future.cancelled():
+                future.exception()  # retrieved, also when the sending failed first
         if not reply.ok:
             detail = reply.detail or "The sandbox refused without a reason."
             raise PlatformError(detail, code=reply.code or EndReason.FAILED)
