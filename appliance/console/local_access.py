@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 from pathlib import Path
 
-from appliance.monitoring.accounts import Accounts
+from appliance.monitoring.accounts import Accounts, SignInError
 from appliance.monitoring.policy import ROLES, Account
 from appliance.monitoring.store import Store
 from appliance.service.errors import BargeboxError
@@ -41,6 +41,13 @@ class BoxAccounts(Accounts):
     async def get(self, name: str) -> Account | None:
         """Also the local command line, by its name."""
         return self._local if name == LOCAL_NAME else await super().get(name)
+
+    async def sign_in(self, name: str, password: str) -> Account:
+        """Never as the local command line, whatever the store holds. Raises `SignInError`."""
+        account = await super().sign_in(name, password)
+        if account is self._local:
+            raise SignInError("The name or the password is not right.")
+        return account
 
     async def verify_token(self, token: str) -> Account:
         """Also the local command line's token. Raises `SignInError`."""

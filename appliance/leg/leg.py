@@ -84,7 +84,7 @@ class Leg:
         self._stopped = True
         self.gate.disarm("end")
         if self.call is not None:
-            self.end(self.call.session_id, EndReason.CONTROL_LOST)
+            self.end(self.call.session_id, EndReason.FAILED)
         await asyncio.gather(*self._closing, return_exceptions=True)
         await stop_tasks(self._meter)
 

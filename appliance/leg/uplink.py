@@ -65,16 +65,17 @@ class Uplink:
         if sum(map(len, self._partial)) < FRAME:
             return
         audio = np.concatenate(self._partial)
+        if not self._gate.frame_ready():
+            # Before consent a frame tells that the microphone gives sound, and nothing else: it
+            # is not encoded. Less than a block is missing then to the first that may pass.
+            kept = max(0, FRAME - len(block))
+            self._partial = [audio[len(audio) - kept :]]
+            return
         for start in range(0, len(audio) - FRAME + 1, FRAME):
             self._send(epoch, audio[start : start + FRAME])
-        rest = audio[len(audio) // FRAME * FRAME :]
-        self._partial = [rest] if len(rest) else []
+        self._partial = [audio[len(audio) // FRAME * FRAME :]]
 
     def _send(self, epoch: int, frame: Samples) -> None:
-        # Before consent a frame tells that the microphone gives sound, and nothing else: what was
-        # said then is not encoded, so it cannot be sent after the gate has opened.
-        if not self._gate.frame_ready():
-            return
         payload = self._encoder.encode(frame)
         with self._lock:
             self._frames.append((epoch, payload))

@@ -103,6 +103,18 @@ async def test_what_was_said_before_consent_is_never_sent() -> None:
     assert len(box.taken()) == 1
 
 
+async def test_first_packet_comes_with_the_first_block_after_consent() -> None:
+    box = Microphone()
+    epoch = box.gate.prepare("button")
+    blocks = [noise(FRAME // 2) for _ in range(8)]
+    for block in blocks[:-1]:
+        box.uplink.push(block, 0.0)
+    box.gate.consent(epoch, Audience.EVERYONE)
+    assert box.taken() == []
+    box.uplink.push(blocks[-1], 0.0)
+    assert box.taken() == [new_encoder().encode(np.concatenate(blocks[-2:]))]
+
+
 async def test_each_opening_begins_with_a_fresh_encoder_and_no_rest() -> None:
     box = Microphone()
     box.open()

@@ -55,8 +55,18 @@ async def self_test(request: Request, caller: PanelViewer) -> SelfTestOut:
 
 @router.post("/device/panel", status_code=204)
 async def press(request: Request, caller: PanelViewer, body: PanelPress) -> None:
-    """Press or release a button of the virtual board, exactly as a finger would."""
+    """Press or release a button of the virtual board, exactly as a finger would.
+
+    A press carries the name of the session's owner, so during a session only the owner may
+    press the microphone's; letting go, and hanging up, are always safe.
+    """
     fingers = console(request).fingers
     if fingers is None:
         raise ConsoleError(409, "not_virtual", "This box has real buttons; press those.")
+    owner = console(request).ports.monitoring.current().owner
+    speaks = body.down and body.button is Button.MICROPHONE
+    if speaks and owner is not None and owner != caller.account.name:
+        raise ConsoleError(
+            403, "not_permitted", f"{owner} has this call; only {owner} may press the microphone."
+        )
     await fingers.press(body.button, body.down)
