@@ -195,8 +195,10 @@ async def _asking(person: Person) -> AsyncIterator[list[tuple[float, float, bool
     """Ask the API ten times a second: ``(asked, answered, muted)``."""
     answers: list[tuple[float, float, bool]] = []
 
+    enough = False
+
     async def ask() -> None:
-        while True:
+        while not enough:
             asked = time.monotonic()
             view = await person.get("/monitoring")
             answers.append((asked, time.monotonic(), view["muted"]))
@@ -206,8 +208,8 @@ async def _asking(person: Person) -> AsyncIterator[list[tuple[float, float, bool
     try:
         yield answers
     finally:
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        enough = True
+        await asking
 
 
 async def _settled(
