@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from appliance.audio.headset import PlaybackSource
 from appliance.audio.levels import SILENCE_DBFS
@@ -105,12 +106,11 @@ class Leg:
         # the hang-up button ends this one.
         self.call = call = Call(command, track, self._settings, self._media_changed)
         self._show_phase()
-        try:
-            return await self._describe(call)
-        except BaseException:
-            if self.call is call:
-                self._finish(call, EndReason.FAILED)
-            raise
+        with ExitStack() as undo:
+            undo.callback(self.end, call.session_id, EndReason.FAILED)
+            sdp = await self._describe(call)
+            undo.pop_all()
+        return sdp
 
     async def _describe(self, call: Call) -> str:
         if self._closing:
