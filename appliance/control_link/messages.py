@@ -305,14 +305,6 @@ class Quality(Message):
     sent: int
 
 
-class Fault(Message):
-    """The leg cannot do its work; words for the page. Empty ``code``: mended."""
-
-    type: Literal["fault"] = "fault"
-    code: str
-    detail: Detail
-
-
 Reply.model_rebuild()
 
 AnyCommand = Annotated[
@@ -340,8 +332,7 @@ AnyEvent = Annotated[
     | HeadsetChanged
     | LampsChanged
     | Levels
-    | Quality
-    | Fault,
+    | Quality,
     Field(discriminator="type"),
 ]
 commands: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)

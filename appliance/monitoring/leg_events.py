@@ -9,7 +9,6 @@ from dataclasses import replace
 from appliance.control_link.messages import (
     AnyEvent,
     CallChanged,
-    Fault,
     GateChanged,
     HeadsetChanged,
     LampsChanged,
@@ -77,8 +76,6 @@ class LegEvents:
                 self._device(headset=headset)
             case LampsChanged(lamps=lamps):
                 self._device(lamps=lamps)
-            case Fault(code=code, detail=detail):
-                self._device(fault_code=code, fault=detail)
             case Reply():
                 log.debug("a reply to nobody: %d", event.id)
         self._desk.publish()

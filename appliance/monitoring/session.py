@@ -108,7 +108,7 @@ class MonitoringView:
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """The box itself as the leg process reports it; ``fault`` is words, empty when all is well."""
+    """The box itself as the leg process reports it."""
 
     leg_connected: bool = False
     leg_id: str = ""
@@ -116,5 +116,3 @@ class DeviceView:
     headset: HeadsetState = field(default_factory=HeadsetState)
     lamps: Lamps = field(default_factory=Lamps)
     volume: int = 0
-    fault_code: str = ""
-    fault: str = ""

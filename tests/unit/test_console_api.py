@@ -182,7 +182,6 @@ async def test_device_and_its_buttons(world: World, client: httpx.AsyncClient) -
     assert body["virtual"] is True
     assert body["headset"]["present"] is True
     assert body["lamps"] == {"microphone": "off", "status": "on"}
-    assert body["fault"] is None
     for down in (True, False):
         press = {"button": "microphone", "down": down}
         assert (await client.post("/device/panel", json=press)).status_code == 204

@@ -17,7 +17,8 @@ from appliance.control_link.messages import (
     MAX_LINE,
     AnyCommand,
     AnyEvent,
-    Fault,
+    HeadsetChanged,
+    HeadsetState,
     Join,
     Ping,
     SelfTest,
@@ -76,7 +77,7 @@ def test_garbage_is_an_error_or_a_message(line: bytes) -> None:
 
 def test_a_message_too_long_is_refused_before_it_is_sent() -> None:
     with pytest.raises(LinkError):
-        encode(Fault.model_construct(type="fault", code="x" * MAX_LINE, detail=""))
+        encode(HeadsetChanged(headset=HeadsetState(detail="x" * MAX_LINE)))
 
 
 @asynccontextmanager
@@ -259,7 +260,7 @@ async def test_the_first_message_must_be_a_snapshot(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(encode(Fault(code="x", detail="y")))
+        writer.write(encode(HeadsetChanged(headset=HeadsetState())))
         await reader.read()
         writer.close()
 
