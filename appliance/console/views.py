@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
 from appliance.console import wording
 from appliance.console.ports import Ports
-from appliance.control_link.messages import CheckResult, HeadsetState, Lamps
+from appliance.control_link.states import CheckResult, HeadsetState, Lamps
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.interactions import Row
 from appliance.monitoring.policy import Refusal

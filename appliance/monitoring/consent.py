@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from appliance.control_link.messages import PrepareGate
+from appliance.control_link.commands import PrepareGate
 from appliance.control_link.words import EndReason, Gate
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.asks import BUTTON, Ask

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from appliance.control_link.client import LegError, LegLink, LegUnreachableError
-from appliance.control_link.messages import Command, Levels, Quality
+from appliance.control_link.commands import Command
+from appliance.control_link.events import Levels, Quality
 from appliance.control_link.words import Gate
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.history import History

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from appliance.control_link.messages import Answer, Join, RefuseJoin
+from appliance.control_link.commands import Answer, Join, RefuseJoin
 from appliance.control_link.words import EndReason, Media
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.desk import Desk

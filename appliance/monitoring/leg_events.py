@@ -6,21 +6,21 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from appliance.control_link.messages import (
+from appliance.control_link.commands import RefuseGate
+from appliance.control_link.events import (
     AnyEvent,
     CallChanged,
     GateChanged,
     HeadsetChanged,
     LampsChanged,
     Levels,
-    Press,
     Pressed,
     Quality,
-    RefuseGate,
     Reply,
     Snapshot,
     UnmuteRequested,
 )
+from appliance.control_link.states import Press
 from appliance.control_link.words import Action, EndReason, Media
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings

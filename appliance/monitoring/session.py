@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from appliance.control_link.messages import HeadsetState, Lamps, Quality
+from appliance.control_link.events import Quality
+from appliance.control_link.states import HeadsetState, Lamps
 from appliance.control_link.words import Audience, EndReason, Gate, Media
 from appliance.monitoring.history import BargeSpan, SessionRecord
 from appliance.monitoring.policy import Account, Running

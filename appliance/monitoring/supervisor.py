@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from appliance.control_link.client import LegLink, LegUnreachableError
-from appliance.control_link.messages import CheckResult, SelfTest, SetVolume
+from appliance.control_link.commands import SelfTest, SetVolume
+from appliance.control_link.states import CheckResult
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.audit import Audit

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from appliance.control_link.messages import HeadsetState
+from appliance.control_link.states import HeadsetState
 from appliance.demo.soundcard import PCM, VirtualCard
 from tests.support.soundcard import (
     Recorder,

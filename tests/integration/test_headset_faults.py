@@ -21,7 +21,7 @@ from appliance.audio.levels import tone_dbfs
 from appliance.audio.pcm import Waker
 from appliance.audio.playback import PlaybackStream
 from appliance.audio.settings import AudioSettings
-from appliance.control_link.messages import HeadsetState
+from appliance.control_link.states import HeadsetState
 from appliance.demo.soundcard import PCM, VirtualCard
 from tests.support.soundcard import (
     VIRTUAL,

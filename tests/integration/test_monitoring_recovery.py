@@ -6,7 +6,8 @@ import asyncio
 import time
 from pathlib import Path
 
-from appliance.control_link.messages import Press, Snapshot
+from appliance.control_link.events import Snapshot
+from appliance.control_link.states import Press
 from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, Media
 from appliance.monitoring.session_machine import State
 from appliance.platforms.protocol import Agent, PlatformError

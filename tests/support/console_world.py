@@ -18,7 +18,8 @@ from appliance.console.ports import Notice, Ports
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleSettings
 from appliance.control_link.client import LegError
-from appliance.control_link.messages import CheckResult, HeadsetState, Lamps, Levels
+from appliance.control_link.events import Levels
+from appliance.control_link.states import CheckResult, HeadsetState, Lamps
 from appliance.control_link.words import Audience, Button, EndReason, Gate, LampPattern, Media
 from appliance.monitoring.accounts import AccountError, SignInError
 from appliance.monitoring.audit import Entry, Row

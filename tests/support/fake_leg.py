@@ -8,37 +8,40 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from appliance.control_link.framing import Channel, LinkError
-from appliance.control_link.messages import (
-    MAX_LINE,
+from appliance.control_link.base import MAX_LINE, Message
+from appliance.control_link.commands import (
     AckPresses,
     Answer,
     AnyCommand,
-    CallChanged,
-    CallState,
-    CheckResult,
     CloseGate,
-    EndedCall,
-    GateChanged,
     HangUp,
-    HeadsetChanged,
-    HeadsetState,
     Join,
-    Lamps,
-    Message,
     OpenGate,
     Ping,
     PrepareGate,
-    Press,
-    Pressed,
     RefuseGate,
     RefuseJoin,
-    Reply,
     SelfTest,
     SetVolume,
+    any_command,
+)
+from appliance.control_link.events import (
+    CallChanged,
+    GateChanged,
+    HeadsetChanged,
+    Pressed,
+    Reply,
     Snapshot,
     UnmuteRequested,
-    commands,
+)
+from appliance.control_link.framing import Channel, LinkError
+from appliance.control_link.states import (
+    CallState,
+    CheckResult,
+    EndedCall,
+    HeadsetState,
+    Lamps,
+    Press,
 )
 from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, Media
 
@@ -252,7 +255,7 @@ class FakeLeg:
         )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        channel = Channel(reader, writer, commands)
+        channel = Channel(reader, writer, any_command)
         self._channel = channel
         task = asyncio.current_task()
         assert task is not None

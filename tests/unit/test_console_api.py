@@ -17,7 +17,7 @@ from appliance.console.app import create_app
 from appliance.console.local_access import BoxAccounts
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
-from appliance.control_link.messages import HeadsetState
+from appliance.control_link.states import HeadsetState
 from appliance.control_link.words import Button
 from appliance.monitoring.supervisor import MonitoringService
 from appliance.panel.virtual_client import AsyncVirtualPanel

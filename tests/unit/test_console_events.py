@@ -13,7 +13,7 @@ from appliance.console.feed import LIMIT, Event, Feed
 from appliance.console.hub import FLUSH_EVERY, MAX_PENDING, EventHub
 from appliance.console.metrics import Counters
 from appliance.console.settings import ConsoleError
-from appliance.control_link.messages import Levels, Quality
+from appliance.control_link.events import Levels, Quality
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.policy import ROLES, Account
 from appliance.monitoring.session import MonitoringView

@@ -10,15 +10,10 @@ from typing import cast
 import pytest
 
 from appliance.audio.headset import CaptureSink
+from appliance.control_link.base import Message
+from appliance.control_link.events import Pressed, Snapshot, UnmuteRequested
 from appliance.control_link.framing import encode
-from appliance.control_link.messages import (
-    HeadsetState,
-    Lamps,
-    Message,
-    Pressed,
-    Snapshot,
-    UnmuteRequested,
-)
+from appliance.control_link.states import HeadsetState, Lamps
 from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, Media
 from appliance.leg.call import Call
 from appliance.leg.cues import Cue, cue

@@ -18,7 +18,8 @@ from aiortc import (
 from aiortc.rtp import RTCP_RTPFB_NACK, RtcpRtpfbPacket
 from blockbuster import BlockBuster
 
-from appliance.control_link.messages import IceServer, Join
+from appliance.control_link.base import IceServer
+from appliance.control_link.commands import Join
 from appliance.control_link.words import Audience, EndReason, Gate, Media
 from appliance.leg.call import Call, CallError
 from appliance.leg.gate import MicrophoneGate

@@ -16,17 +16,10 @@ from aioice import ice
 from blockbuster import BlockBuster
 
 from appliance.audio.headset import CaptureSink
-from appliance.control_link.messages import (
-    MAX_LINE,
-    AnyCommand,
-    CallChanged,
-    HeadsetState,
-    Lamps,
-    LampsChanged,
-    Press,
-    Reply,
-    Snapshot,
-)
+from appliance.control_link.base import MAX_LINE
+from appliance.control_link.commands import AnyCommand
+from appliance.control_link.events import CallChanged, LampsChanged, Reply, Snapshot
+from appliance.control_link.states import HeadsetState, Lamps, Press
 from appliance.control_link.words import Action, Button, Media
 from appliance.leg import self_test as self_test_module
 from appliance.leg.commands import carry_out

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
-from appliance.control_link.messages import EndedCall, Press
+from appliance.control_link.states import EndedCall, Press
 from appliance.control_link.words import Action, Audience, Button, EndReason
 from appliance.monitoring.audit import Audit, Entry, Row
 from appliance.monitoring.barges import close_span, muting_press, open_span
