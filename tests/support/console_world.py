@@ -22,7 +22,7 @@ from appliance.control_link.events import Levels
 from appliance.control_link.states import CheckResult, HeadsetState, Lamps
 from appliance.control_link.words import Audience, Button, EndReason, Gate, LampPattern, Media
 from appliance.monitoring.accounts import AccountError, SignInError
-from appliance.monitoring.audit import Entry, Row
+from appliance.monitoring.audit import AuditRow, Entry
 from appliance.monitoring.history import BargeSpan, SessionRecord
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.policy import (
@@ -297,13 +297,14 @@ class MemoryAudit:
     def __init__(self) -> None:
         at = Entry("sam", "joined").at.isoformat()
         self.rows = [
-            Row(n, at, "sam", "joined", "s", "call-00001", "{}", f"{n:064}") for n in range(1, 6)
+            AuditRow(n, at, "sam", "joined", "s", "call-00001", "{}", f"{n:064}")
+            for n in range(1, 6)
         ]
 
-    async def latest(self, *, before: int | None = None, limit: int = 100) -> list[Row]:
+    async def latest(self, *, before: int | None = None, limit: int = 100) -> list[AuditRow]:
         return [r for r in reversed(self.rows) if before is None or r.seq < before][:limit]
 
-    async def export(self) -> AsyncIterator[Row]:
+    async def export(self) -> AsyncIterator[AuditRow]:
         for row in self.rows:
             yield row
 

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from appliance.control_link.states import EndedCall, Press
 from appliance.control_link.words import Action, Audience, Button, EndReason
-from appliance.monitoring.audit import Audit, Entry, Row
+from appliance.monitoring.audit import Audit, AuditRow, Entry
 from appliance.monitoring.barges import close_span, muting_press, open_span
 from appliance.monitoring.history import BargeSpan, History, SessionRecord
 from appliance.monitoring.policy import RefusedError
@@ -39,8 +39,8 @@ def record(*barges: BargeSpan) -> SessionRecord:
     return SessionRecord("s1", "h1", "fake", "ann", call(1), NOW, barges=barges)
 
 
-def row(action: str, at: datetime, **detail: str) -> Row:
-    return Row(1, at.isoformat(timespec="milliseconds"), "ann", action, "s1", None,
+def row(action: str, at: datetime, **detail: str) -> AuditRow:
+    return AuditRow(1, at.isoformat(timespec="milliseconds"), "ann", action, "s1", None,
                json.dumps(detail), "")  # fmt: skip
 
 
