@@ -15,7 +15,8 @@ from appliance.console.app import create_app, permissions
 from appliance.console.settings import ConsoleSettings
 from appliance.console.web_sessions import COOKIE
 from appliance.monitoring.policy import ROLES, Permission
-from tests.support.console_world import PASSWORD, World, make_world
+from tests.support.console_memory import PASSWORD
+from tests.support.console_world import World, make_world
 
 OWN = {"X-Bargebox": "1"}
 NAMES = {"Administrator": "admin", "Supervisor": "sam", "Technician": "tom"}

@@ -18,7 +18,8 @@ from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.policy import ROLES, Account
 from appliance.monitoring.session import MonitoringView
 from appliance.platforms.protocol import PlatformConnection
-from tests.support.console_world import World, call_number, make_world
+from tests.support.console_calls import call_number
+from tests.support.console_world import World, make_world
 
 SAM = Account("sam", "Supervisor", ROLES["Supervisor"])
 TOM = Account("tom", "Technician", ROLES["Technician"])

@@ -20,7 +20,9 @@ from fastapi import FastAPI
 
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleError, ConsoleSettings
-from tests.support.console_world import PASSWORD, make_world, served
+from tests.support.console_memory import PASSWORD
+from tests.support.console_served import served
+from tests.support.console_world import make_world
 
 BEARER = {"Authorization": "Bearer token-sam"}
 

@@ -15,7 +15,8 @@ from appliance.console.settings import ConsoleError, ConsoleSettings
 from appliance.console.throttle import FREE_TRIES, LONGEST_PAUSE, MAX_KEYS, Throttle
 from appliance.console.web_sessions import WebSessions
 from appliance.monitoring.store import Store, StoreError
-from tests.support.console_world import PASSWORD, World, make_world
+from tests.support.console_memory import PASSWORD
+from tests.support.console_world import World, make_world
 
 
 class Clock:

@@ -18,7 +18,10 @@ import httpx
 import pytest
 
 from appliance.console.feed import LIMIT
-from tests.support.console_world import PASSWORD, Served, World, call_number, make_world, served
+from tests.support.console_calls import call_number
+from tests.support.console_memory import PASSWORD
+from tests.support.console_served import Served, served
+from tests.support.console_world import World, make_world
 
 
 @pytest.fixture
