@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -27,23 +26,6 @@ PUBLIC_ROUTES = {
     "GET /api/v1/openapi.json",
     "POST /api/v1/session",
 }
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
-
-
-@pytest.fixture
-def app(world: World) -> FastAPI:
-    return world.app()
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://box") as client:
-        yield client
 
 
 def bearer(name: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -49,22 +48,11 @@ def real_ports_fit(
 
 
 @pytest.fixture
-def world() -> World:
-    return make_world()
-
-
-@pytest.fixture
-def app(world: World) -> FastAPI:
-    return world.app()
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://box/api/v1", headers=SAM
-    ) as client:
-        yield client
+def client(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """Sam at the API."""
+    client.base_url = httpx.URL("http://box/api/v1")
+    client.headers.update(SAM)
+    return client
 
 
 async def items(client: httpx.AsyncClient, **query: str) -> list[dict[str, Any]]:

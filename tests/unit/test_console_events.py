@@ -19,7 +19,7 @@ from appliance.monitoring.policy import ROLES, Account
 from appliance.monitoring.session import MonitoringView
 from appliance.platforms.protocol import PlatformConnection
 from tests.support.console_calls import call_number
-from tests.support.console_world import World, make_world
+from tests.support.console_world import World
 
 SAM = Account("sam", "Supervisor", ROLES["Supervisor"])
 TOM = Account("tom", "Technician", ROLES["Technician"])
@@ -73,11 +73,6 @@ async def test_waiting_ends_with_an_event_and_with_time() -> None:
 
 
 # -- the hub
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 @pytest.fixture

@@ -83,11 +83,6 @@ def test_an_open_stream_does_not_hold_the_stop_up() -> None:
     client.close()
 
 
-@pytest.fixture
-def app() -> FastAPI:
-    return make_world(0).app()
-
-
 async def test_a_taken_port_is_said_in_words(app: FastAPI) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -21,12 +21,7 @@ from appliance.console.feed import LIMIT
 from tests.support.console_calls import call_number
 from tests.support.console_memory import PASSWORD
 from tests.support.console_served import Served, served
-from tests.support.console_world import World, make_world
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
+from tests.support.console_world import World
 
 
 @pytest.fixture
