@@ -19,7 +19,8 @@ from appliance.monitoring.settings import MonitoringSettings
 from appliance.monitoring.store import Store
 from appliance.monitoring.supervisor import MonitoringService
 from tests.support.fake_driver import FakeDriver, call
-from tests.support.fake_leg import FakeLeg, eventually
+from tests.support.fake_leg import FakeLeg
+from tests.support.waiting import eventually
 
 PASSWORD = "correct horse battery"
 

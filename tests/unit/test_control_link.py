@@ -17,7 +17,8 @@ from appliance.control_link.commands import AnyCommand, Join, Ping, SelfTest, Se
 from appliance.control_link.events import AnyEvent, HeadsetChanged, Snapshot, any_event
 from appliance.control_link.framing import Channel, LinkError, connect, decode, encode
 from appliance.control_link.states import HeadsetState
-from tests.support.fake_leg import FakeLeg, eventually
+from tests.support.fake_leg import FakeLeg
+from tests.support.waiting import eventually
 
 QUICK = LinkTimes(
     first_pause_s=0.01, longest_pause_s=0.05, ping_s=0.1, silence_s=0.5, request_s=0.3

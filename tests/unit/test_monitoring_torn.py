@@ -28,8 +28,8 @@ from appliance.monitoring.torn import mended
 from appliance.platforms.protocol import PlatformError
 from appliance.platforms.sandbox.link import Link
 from tests.support.fake_driver import call
-from tests.support.fake_leg import eventually
 from tests.support.monitoring_world import Life, world
+from tests.support.waiting import eventually
 
 NOW = datetime(2024, 5, 1, 9, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)
