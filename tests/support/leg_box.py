@@ -76,6 +76,7 @@ async def leg_box(directory: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
 
 async def connected(box: Box, control: Control, direction: str) -> OtherEnd:
+    """The other end of the call ``s``, once media flows."""
     other = OtherEnd()
     joined = await control.ask(
         "join", session_id="s", offer=await other.offer(), direction=direction
