@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,18 +14,11 @@ from appliance.demo.soundcard import PCM, VirtualCard
 from tests.support.soundcard import (
     Recorder,
     ToneSource,
-    card_of_this_process,
     eventually,
     running_headset,
     sine,
     tone_level,
 )
-
-
-@pytest.fixture
-def virtual_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualCard]:
-    with card_of_this_process(tmp_path / "card", monkeypatch) as card:
-        yield card
 
 
 def recording_streams(card: VirtualCard) -> int:
