@@ -17,12 +17,12 @@ from appliance.control_link.words import Gate
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.history import History
 from appliance.monitoring.interactions import InteractionBook
-from appliance.monitoring.jobs import Jobs
 from appliance.monitoring.session import DeviceView, Ending, MonitoringView, Session
 from appliance.monitoring.session_machine import SessionMachine, State
 from appliance.monitoring.settings import MonitoringSettings
 from appliance.monitoring.store import StoreError
 from appliance.platforms.protocol import Driver
+from appliance.service.jobs import Jobs
 
 log = logging.getLogger(__name__)
 

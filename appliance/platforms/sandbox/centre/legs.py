@@ -18,7 +18,7 @@ from appliance.platforms.sandbox.centre.refusal import RefusedError
 from appliance.platforms.sandbox.centre.settings import CentreSettings
 from appliance.platforms.sandbox.centre.speech import Lines
 from appliance.platforms.sandbox.centre.uplink import PacketLog
-from appliance.platforms.sandbox.chores import Chores
+from appliance.service.jobs import Jobs
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Legs:
         self.mixers = Mixers(lines)
         self._settings = settings
         self._changed = changed
-        self._chores = Chores()
+        self._jobs = Jobs()
 
     async def monitor(
         self, call: Call, handle: str, supervisor: str, offer: str, owner: Owner
@@ -171,7 +171,7 @@ class Legs:
         for handle in list(self.placed):
             self.end(handle, EndReason.PLATFORM_LOST)
         await self.mixers.close()
-        await self._chores.finish(SECONDS_TO_CLOSE)
+        await self._jobs.finish(SECONDS_TO_CLOSE)
 
     def _check(self, call: Call, handle: str, supervisor: str) -> None:
         """Refuse what the platform does not allow."""
@@ -194,7 +194,7 @@ class Legs:
 
     def _forget(self, placement: Placement) -> None:
         self.placed.pop(placement.leg.handle, None)
-        self._chores.run(_close(placement.leg), f"closing leg {placement.leg.handle}")
+        self._jobs.spawn(_close(placement.leg), f"closing leg {placement.leg.handle}")
         if not placement.call.legs:
             self.mixers.stop(placement.call)
 
