@@ -7,7 +7,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from appliance.control_link.messages import Join, Quality
+from appliance.control_link.commands import Join
+from appliance.control_link.events import Quality
 from appliance.control_link.words import EndReason, Media
 from appliance.leg.peer import Peer
 from appliance.leg.settings import LegSettings

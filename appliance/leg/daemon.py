@@ -12,15 +12,9 @@ from pathlib import Path
 
 from appliance.audio.headset import Headset, PlaybackSource
 from appliance.audio.settings import AudioSettings
-from appliance.control_link.messages import (
-    AnyCommand,
-    CheckResult,
-    HeadsetChanged,
-    HeadsetState,
-    LampsChanged,
-    Reply,
-    Snapshot,
-)
+from appliance.control_link.commands import AnyCommand
+from appliance.control_link.events import HeadsetChanged, LampsChanged, Reply, Snapshot
+from appliance.control_link.states import CheckResult, HeadsetState
 from appliance.control_link.words import EndReason
 from appliance.leg.commands import carry_out
 from appliance.leg.indicators import Trouble

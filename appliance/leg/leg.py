@@ -10,16 +10,10 @@ from contextlib import ExitStack
 
 from appliance.audio.headset import PlaybackSource
 from appliance.audio.levels import SILENCE_DBFS
-from appliance.control_link.messages import (
-    CallChanged,
-    CallState,
-    EndedCall,
-    GateChanged,
-    HeadsetState,
-    Join,
-    Levels,
-    Message,
-)
+from appliance.control_link.base import Message
+from appliance.control_link.commands import Join
+from appliance.control_link.events import CallChanged, GateChanged, Levels
+from appliance.control_link.states import CallState, EndedCall, HeadsetState
 from appliance.control_link.words import Audience, EndReason, Gate, Media
 from appliance.leg.call import Call, CallError
 from appliance.leg.cues import Cue, cue, ended

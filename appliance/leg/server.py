@@ -13,19 +13,10 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from appliance.control_link.base import MAX_LINE, Message
+from appliance.control_link.commands import AnyCommand, CloseGate, HangUp, any_command
+from appliance.control_link.events import Levels, Quality, Reply, Snapshot
 from appliance.control_link.framing import Channel, LinkError
-from appliance.control_link.messages import (
-    MAX_LINE,
-    AnyCommand,
-    CloseGate,
-    HangUp,
-    Levels,
-    Message,
-    Quality,
-    Reply,
-    Snapshot,
-    commands,
-)
 from appliance.service.errors import BargeboxError
 from appliance.service.tasks import die, stop_tasks
 
@@ -106,7 +97,7 @@ class LinkServer:
             self._control = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        channel = Channel(reader, writer, commands)
+        channel = Channel(reader, writer, any_command)
         if len(self._channels) >= MAX_CONNECTIONS:
             log.warning("more than %d connections to the control link", MAX_CONNECTIONS)
             channel.abort()

@@ -17,7 +17,7 @@ from appliance import cli
 from appliance.console import wording
 from appliance.console.app import API, FEATURES
 from appliance.console.routes import health
-from appliance.control_link.messages import IceServer
+from appliance.control_link.base import IceServer
 from appliance.control_link.words import EndReason, Gate, LampPattern
 from appliance.leg.indicators import LAMPS, Indicators, Phase
 from appliance.monitoring.reasons import WORDS

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from appliance.audio.headset import CaptureSink
-from appliance.control_link.messages import CheckResult, HeadsetState
+from appliance.control_link.states import CheckResult, HeadsetState
 from appliance.control_link.words import Audience, Gate, LampPattern
 from appliance.leg import self_test as self_test_module
 from appliance.leg.cues import Cue, cue

@@ -10,7 +10,6 @@ from appliance.control_link.words import EndReason
 from appliance.platforms.protocol import Agent
 from appliance.platforms.sandbox.centre.exchange import Exchange
 from appliance.platforms.sandbox.centre.life import Life
-from appliance.platforms.sandbox.centre.mixer import measure
 from appliance.platforms.sandbox.centre.party import Click
 from appliance.platforms.sandbox.centre.refusal import RefusedError
 from appliance.platforms.sandbox.centre.requests import (
@@ -99,7 +98,9 @@ class Admin:
                 party = call.parties[request.party]
                 party.tone = None if request.hz is None else (request.hz, request.dbfs)
             case Measure():
-                return {"dbfs": measure(call, request.party, request.hz, request.seconds)}
+                mixers = exchange.legs.mixers
+                heard = mixers.measure(call, request.party, request.hz, request.seconds)
+                return {"dbfs": heard}
             case MakeClick():
                 click = Click(request.at, asyncio.get_running_loop().create_future())
                 call.parties[request.party].clicks.append(click)
