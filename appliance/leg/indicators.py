@@ -84,11 +84,7 @@ class Indicators:
             self._troubles ^= {trouble}
             self._light()
         if there and trouble is not Trouble.HEADSET:  # without it there is no ear
-            self.tell_fault()
-
-    def tell_fault(self) -> None:
-        """The box cannot do what was asked of it, and nobody has refused it: the fault tone."""
-        self._play(cue(Cue.FAULT))
+            self._play(cue(Cue.FAULT))
 
     def show_test(self, *, microphone_runs: bool) -> None:
         """The self-test has the microphone running, or no more."""

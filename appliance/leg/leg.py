@@ -211,7 +211,7 @@ class Leg:
         if self.gate.has_frame:
             self.refuse(epoch, "timeout")
         elif self.gate.close("timeout", epoch) is not Gate.CLOSED:
-            self.indicators.tell_fault()  # nobody refused: the microphone gave no sound
+            self.downlink.play(cue(Cue.FAULT))  # nobody refused: the microphone gave no sound
 
     def refuse(self, epoch: int, cause: str) -> None:
         """The un-mute of this epoch is refused: closed, with the refusal tone. Any thread."""

@@ -23,7 +23,7 @@ from appliance.service.tasks import die, stop_tasks
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 4
-"""One more is closed at once."""
+"""One more takes the place of the oldest that is not control."""
 MAX_IN_FLIGHT = 32
 """Commands that may be under way; one more is refused (``busy``), but never to mute or leave."""
 
@@ -98,10 +98,7 @@ class LinkServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         channel = Channel(reader, writer, any_command)
-        if len(self._channels) >= MAX_CONNECTIONS:
-            log.warning("more than %d connections to the control link", MAX_CONNECTIONS)
-            channel.abort()
-            return
+        self._make_room()
         self._channels.append(channel)
         self._send(channel, self._snapshot())
         try:
@@ -114,6 +111,13 @@ class LinkServer:
             self._let_go(channel, error)
         self._forget(channel)
         await channel.close()
+
+    def _make_room(self) -> None:
+        """Some that connect and say nothing must not keep control out."""
+        others = [channel for channel in self._channels if channel is not self._control]
+        if len(self._channels) >= MAX_CONNECTIONS:
+            why = f"more than {MAX_CONNECTIONS} connections to the control link"
+            self._let_go(others[0], LinkError(why))
 
     def _adopt(self, channel: Channel[AnyCommand]) -> None:
         """Whoever sent a valid command last is control."""

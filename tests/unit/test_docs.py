@@ -37,7 +37,7 @@ PAGES = [
 ]
 PHASE_ROWS = {
     Phase.STARTING: "starting",
-    Phase.FAULT: "fault (no headset)",
+    Phase.FAULT: "fault (no headset, or no control process)",
     Phase.IDLE: "idle",
     Phase.JOINING: "joining",
     Phase.LISTENING: "listening (you are muted)",

@@ -132,3 +132,14 @@ async def test_refused_joins_in_a_flood_are_only_so_many_tones(box: Box) -> None
         control.send("refuse_join", reason="own_call")
     await control.ask("ping")
     assert len(box.leg.downlink._cues) <= 4
+
+
+async def test_an_offer_that_nobody_answers_does_not_keep_the_leg_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_loopback: None, aiortc_may_wait: None
+) -> None:
+    async with leg_box(tmp_path, monkeypatch, connect_timeout_s=0.3) as box:
+        control = await box.connect()
+        await control.ask("join", session_id="s")
+        ended = await control.next("call_changed")
+        assert (ended["media"], ended["reason"]) == ("ended", "failed")
+        assert (await control.ask("join", session_id="t"))["ok"]

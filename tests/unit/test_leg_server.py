@@ -123,10 +123,20 @@ async def test_what_the_former_control_had_sent_does_not_bring_it_back(
 async def test_connections_are_bounded(link: Link) -> None:
     for _ in range(MAX_CONNECTIONS):
         await link.connect()
-    reader, writer = await asyncio.open_unix_connection(link.path)
-    assert await reader.read() == b""
-    writer.close()
     assert (await link.controls[0].ask("ping"))["ok"]
+    for _ in range(3):
+        await link.connect()
+    assert len(link.server._channels) == MAX_CONNECTIONS
+    assert all([await silent.closed() for silent in link.controls[1:4]])
+    assert (await link.controls[0].ask("ping"))["ok"]
+
+
+async def test_silent_connections_do_not_keep_control_out(link: Link) -> None:
+    for _ in range(MAX_CONNECTIONS):
+        await link.connect()
+    control = await link.connect()
+    assert (await control.ask("ping"))["ok"]
+    assert link.server.control_is_there
 
 
 async def test_control_that_comes_and_goes_leaves_nothing_behind(link: Link) -> None:

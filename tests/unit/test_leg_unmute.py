@@ -30,7 +30,16 @@ async def test_unanswered_unmute_closes_and_asking_again_does_not_put_it_off(box
         assert box.leg.prepare("control") == first
     assert box.gate() is Gate.CLOSED
     assert not box.headset.running()
-    assert box.tones(Cue.REFUSED) == 1
+    assert (box.tones(Cue.REFUSED), box.tones(Cue.FAULT)) == (0, 1)  # no sound, no frame
+
+
+async def test_unmute_that_nobody_consents_to_is_refused(box: Box) -> None:
+    box.monitor()
+    box.leg.prepare("control")
+    assert not box.leg.gate.frame_ready()
+    await asyncio.sleep(0.6)
+    assert box.gate() is Gate.CLOSED
+    assert (box.tones(Cue.REFUSED), box.tones(Cue.FAULT)) == (1, 0)
 
 
 async def test_time_out_of_a_former_unmute_leaves_none_without(box: Box) -> None:
