@@ -23,6 +23,7 @@ from appliance.panel.patterns import Lamp
 from appliance.panel.virtual_client import VirtualPanelClient
 from tests.support.demo_world import Monitored, Person, demo_world, monitored
 from tests.support.soundcard import sine
+from tests.support.stalls import watched_machine
 
 Events = list[tuple[float, str, dict[str, Any]]]
 
@@ -67,7 +68,7 @@ async def legs(call: Monitored) -> list[Any]:
     [("agent", "agent_ended"), ("customer", "customer_ended"), ("platform", "call_ended")],
 )
 async def test_a_party_that_hangs_up_ends_the_session(world: World, by: str, reason: str) -> None:
-    """Within 200 ms, as the page sees it; the best of three, for a machine that is busy."""
+    """Within 200 ms, as the page sees it."""
     times = []
     async with Person(world) as person, person.events() as events:
         for _ in range(3):
@@ -78,7 +79,7 @@ async def test_a_party_that_hangs_up_ends_the_session(world: World, by: str, rea
                 assert data["last_end"]["reason"] == reason
                 times.append(at - asked)
                 assert await legs(call) == []
-    assert min(times) < 0.2, times
+    assert max(times) < 0.2, times
 
 
 async def test_handset_ends_only_the_supervisors_leg(world: World) -> None:
@@ -122,19 +123,20 @@ async def test_control_killed_in_a_call_comes_back_to_it(world: World) -> None:
 
 
 async def test_audio_goes_on_without_control(world: World) -> None:
-    """The best of three, for a machine that stands still now and then."""
+    """No gap but what the machine itself stood still."""
     gaps = []
     async with Person(world) as person, monitored(world, person) as call:
         await call.admin.tone(call.interaction, "customer", 2000.0)
         await asyncio.sleep(0.7)
         for _ in range(3):
-            with world.card.tap_ear() as ear:
+            with world.card.tap_ear() as ear, watched_machine() as stalls:
                 listening = asyncio.create_task(asyncio.to_thread(ear.record, 3.0))
                 await asyncio.sleep(0.3)
                 kill(world.control)
                 assert (await _back(person))["session_id"] == call.session_id
-                gaps.append(_longest_gap_ms(await listening))
-    assert min(gaps) <= 10, gaps
+                gap = _longest_gap_ms(await listening)
+            gaps.append(gap - stalls.longest_ms)
+    assert max(gaps) <= 10, gaps
 
 
 async def _back(person: Person) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tests.support.stalls import watched_machine
 SECONDS = 60
 FILTER_LIMIT_S = 0.3
 SEEN_LIMIT_S = 1.0
+GAP_LIMIT_MS = 10
 FILTERS = (
     "search=garcia",
     "queue=Sales&sort=customer",
@@ -67,10 +68,8 @@ async def test_a_busy_list_leaves_the_audio_and_the_page_alone(tmp_path: Path) -
     )
     assert np.percentile(filtered, 99) <= FILTER_LIMIT_S
     assert max(shown) <= SEEN_LIMIT_S
-    # A noisy machine stands still now and then, one processor or all; what the load itself did
-    # would show in each span.
-    spans = [_longest_gap_ms(span) for span in np.array_split(audio, SECONDS // 5)]
-    assert sum(gap <= 10 for gap in spans) >= len(spans) - 2, spans
+    # What the machine stood still nobody could have played through.
+    assert _longest_gap_ms(audio) <= GAP_LIMIT_MS + stalls.longest_ms
 
 
 async def _shown(
