@@ -20,7 +20,7 @@ from appliance.audio.errors import HeadsetError
 from appliance.audio.pcm import Waker, quiet_alsa
 from appliance.audio.playback import PlaybackSource, PlaybackStream
 from appliance.audio.settings import AudioSettings
-from appliance.control_link.messages import HeadsetState
+from appliance.control_link.states import HeadsetState
 from appliance.service.tasks import die
 
 __all__ = ["CaptureSink", "Headset", "PlaybackSource"]

@@ -12,7 +12,6 @@ import select
 import time
 import weakref
 from contextlib import suppress
-from types import TracebackType
 from typing import Literal, Self
 
 import alsaaudio
@@ -154,12 +153,7 @@ class Pcm:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
 

@@ -23,7 +23,7 @@ from appliance.console.views import (
     SnapshotOut,
     now,
 )
-from appliance.control_link.messages import Levels, Quality
+from appliance.control_link.events import Levels, Quality
 from appliance.monitoring.policy import Account, Permission, RefusedError
 from appliance.monitoring.query import Query
 from appliance.monitoring.session import DeviceView, MonitoringView

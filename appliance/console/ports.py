@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from appliance.control_link.messages import CheckResult, Levels, Quality
+from appliance.control_link.events import Levels, Quality
+from appliance.control_link.states import CheckResult
 from appliance.control_link.words import Audience, Button
-from appliance.monitoring.audit import Row as AuditRow
+from appliance.monitoring.audit import AuditRow
 from appliance.monitoring.history import SessionRecord
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.policy import Account

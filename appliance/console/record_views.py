@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any, Self
 
 from pydantic import BaseModel
 
 from appliance.console.views import InteractionOut, Moment
 from appliance.control_link.words import Audience, EndReason
-from appliance.monitoring.audit import Row as AuditRow
+from appliance.monitoring.audit import AuditRow
 from appliance.monitoring.history import SessionRecord
 from appliance.monitoring.policy import Refusal
 
@@ -65,25 +64,7 @@ class HistoryPage(BaseModel):
     total: int
 
 
-class AuditOut(BaseModel):
-    """One row of the audit log with the hash that chains it to the row before."""
-
-    seq: int
-    at: str
-    actor: str
-    action: str
-    session_id: str | None
-    interaction_id: str | None
-    detail: str
-    hash: str
-
-    @classmethod
-    def of(cls, row: AuditRow) -> Self:
-        """As written, byte for byte, so that the chain can be checked."""
-        return cls(**asdict(row))
-
-
 class AuditPage(BaseModel):
     """Rows of the audit log, newest first; ask for those ``before`` the last one's ``seq``."""
 
-    items: list[AuditOut]
+    items: list[AuditRow]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
 from appliance.console import wording
 from appliance.console.ports import Ports
-from appliance.control_link.messages import CheckResult, HeadsetState, Lamps
+from appliance.control_link.states import CheckResult, HeadsetState, Lamps
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.interactions import Row
 from appliance.monitoring.policy import Refusal
@@ -181,13 +181,6 @@ class MonitoringOut(BaseModel):
         return self.model_dump(mode="json", exclude_none=skip)
 
 
-class FaultOut(BaseModel):
-    """The leg process cannot do its work."""
-
-    code: str
-    detail: str
-
-
 class DeviceOut(BaseModel):
     """The box: board, headset, lamps, volume in percent."""
 
@@ -197,12 +190,10 @@ class DeviceOut(BaseModel):
     headset: HeadsetState
     lamps: Lamps
     volume: Annotated[int, Field(ge=0, le=100)]
-    fault: FaultOut | None
 
     @classmethod
     def of(cls, view: DeviceView) -> Self:
         """From the port's view."""
-        fault = FaultOut(code=view.fault_code, detail=view.fault)
         return cls(
             board=view.board,
             virtual=view.board == VIRTUAL,
@@ -210,7 +201,6 @@ class DeviceOut(BaseModel):
             headset=view.headset,
             lamps=view.lamps,
             volume=view.volume,
-            fault=fault if view.fault_code else None,
         )
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.control_link.commands import Command, Ping
+from appliance.control_link.events import AnyEvent, Reply, Snapshot, any_event
 from appliance.control_link.framing import Channel, LinkError, connect
-from appliance.control_link.messages import AnyEvent, Command, Ping, Reply, Snapshot, events
 from appliance.service.errors import BargeboxError
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
@@ -119,7 +120,7 @@ class LegLink:
         while True:
             try:
                 async with asyncio.timeout(self._times.silence_s):
-                    channel = await connect(self._path, events)
+                    channel = await connect(self._path, any_event)
             except OSError as error:  # a TimeoutError is one
                 self._complain(f"cannot be reached: {error or 'no answer'}")
             else:

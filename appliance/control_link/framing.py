@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from appliance.control_link.messages import MAX_LINE, Message
+from appliance.control_link.base import MAX_LINE, Message
 from appliance.service.errors import BargeboxError
 
 MAX_UNSENT = 4 * MAX_LINE
@@ -47,7 +47,7 @@ def decode(line: bytes, incoming: TypeAdapter[Incoming]) -> Incoming:
 
 
 class Channel(Generic[Incoming]):
-    """One end of an open control link. *incoming* is `messages.events` or `messages.commands`."""
+    """One end of an open control link. *incoming* is `any_event` or `any_command`."""
 
     def __init__(
         self,

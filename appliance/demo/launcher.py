@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from appliance.demo.voice import supervisor_voice
-from appliance.demo.world import Options, Person, World, WorldError, free_port, is_free
+from appliance.demo.world import Options, Person, World, WorldError, free_ports, is_free
 from appliance.service import runtime
 from appliance.service.files import write_whole
 from appliance.service.journal import set_up_logging
@@ -47,7 +47,7 @@ async def _demo(chosen: argparse.Namespace, stop: asyncio.Event) -> None:
 
 def _port(wanted: int) -> int:
     if wanted and not is_free(wanted):
-        other = free_port()
+        (other,) = free_ports(1)
         log.warning("port %d is in use; the page is served on %d", wanted, other)
         return other
     return wanted

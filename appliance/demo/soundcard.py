@@ -14,7 +14,6 @@ import subprocess
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -69,12 +68,7 @@ class VirtualCard:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -233,19 +227,23 @@ class VirtualCard:
                 stderr=log,
                 # Ctrl-C is for the parent, which stops what it started in order.
                 process_group=0,
-                preexec_fn=_like_hardware,
             )
         deadline = time.monotonic() + START_LIMIT_S
         while not self._bench_socket.exists():
             if self._daemon.poll() is not None or time.monotonic() > deadline:
                 raise VirtualCardError(f"the sound daemon does not start:\n{self._log_tail()}")
             time.sleep(0.01)
+        _like_hardware(self._daemon.pid)
 
     def _log_tail(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")[-2000:].strip()
 
 
-def _like_hardware() -> None:
-    """In the daemon: a real sound card does not wait for the scheduler either, if allowed."""
-    with suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(CARD_PRIORITY))
+def _like_hardware(daemon: int) -> None:
+    """A real sound card does not wait for the scheduler either, where that is allowed.
+
+    From outside and thread by thread: the daemon gives up at its start what it inherited.
+    """
+    for thread in Path(f"/proc/{daemon}/task").iterdir():
+        with suppress(PermissionError, ProcessLookupError):
+            os.sched_setscheduler(int(thread.name), os.SCHED_RR, os.sched_param(CARD_PRIORITY))

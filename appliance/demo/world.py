@@ -12,10 +12,9 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from appliance.demo.processes import Child
@@ -69,13 +68,13 @@ class World:
         self.run_dir = directory / "run"
         self.state_dir = directory / "state"
         self.settings_file = directory / "bargebox.toml"
-        self.port = options.port or free_port()
+        page, centre, self._ear_port = free_ports(3)
+        self.port = options.port or page
         self.url = f"http://127.0.0.1:{self.port}"
         self.tokens: dict[str, str] = {}
-        self.centre_url = f"ws://127.0.0.1:{free_port()}"
+        self.centre_url = f"ws://127.0.0.1:{centre}"
         self.centre_token = secrets.token_urlsafe(24)
         self.admin_token = secrets.token_urlsafe(24)
-        self._ear_port = free_port()
         self.centre = self._centre()
         self.leg = self._box("leg")
         self.control = self._box("control")
@@ -93,12 +92,7 @@ class World:
             undo.pop_all()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         await self.stop()
 
     async def _start(self) -> None:
@@ -230,12 +224,13 @@ class World:
             return json.load(answer)
 
 
-def free_port() -> int:
-    """A TCP port on loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports(count: int) -> list[int]:
+    """TCP ports on loopback that nobody uses now, each another one."""
+    with ExitStack() as held:  # a port that was given back at once may come a second time
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def is_free(port: int) -> bool:

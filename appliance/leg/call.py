@@ -7,7 +7,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from appliance.control_link.messages import Join, Quality
+from appliance.control_link.commands import Join
+from appliance.control_link.events import Quality
 from appliance.control_link.words import EndReason, Media
 from appliance.leg.peer import Peer
 from appliance.leg.settings import LegSettings
@@ -43,34 +44,39 @@ class Call:
         self._join = join
         self._settings = settings
         self._on_media = on_media
-        self._answered: float | None = None
+        self._answered = False
         self._accepting = False
+        self._waits_since = 0.0
+        """When we last said something that the platform has to react to."""
         self._watch: asyncio.Task[None] | None = None
         self.peer = Peer(track, join.direction, join.ice_servers, self._lost)
 
     async def describe(self) -> str:
         """Our offer, or our answer to the offer that came with the join."""
         if self._join.offer is None:
-            return await self.peer.offer()
-        answer = await self.peer.answer(self._join.offer)
+            description = await self.peer.offer()
+        else:
+            description = await self.peer.answer(self._join.offer)
+            self._answered = True
         self._begin_watch()
-        return answer
+        return description
 
     async def accept(self, sdp: str) -> None:
         """The platform's answer to our offer."""
-        if self._accepting or self._answered is not None:
+        if self._accepting or self._answered:
             raise CallError("this call is answered already", code="failed")
         self._accepting = True
         try:
             await self.peer.accept(sdp)
         finally:
             self._accepting = False
-        self._begin_watch()
+        self._answered = True
+        self._waits_since = time.monotonic()
 
     def _begin_watch(self) -> None:
         if self.media is Media.ENDED:
             return  # it was hung up meanwhile, and nobody would stop the watch
-        self._answered = time.monotonic()
+        self._waits_since = time.monotonic()
         self._watch = deadly_task(self._watch_media(), f"media watch of {self.session_id}")
 
     async def _watch_media(self) -> None:
@@ -85,9 +91,10 @@ class Call:
             # aiortc's sender has given up, which it tells nobody: we could only seem to speak.
             self._set(Media.ENDED, EndReason.MEDIA_LOST)
         elif last is None:
-            assert self._answered is not None
-            if now - self._answered > self._settings.connect_timeout_s:
-                self._set(Media.ENDED, EndReason.MEDIA_LOST)
+            if now - self._waits_since > self._settings.connect_timeout_s:
+                # An offer that nobody answers must not keep the leg busy for ever.
+                reason = EndReason.MEDIA_LOST if self._answered else EndReason.FAILED
+                self._set(Media.ENDED, reason)
         elif now - last > self._settings.media_timeout_s:
             self._set(Media.ENDED, EndReason.MEDIA_LOST)
         elif now - last > self._settings.interrupted_after_s:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from appliance.control_link.messages import (
+from appliance.control_link.commands import (
     AckPresses,
     Answer,
     AnyCommand,
-    CheckResult,
     CloseGate,
     HangUp,
     Join,
@@ -18,10 +17,11 @@ from appliance.control_link.messages import (
     PrepareGate,
     RefuseGate,
     RefuseJoin,
-    Reply,
     SelfTest,
     SetVolume,
 )
+from appliance.control_link.events import Reply
+from appliance.control_link.states import CheckResult
 from appliance.leg.call import CallError
 from appliance.leg.cues import ended
 from appliance.leg.leg import Leg

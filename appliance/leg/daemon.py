@@ -12,17 +12,12 @@ from pathlib import Path
 
 from appliance.audio.headset import Headset, PlaybackSource
 from appliance.audio.settings import AudioSettings
-from appliance.control_link.messages import (
-    AnyCommand,
-    CheckResult,
-    HeadsetChanged,
-    HeadsetState,
-    LampsChanged,
-    Reply,
-    Snapshot,
-)
+from appliance.control_link.commands import AnyCommand
+from appliance.control_link.events import HeadsetChanged, LampsChanged, Reply, Snapshot
+from appliance.control_link.states import CheckResult, HeadsetState
 from appliance.control_link.words import EndReason
 from appliance.leg.commands import carry_out
+from appliance.leg.indicators import Trouble
 from appliance.leg.leg import Leg
 from appliance.leg.presses import Presses
 from appliance.leg.self_test import self_test
@@ -115,7 +110,9 @@ class LegDaemon:
             await asyncio.sleep(WATCH_S)
             call = self.leg.call
             silent = time.monotonic() - self.server.heard_at
-            if call is not None and silent > self._settings.control_timeout_s:
+            gone = silent > self._settings.control_timeout_s
+            self.leg.indicators.show_trouble(Trouble.CONTROL, there=gone)
+            if call is not None and gone:
                 log.warning("control was silent for %.1f s; hanging up", silent)
                 self.leg.end(call.session_id, EndReason.CONTROL_LOST)
 

@@ -91,6 +91,11 @@ class MicrophoneGate:
         return self._epoch
 
     @property
+    def has_frame(self) -> bool:
+        """Whether the microphone has given sound since the gate began to open."""
+        return self._has_frame
+
+    @property
     def audience(self) -> Audience:
         """Who hears, or would hear, an open gate."""
         return self._audience

@@ -12,6 +12,13 @@ from appliance.leg.opus import Samples
 from appliance.leg.ports import LampPort
 
 
+class Trouble(StrEnum):
+    """What keeps the box from its work; each is shown until it is mended."""
+
+    HEADSET = "headset"
+    CONTROL = "control"
+
+
 class Phase(StrEnum):
     """What the leg is doing, without the gate."""
 
@@ -46,7 +53,7 @@ class Indicators:
         self._lock = threading.Lock()
         self._phase = Phase.STARTING
         self._gate = Gate.CLOSED
-        self._fault = False
+        self._troubles: set[Trouble] = set()
         self._testing = False
 
     def show_phase(self, phase: Phase) -> None:
@@ -69,11 +76,15 @@ class Indicators:
         elif before is Gate.OPEN:
             self._play(cue(Cue.CLOSED))
 
-    def show_fault(self, *, fault: bool) -> None:
-        """The headset is gone or back; the microphone lamp goes on following the gate."""
+    def show_trouble(self, trouble: Trouble, *, there: bool) -> None:
+        """Something is missing or back; the microphone lamp goes on following the gate."""
         with self._lock:
-            self._fault = fault
+            if there == (trouble in self._troubles):
+                return
+            self._troubles ^= {trouble}
             self._light()
+        if there and trouble is not Trouble.HEADSET:  # without it there is no ear
+            self._play(cue(Cue.FAULT))
 
     def show_test(self, *, microphone_runs: bool) -> None:
         """The self-test has the microphone running, or no more."""
@@ -85,7 +96,7 @@ class Indicators:
         microphone, status = LAMPS[self._phase]
         if self._gate is Gate.OPEN or self._testing:
             microphone = LampPattern.ON
-        if self._fault and self._phase not in (Phase.STARTING, Phase.RECONNECTING):
+        if self._troubles and self._phase not in (Phase.STARTING, Phase.RECONNECTING):
             status = LampPattern.FAST_DOUBLE_BLINK
         self._panel.show(microphone=microphone, status=status)
         self._changed()

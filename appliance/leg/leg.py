@@ -10,22 +10,16 @@ from contextlib import ExitStack
 
 from appliance.audio.headset import PlaybackSource
 from appliance.audio.levels import SILENCE_DBFS
-from appliance.control_link.messages import (
-    CallChanged,
-    CallState,
-    EndedCall,
-    GateChanged,
-    HeadsetState,
-    Join,
-    Levels,
-    Message,
-)
+from appliance.control_link.base import Message
+from appliance.control_link.commands import Join
+from appliance.control_link.events import CallChanged, GateChanged, Levels
+from appliance.control_link.states import CallState, EndedCall, HeadsetState
 from appliance.control_link.words import Audience, EndReason, Gate, Media
 from appliance.leg.call import Call, CallError
 from appliance.leg.cues import Cue, cue, ended
 from appliance.leg.downlink import Downlink
 from appliance.leg.gate import GateError, MicrophoneGate
-from appliance.leg.indicators import Indicators, Phase
+from appliance.leg.indicators import Indicators, Phase, Trouble
 from appliance.leg.openings import Openings
 from appliance.leg.ports import HeadsetPort, LampPort
 from appliance.leg.settings import LegSettings
@@ -212,8 +206,12 @@ class Leg:
         )
 
     def _consent_overdue(self, epoch: int) -> None:
-        if self.gate.state is Gate.OPENING:
+        if self.gate.state is not Gate.OPENING:
+            return
+        if self.gate.has_frame:
             self.refuse(epoch, "timeout")
+        elif self.gate.close("timeout", epoch) is not Gate.CLOSED:
+            self.downlink.play(cue(Cue.FAULT))  # nobody refused: the microphone gave no sound
 
     def refuse(self, epoch: int, cause: str) -> None:
         """The un-mute of this epoch is refused: closed, with the refusal tone. Any thread."""
@@ -262,7 +260,7 @@ class Leg:
         deaf = self.gate.state is Gate.OPEN and not self.headset.state.capturing
         if deaf or not state.present:
             self.gate.close("headset")
-        self.indicators.show_fault(fault=not state.present)
+        self.indicators.show_trouble(Trouble.HEADSET, there=not state.present)
 
     # -- meters
 

@@ -19,7 +19,7 @@ from aiortc import (
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.rtp import RtpPacket
 
-from appliance.control_link.messages import IceServer
+from appliance.control_link.base import IceServer
 from appliance.leg.jitter import JitterBuffer
 from appliance.leg.sdp import offer_error_correction
 from appliance.leg.uplink import UplinkTrack

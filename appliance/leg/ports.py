@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from appliance.audio.headset import CaptureSink
-from appliance.control_link.messages import CheckResult, HeadsetState
+from appliance.control_link.states import CheckResult, HeadsetState
 from appliance.control_link.words import LampPattern
 
 

@@ -10,7 +10,9 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from appliance.control_link.messages import Message, Press, Pressed, UnmuteRequested
+from appliance.control_link.base import Message
+from appliance.control_link.events import Pressed, UnmuteRequested
+from appliance.control_link.states import Press
 from appliance.control_link.words import Action, Button, EndReason, Gate, Media
 from appliance.leg.cues import Cue, cue
 from appliance.leg.gate import GateError

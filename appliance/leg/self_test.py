@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 
 from appliance.audio.levels import SILENCE_DBFS, dbfs
-from appliance.control_link.messages import CheckResult
+from appliance.control_link.states import CheckResult
 from appliance.leg.opus import Samples
 from appliance.leg.ports import HeadsetPort, PanelPort
 

@@ -13,26 +13,17 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from appliance.control_link.base import MAX_LINE, Message
+from appliance.control_link.commands import AnyCommand, CloseGate, HangUp, any_command
+from appliance.control_link.events import Levels, Quality, Reply, Snapshot
 from appliance.control_link.framing import Channel, LinkError
-from appliance.control_link.messages import (
-    MAX_LINE,
-    AnyCommand,
-    CloseGate,
-    HangUp,
-    Levels,
-    Message,
-    Quality,
-    Reply,
-    Snapshot,
-    commands,
-)
 from appliance.service.errors import BargeboxError
 from appliance.service.tasks import die, stop_tasks
 
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 4
-"""One more is closed at once."""
+"""One more takes the place of the oldest that is not control."""
 MAX_IN_FLIGHT = 32
 """Commands that may be under way; one more is refused (``busy``), but never to mute or leave."""
 
@@ -106,11 +97,8 @@ class LinkServer:
             self._control = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        channel = Channel(reader, writer, commands)
-        if len(self._channels) >= MAX_CONNECTIONS:
-            log.warning("more than %d connections to the control link", MAX_CONNECTIONS)
-            channel.abort()
-            return
+        channel = Channel(reader, writer, any_command)
+        self._make_room()
         self._channels.append(channel)
         self._send(channel, self._snapshot())
         try:
@@ -123,6 +111,13 @@ class LinkServer:
             self._let_go(channel, error)
         self._forget(channel)
         await channel.close()
+
+    def _make_room(self) -> None:
+        """Some that connect and say nothing must not keep control out."""
+        others = [channel for channel in self._channels if channel is not self._control]
+        if len(self._channels) >= MAX_CONNECTIONS:
+            why = f"more than {MAX_CONNECTIONS} connections to the control link"
+            self._let_go(others[0], LinkError(why))
 
     def _adopt(self, channel: Channel[AnyCommand]) -> None:
         """Whoever sent a valid command last is control."""

@@ -13,7 +13,7 @@ import logging
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
@@ -31,7 +31,6 @@ GENESIS = "0" * 64
 """What the first row's hash is chained to."""
 
 _HEAD = "audit_head"
-_COLUMNS = "seq, at, actor, action, session_id, interaction_id, detail, hash"
 
 
 class AuditUnwritableError(StoreError):
@@ -53,9 +52,11 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One entry as written."""
+class AuditRow:
+    """One row of the audit log with the hash that chains it to the row before."""
 
+    # These are the table's columns, and the API shows them as they are: a field that the hash
+    # covers and the export lacks would make the chain uncheckable.
     seq: int
     at: str
     actor: str
@@ -67,18 +68,10 @@ class Row:
 
     def expected_hash(self, previous: str) -> str:
         """What ``hash`` must be after a row with the hash *previous*."""
-        return _hash(
-            previous,
-            (
-                self.seq,
-                self.at,
-                self.actor,
-                self.action,
-                self.session_id,
-                self.interaction_id,
-                self.detail,
-            ),
-        )
+        return _hash(previous, astuple(self)[:-1])
+
+
+_COLUMNS = ", ".join(column.name for column in fields(AuditRow))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +87,8 @@ def _canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _hash(previous: str, fields: tuple[object, ...]) -> str:
-    return hashlib.sha256(f"{previous}{_canonical(fields)}".encode()).hexdigest()
+def _hash(previous: str, content: tuple[object, ...]) -> str:
+    return hashlib.sha256(f"{previous}{_canonical(content)}".encode()).hexdigest()
 
 
 def insert(database: sqlite3.Connection, entries: list[Entry]) -> None:
@@ -104,7 +97,7 @@ def insert(database: sqlite3.Connection, entries: list[Entry]) -> None:
     seq, previous = json.loads(head[0]) if head else (0, GENESIS)
     for entry in entries:
         seq += 1
-        fields = (
+        content = (
             seq,
             entry.at.isoformat(timespec="milliseconds"),
             entry.actor,
@@ -113,10 +106,10 @@ def insert(database: sqlite3.Connection, entries: list[Entry]) -> None:
             entry.interaction_id,
             _canonical(dict(entry.detail)),
         )
-        previous = _hash(previous, fields)
+        previous = _hash(previous, content)
         database.execute(
             f"INSERT INTO audit ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-            (*fields, previous),
+            (*content, previous),
         )
     database.execute(
         "INSERT INTO kv VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -187,35 +180,35 @@ class Audit:
         self._backlog.append(entry)
         self._wake.set()
 
-    async def page(self, *, after: int = 0, limit: int = 100) -> list[Row]:
+    async def page(self, *, after: int = 0, limit: int = 100) -> list[AuditRow]:
         """Up to *limit* rows with numbers above *after*, oldest first."""
         return await self._store.read(lambda database: _rows(database, after, limit))
 
-    async def latest(self, *, before: int | None = None, limit: int = 100) -> list[Row]:
+    async def latest(self, *, before: int | None = None, limit: int = 100) -> list[AuditRow]:
         """Up to *limit* rows with numbers below *before*, newest first."""
 
-        def work(database: sqlite3.Connection) -> list[Row]:
+        def work(database: sqlite3.Connection) -> list[AuditRow]:
             found = database.execute(
                 f"SELECT {_COLUMNS} FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",  # noqa: S608
                 (min(before or MAX_NUMBER, MAX_NUMBER), limit),
             )
-            return [Row(*row) for row in found]
+            return [AuditRow(*row) for row in found]
 
         return await self._store.read(work)
 
-    async def of_session(self, session_id: str) -> list[Row]:
+    async def of_session(self, session_id: str) -> list[AuditRow]:
         """All rows of one session, oldest first."""
 
-        def work(database: sqlite3.Connection) -> list[Row]:
+        def work(database: sqlite3.Connection) -> list[AuditRow]:
             found = database.execute(
                 f"SELECT {_COLUMNS} FROM audit WHERE session_id = ? ORDER BY seq",  # noqa: S608
                 (session_id,),
             )
-            return [Row(*row) for row in found]
+            return [AuditRow(*row) for row in found]
 
         return await self._store.read(work)
 
-    async def export(self) -> AsyncIterator[Row]:
+    async def export(self) -> AsyncIterator[AuditRow]:
         """Every row, oldest first."""
         after = 0
         while rows := await self.page(after=after, limit=500):
@@ -252,12 +245,12 @@ class Audit:
         return True
 
 
-def _rows(database: sqlite3.Connection, after: int, limit: int) -> list[Row]:
+def _rows(database: sqlite3.Connection, after: int, limit: int) -> list[AuditRow]:
     found = database.execute(
         f"SELECT {_COLUMNS} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?",  # noqa: S608
         (after, limit),
     )
-    return [Row(*row) for row in found]
+    return [AuditRow(*row) for row in found]
 
 
 def _head(database: sqlite3.Connection) -> int:

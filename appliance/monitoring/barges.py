@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from appliance.control_link.messages import Press
+from appliance.control_link.states import Press
 from appliance.control_link.words import Action, Audience
 from appliance.monitoring.history import BargeSpan
 from appliance.monitoring.moments import moment

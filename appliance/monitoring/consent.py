@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from appliance.control_link.messages import PrepareGate
+from appliance.control_link.commands import PrepareGate
 from appliance.control_link.words import EndReason, Gate
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.asks import BUTTON, Ask
 from appliance.monitoring.audit import AuditUnwritableError, Entry
 from appliance.monitoring.desk import Desk
-from appliance.monitoring.jobs import together
 from appliance.monitoring.policy import Refusal, RefusedError, unmute_refusal
+from appliance.service.jobs import together
 
 CONSENT_S = 1.8
 """How long platform and audit log may take: the leg waits 2 s before it closes the gate again."""

@@ -11,17 +11,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from appliance.control_link.client import LegError, LegLink, LegUnreachableError
-from appliance.control_link.messages import Command, Levels, Quality
+from appliance.control_link.commands import Command
+from appliance.control_link.events import Levels, Quality
 from appliance.control_link.words import Gate
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.history import History
 from appliance.monitoring.interactions import InteractionBook
-from appliance.monitoring.jobs import Jobs
 from appliance.monitoring.session import DeviceView, Ending, MonitoringView, Session
 from appliance.monitoring.session_machine import SessionMachine, State
 from appliance.monitoring.settings import MonitoringSettings
 from appliance.monitoring.store import StoreError
 from appliance.platforms.protocol import Driver
+from appliance.service.jobs import Jobs
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from appliance.control_link.messages import HangUp
+from appliance.control_link.commands import HangUp
 from appliance.control_link.words import EndReason
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.desk import Desk

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from appliance.control_link.messages import Answer, Join, RefuseJoin
+from appliance.control_link.commands import Answer, Join, RefuseJoin
 from appliance.control_link.words import EndReason, Media
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
-from appliance.monitoring.jobs import together
 from appliance.monitoring.policy import Account, RefusedError, monitor_refusal
 from appliance.monitoring.reasons import reason_for
 from appliance.monitoring.session import Session
 from appliance.monitoring.session_machine import Event, State
 from appliance.platforms.protocol import Interaction
 from appliance.service.errors import BargeboxError
+from appliance.service.jobs import together
 
 TIDY_LIMIT_S = 5.0
 """How long a new session waits for the one before to be tidied up."""

@@ -6,22 +6,21 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from appliance.control_link.messages import (
+from appliance.control_link.commands import RefuseGate
+from appliance.control_link.events import (
     AnyEvent,
     CallChanged,
-    Fault,
     GateChanged,
     HeadsetChanged,
     LampsChanged,
     Levels,
-    Press,
     Pressed,
     Quality,
-    RefuseGate,
     Reply,
     Snapshot,
     UnmuteRequested,
 )
+from appliance.control_link.states import Press
 from appliance.control_link.words import Action, EndReason, Media
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
@@ -77,8 +76,6 @@ class LegEvents:
                 self._device(headset=headset)
             case LampsChanged(lamps=lamps):
                 self._device(lamps=lamps)
-            case Fault(code=code, detail=detail):
-                self._device(fault_code=code, fault=detail)
             case Reply():
                 log.debug("a reply to nobody: %d", event.id)
         self._desk.publish()

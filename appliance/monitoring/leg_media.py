@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from appliance.control_link.messages import CloseGate
+from appliance.control_link.commands import CloseGate
 from appliance.control_link.words import Gate, Media
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.session import Session

@@ -16,12 +16,8 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from appliance.control_link.client import LegError
-from appliance.control_link.messages import (
-    CloseGate,
-    GateChanged,
-    OpenGate,
-    RefuseGate,
-)
+from appliance.control_link.commands import CloseGate, OpenGate, RefuseGate
+from appliance.control_link.events import GateChanged
 from appliance.control_link.words import Audience, Gate
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.asks import BUTTON, Ask, Asks, overtaken

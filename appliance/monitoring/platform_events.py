@@ -8,7 +8,7 @@ import logging
 from appliance.control_link.words import EndReason
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
-from appliance.monitoring.policy import is_own_call
+from appliance.monitoring.policy import is_own_call, why_not_monitorable
 from appliance.monitoring.session import Session
 from appliance.platforms.protocol import (
     Interaction,
@@ -58,7 +58,9 @@ class PlatformEvents:
             log.info("the platform ended leg %s, which is nobody's session", handle)
 
     def _follow(self, session: Session, interaction: Interaction | None) -> None:
-        """Keep up with holds and transfers; a transfer may make it the supervisor's own call."""
+        """Keep up with holds and transfers; a transfer may make it the supervisor's own call, or
+        one that nobody may monitor.
+        """
         if interaction is None or interaction.state == "ended":
             # Who ended it is known to the report of the leg's end, which may be just behind.
             grace_s = self._desk.settings.call_end_grace_s
@@ -67,6 +69,8 @@ class PlatformEvents:
         session.interaction = interaction
         if is_own_call(session.owner, interaction, self._desk.driver.name):
             self._endings.end(session, EndReason.OWN_CALL)
+        elif not interaction.monitorable:
+            self._endings.end(session, why_not_monitorable(interaction))
 
     def _call_is_over(self, session: Session) -> None:
         found = self._desk.book.find(session.interaction.id)

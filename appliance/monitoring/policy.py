@@ -96,6 +96,11 @@ def is_own_call(account: Account, interaction: Interaction, platform: str) -> bo
     return any(agent.id in mine for agent in interaction.agents)
 
 
+def why_not_monitorable(interaction: Interaction) -> EndReason:
+    """What keeps everybody from monitoring it; a platform that names no reason has it off."""
+    return interaction.not_monitorable_reason or EndReason.MONITORING_DISABLED
+
+
 def monitor_refusal(
     account: Account, interaction: Interaction, platform: str, running: Running | None
 ) -> Refusal | None:
@@ -107,7 +112,7 @@ def monitor_refusal(
     if is_own_call(account, interaction, platform):
         return Refusal.of(EndReason.OWN_CALL)
     if not interaction.monitorable:
-        return Refusal.of(interaction.not_monitorable_reason or EndReason.MONITORING_DISABLED)
+        return Refusal.of(why_not_monitorable(interaction))
     if running is not None:
         return _busy(account, interaction, running)
     return None

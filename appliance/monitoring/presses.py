@@ -8,7 +8,8 @@ import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 
-from appliance.control_link.messages import AckPresses, Press
+from appliance.control_link.commands import AckPresses
+from appliance.control_link.states import Press
 from appliance.monitoring.audit import Entry, insert
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.moments import moment

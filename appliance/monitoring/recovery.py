@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from appliance.control_link.messages import CallState, GateChanged, HangUp, Press, Snapshot
+from appliance.control_link.commands import HangUp
+from appliance.control_link.events import GateChanged, Snapshot
+from appliance.control_link.states import CallState, Press
 from appliance.control_link.words import EndReason, Gate, Media
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.audit import Entry

@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from appliance.control_link.messages import HeadsetState, Lamps, Quality
+from appliance.control_link.events import Quality
+from appliance.control_link.states import HeadsetState, Lamps
 from appliance.control_link.words import Audience, EndReason, Gate, Media
 from appliance.monitoring.history import BargeSpan, SessionRecord
 from appliance.monitoring.policy import Account, Running
@@ -108,7 +109,7 @@ class MonitoringView:
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """The box itself as the leg process reports it; ``fault`` is words, empty when all is well."""
+    """The box itself as the leg process reports it."""
 
     leg_connected: bool = False
     leg_id: str = ""
@@ -116,5 +117,3 @@ class DeviceView:
     headset: HeadsetState = field(default_factory=HeadsetState)
     lamps: Lamps = field(default_factory=Lamps)
     volume: int = 0
-    fault_code: str = ""
-    fault: str = ""

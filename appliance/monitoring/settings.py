@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from appliance.control_link.messages import IceServer
+from appliance.control_link.base import IceServer
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from appliance.control_link.client import LegLink, LegUnreachableError
-from appliance.control_link.messages import CheckResult, SelfTest, SetVolume
+from appliance.control_link.commands import SelfTest, SetVolume
+from appliance.control_link.states import CheckResult
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.audit import Audit
@@ -22,7 +23,6 @@ from appliance.monitoring.desk import Desk, Listener
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.history import History
 from appliance.monitoring.interactions import InteractionBook
-from appliance.monitoring.jobs import Jobs
 from appliance.monitoring.join import Joining
 from appliance.monitoring.leg_events import LegEvents
 from appliance.monitoring.microphone import Microphone
@@ -37,6 +37,7 @@ from appliance.monitoring.store import Store
 from appliance.monitoring.watch import Watch
 from appliance.platforms.protocol import Driver
 from appliance.service.errors import BargeboxError
+from appliance.service.jobs import Jobs
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
 log = logging.getLogger(__name__)

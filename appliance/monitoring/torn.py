@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from appliance.control_link.words import EndReason
-from appliance.monitoring.audit import Row
+from appliance.monitoring.audit import AuditRow
 from appliance.monitoring.barges import close_span
 from appliance.monitoring.history import SessionRecord
 from appliance.monitoring.reasons import WORDS
@@ -18,7 +18,7 @@ PRECISION = timedelta(milliseconds=1)
 """Of the audit log's times."""
 
 
-def mended(record: SessionRecord, rows: Iterable[Row]) -> tuple[SessionRecord, Ending | None]:
+def mended(record: SessionRecord, rows: Iterable[AuditRow]) -> tuple[SessionRecord, Ending | None]:
     """*record* with the mutes of its *rows*, and how it ended if they tell.
 
     What is noted in the audit log waits in memory for a disk that takes it, so that it may be

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from appliance.control_link.messages import CheckResult
-from appliance.control_link.messages import Lamps as LampsMessage
+from appliance.control_link.states import CheckResult
+from appliance.control_link.states import Lamps as LampsMessage
 from appliance.control_link.words import Button, LampPattern
 from appliance.panel.board import load_board
 from appliance.panel.buttons import Buttons, PanelListener

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import chromium, context, watch
-from tests.support.console_world import Served, World, make_world, served
+from tests.support.console_served import Served, served
+from tests.support.console_world import World, make_world
 
 
 @pytest.fixture(scope="module")

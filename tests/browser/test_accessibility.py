@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from appliance.control_link.words import EndReason
 from tests.support.browser import Scheme, context, screenshot, sign_in, watch
-from tests.support.console_world import Served, call_number
+from tests.support.console_calls import call_number
+from tests.support.console_served import Served
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
 SIZES = {"wide": (1280, 800), "phone": (390, 844)}

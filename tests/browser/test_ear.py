@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import sign_in
-from tests.support.console_world import Served, World, served
+from tests.support.console_served import Served, served
+from tests.support.console_world import World
 
 
 class Ear(BaseHTTPRequestHandler):

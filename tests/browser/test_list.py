@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 
 from appliance.platforms.protocol import Agent, PlatformConnection
 from tests.support.browser import sign_in
-from tests.support.console_world import Served, call_number
+from tests.support.console_calls import call_number
+from tests.support.console_served import Served
 
 NASTY = "<img src=x onerror=alert(1)><script>document.title='owned'</script>&amp;\"'"
 ROWS = "#list tbody tr"

@@ -13,7 +13,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import sign_in
-from tests.support.console_world import Served, World, call_number, make_world
+from tests.support.console_calls import call_number
+from tests.support.console_served import Served
+from tests.support.console_world import World, make_world
 
 CALLS = 10_000
 ROWS = "#list tbody tr"

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from appliance.control_link.words import Button, LampPattern
 from tests.support.browser import context, sign_in
-from tests.support.console_world import Served
+from tests.support.console_served import Served
 
 PRESS = [(Button.MICROPHONE, True), (Button.MICROPHONE, False)]
 

@@ -7,7 +7,8 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import sign_in
-from tests.support.console_world import PASSWORD, Served
+from tests.support.console_memory import PASSWORD
+from tests.support.console_served import Served
 
 
 def test_a_wrong_password_is_told_and_the_right_one_opens_the_list(page: Page) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.policy import RefusedError
 from tests.support.browser import context, sign_in
-from tests.support.console_world import Served
+from tests.support.console_served import Served
 
 
 def monitor(page: Page, call: str = "call-00001") -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from appliance.control_link.messages import MAX_LINE
+from appliance.control_link.base import MAX_LINE
 from appliance.demo.world import Options, World, to_toml
 from appliance.platforms.sandbox.centre.tenant import FLOWS
 from tests.support.demo_world import Person, demo_world, monitored, open_centre

@@ -303,6 +303,8 @@ async def test_the_button_of_a_removed_account_opens_nothing(world: World) -> No
 
 # -- how sessions end; the parties' hang-ups, the handset and lost processes are told elsewhere
 
+Way = Callable[[World, Monitored], Awaitable[None]]
+
 
 async def _removed(world: World, call: Monitored) -> None:
     await call.admin.do("remove_supervisor", handle=call.handle)
@@ -310,6 +312,15 @@ async def _removed(world: World, call: Monitored) -> None:
 
 async def _own_call(world: World, call: Monitored) -> None:
     await call.admin.do("transfer", call=call.interaction, to=BOBS_OWN, seconds=0.1)
+
+
+def _into_flow(flow: str) -> Way:
+    async def act(world: World, call: Monitored) -> None:
+        await call.admin.do(
+            "transfer", call=call.interaction, to="agent-grace", flow=flow, seconds=0.1
+        )
+
+    return act
 
 
 async def _media_lost(world: World, call: Monitored) -> None:
@@ -325,10 +336,11 @@ async def _platform_lost(world: World, call: Monitored) -> None:
     os.kill(world.centre.pid, signal.SIGSTOP)  # it is there and says nothing
 
 
-Way = Callable[[World, Monitored], Awaitable[None]]
 WAYS: dict[str, tuple[Way, dict[str, dict[str, float]]]] = {
     "removed": (_removed, IMPATIENT),
     "own_call": (_own_call, IMPATIENT),
+    "no_monitoring_object": (_into_flow("Emergency line"), IMPATIENT),
+    "monitoring_disabled": (_into_flow("Works council"), IMPATIENT),
     "media_lost": (_media_lost, {"leg": {"media_timeout_s": 2.0}}),
     "headset_lost": (_headset_lost, IMPATIENT),
     "platform_lost": (_platform_lost, IMPATIENT),

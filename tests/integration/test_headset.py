@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from appliance.control_link.messages import HeadsetState
+from appliance.control_link.states import HeadsetState
 from appliance.demo.soundcard import PCM, VirtualCard
 from tests.support.soundcard import (
     Recorder,
     ToneSource,
-    card_of_this_process,
     eventually,
     running_headset,
     sine,
     tone_level,
 )
-
-
-@pytest.fixture
-def virtual_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualCard]:
-    with card_of_this_process(tmp_path / "card", monkeypatch) as card:
-        yield card
 
 
 def recording_streams(card: VirtualCard) -> int:

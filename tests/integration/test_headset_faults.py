@@ -7,8 +7,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import alsaaudio
@@ -21,24 +19,17 @@ from appliance.audio.levels import tone_dbfs
 from appliance.audio.pcm import Waker
 from appliance.audio.playback import PlaybackStream
 from appliance.audio.settings import AudioSettings
-from appliance.control_link.messages import HeadsetState
+from appliance.control_link.states import HeadsetState
 from appliance.demo.soundcard import PCM, VirtualCard
 from tests.support.soundcard import (
     VIRTUAL,
     Recorder,
     ToneSource,
-    card_of_this_process,
     eventually,
     running_headset,
     sine,
     tone_level,
 )
-
-
-@pytest.fixture
-def virtual_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualCard]:
-    with card_of_this_process(tmp_path / "card", monkeypatch) as card:
-        yield card
 
 
 def test_unplugged_and_back_in_the_middle_of_both_streams(virtual_card: VirtualCard) -> None:

@@ -11,16 +11,8 @@ import pytest
 
 from appliance.audio.levels import dbfs
 from appliance.control_link.client import LegError
-from appliance.control_link.messages import (
-    CloseGate,
-    HangUp,
-    HeadsetChanged,
-    OpenGate,
-    PrepareGate,
-    Pressed,
-    RefuseGate,
-    UnmuteRequested,
-)
+from appliance.control_link.commands import CloseGate, HangUp, OpenGate, PrepareGate, RefuseGate
+from appliance.control_link.events import HeadsetChanged, Pressed, UnmuteRequested
 from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, LampPattern
 from appliance.panel.patterns import Lamp
 from tests.support.leg_rig import LegRig, leg_rig

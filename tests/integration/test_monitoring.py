@@ -15,8 +15,8 @@ from appliance.monitoring.session_machine import State
 from appliance.platforms.protocol import PlatformError
 from appliance.service.errors import BargeboxError
 from tests.support.fake_driver import call
-from tests.support.fake_leg import eventually
 from tests.support.monitoring_world import Life, World, world
+from tests.support.waiting import eventually
 
 
 async def test_a_whole_session_is_silent_live_silent_and_on_record(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from appliance.control_link.words import EndReason
 from appliance.monitoring.query import Query
 from appliance.monitoring.session_machine import State
 from appliance.platforms.protocol import Agent, InteractionsSnapshot
-from tests.support.fake_leg import eventually
 from tests.support.monitoring_world import Life, World, world
+from tests.support.waiting import eventually
 
 Act = Callable[[World, Life], Awaitable[None]]
 

@@ -12,8 +12,8 @@ from appliance.control_link.words import Audience, EndReason, Gate, Media
 from appliance.monitoring.session_machine import State
 from appliance.platforms.protocol import PlatformError
 from appliance.service.errors import BargeboxError
-from tests.support.fake_leg import eventually
 from tests.support.monitoring_world import Life, World, world
+from tests.support.waiting import eventually
 
 
 def _settled(w: World, life: Life) -> bool:

@@ -6,13 +6,15 @@ import asyncio
 import time
 from pathlib import Path
 
-from appliance.control_link.messages import Press, Snapshot
+from appliance.control_link.events import Snapshot
+from appliance.control_link.states import Press
 from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, Media
 from appliance.monitoring.session_machine import State
 from appliance.platforms.protocol import Agent, PlatformError
 from tests.support.fake_driver import call
-from tests.support.fake_leg import Call, eventually
+from tests.support.fake_leg import Call
 from tests.support.monitoring_world import world
+from tests.support.waiting import eventually
 
 
 async def test_a_session_is_taken_up_again_muted(tmp_path: Path) -> None:
@@ -215,7 +217,7 @@ async def test_a_hung_leg_makes_the_microphone_unknown_not_muted(tmp_path: Path)
         w.leg.silent = True
         await eventually(lambda: life.service.current().muted is None)
         await eventually(lambda: life.views[-1].muted is None)
-        assert isinstance(w.leg._snapshot(), Snapshot)
+        assert isinstance(w.leg.snapshot(), Snapshot)
         w.leg.silent = False
         w.leg.drop()
         await eventually(lambda: life.service.current().muted is True)

@@ -16,7 +16,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.support.console_world import PASSWORD
+from tests.support.console_memory import PASSWORD
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [

@@ -4,52 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from appliance.control_link.framing import Channel, LinkError
-from appliance.control_link.messages import (
-    MAX_LINE,
+from appliance.control_link.commands import (
     AckPresses,
     Answer,
     AnyCommand,
-    CallChanged,
-    CallState,
-    CheckResult,
     CloseGate,
-    EndedCall,
-    GateChanged,
     HangUp,
-    HeadsetChanged,
-    HeadsetState,
     Join,
-    Lamps,
-    Message,
     OpenGate,
     Ping,
     PrepareGate,
-    Press,
-    Pressed,
     RefuseGate,
     RefuseJoin,
-    Reply,
     SelfTest,
     SetVolume,
+)
+from appliance.control_link.events import (
+    CallChanged,
+    GateChanged,
+    HeadsetChanged,
+    Pressed,
+    Reply,
     Snapshot,
     UnmuteRequested,
-    commands,
+)
+from appliance.control_link.states import (
+    CallState,
+    CheckResult,
+    EndedCall,
+    HeadsetState,
+    Lamps,
+    Press,
 )
 from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, Media
-
-
-class RefusalError(Exception):
-    """The fake leg refuses a command."""
-
-    def __init__(self, code: str, detail: str = "refused") -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
+from tests.support.fake_link import FakeLink, RefusalError
 
 
 @dataclass
@@ -63,14 +53,9 @@ class Call:
 
 
 @dataclass
-class FakeLeg:
-    """The gate behaves as the real one: each closing begins a new epoch, stale consent is void.
+class FakeLeg(FakeLink):
+    """The gate behaves as the real one: each closing begins a new epoch, stale consent is void."""
 
-    ``ear`` is what was to be heard, ``taken`` every command but pings. ``refuse`` maps a command's
-    type to the code it is refused with, ``deaf`` holds the types that are never answered.
-    """
-
-    path: Path
     leg_id: str = "leg-1"
     connects: bool = True
     """Whether media connects as soon as the answer is there."""
@@ -81,43 +66,11 @@ class FakeLeg:
     headset: HeadsetState = field(default_factory=lambda: HeadsetState(present=True, name="Fake"))
     presses: list[Press] = field(default_factory=list)
     ear: list[str] = field(default_factory=list)
-    taken: list[AnyCommand] = field(default_factory=list)
-    refuse: dict[str, str] = field(default_factory=dict)
-    deaf: set[str] = field(default_factory=set)
-    silent: bool = False
+    """What was to be heard."""
     epoch: int = 0
     volume: int = 50
     _number: int = 0
-    _channel: Channel[AnyCommand] | None = None
-    _server: asyncio.Server | None = None
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def start(self) -> None:
-        """Listen."""
-        self.path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, self.path, limit=MAX_LINE)
-
-    async def stop(self) -> None:
-        """Vanish as a killed process does."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        self.drop()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.path.unlink(missing_ok=True)
-
-    def drop(self) -> None:
-        """Cut the connection; the leg itself goes on."""
-        if self._channel is not None:
-            self._channel.abort()
-            self._channel = None
-
-    def names(self) -> list[str]:
-        """The types of the commands taken."""
-        return [command.type for command in self.taken]
 
     # -- what a person or the network does
 
@@ -173,19 +126,6 @@ class FakeLeg:
         self.headset = HeadsetState(present=present, name="Fake" if present else "")
         self.emit(HeadsetChanged(headset=self.headset))
 
-    def emit(self, event: Message) -> None:
-        """Send an event, if control is there."""
-        if self._channel is not None and not self.silent:
-            try:
-                self._channel.send(event)
-            except LinkError:
-                self._channel = None
-
-    def send_raw(self, data: bytes) -> None:
-        """Send what is no message."""
-        assert self._channel is not None
-        self._channel._writer.write(data)
-
     # -- the gate
 
     def _prepare(self, cause: str) -> int:
@@ -230,9 +170,10 @@ class FakeLeg:
         call.audience = command.audience
         self._move(Gate.OPEN, "control")
 
-    # -- the link
+    # -- what the link asks for
 
-    def _snapshot(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
+        """All that a control process that connects is told."""
         call = self.call and CallState(
             session_id=self.call.session_id,
             media=self.call.media,
@@ -251,40 +192,8 @@ class FakeLeg:
             presses=self.presses,
         )
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        channel = Channel(reader, writer, commands)
-        self._channel = channel
-        task = asyncio.current_task()
-        assert task is not None
-        try:
-            self.emit(self._snapshot())
-            while (command := await channel.receive()) is not None:
-                if not isinstance(command, Ping):
-                    self.taken.append(command)
-                if command.type not in self.deaf:
-                    self._begin(command)
-        except LinkError:
-            channel.abort()
-        finally:
-            if self._channel is channel:
-                self._channel = None
-            await channel.close()
-
-    def _begin(self, command: AnyCommand) -> None:
-        task = asyncio.create_task(self._answer(command))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _answer(self, command: AnyCommand) -> None:
-        try:
-            if code := self.refuse.get(command.type):
-                raise RefusalError(code)
-            reply = await self._do(command)
-        except RefusalError as refusal:
-            reply = Reply(id=command.id, ok=False, code=refusal.code, detail=refusal.detail)
-        self.emit(reply)
-
-    async def _do(self, command: AnyCommand) -> Reply:
+    async def carry_out(self, command: AnyCommand) -> Reply:
+        """As the real leg does, at once."""
         reply = Reply(id=command.id)
         match command:
             case Join(session_id=session_id):
@@ -343,10 +252,3 @@ class FakeLeg:
         )
         self.presses.append(press)
         self.emit(Pressed(press=press))
-
-
-async def eventually(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
-    """Wait until *condition* holds; fails when it never does."""
-    async with asyncio.timeout(limit_s):
-        while not condition():
-            await asyncio.sleep(0.005)

@@ -14,16 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from appliance.control_link.base import Message
 from appliance.control_link.client import LegLink
-from appliance.control_link.messages import (
-    Answer,
-    AnyEvent,
-    CallChanged,
-    GateChanged,
-    Join,
-    Message,
-    Snapshot,
-)
+from appliance.control_link.commands import Answer, Join
+from appliance.control_link.events import AnyEvent, CallChanged, GateChanged, Snapshot
 from appliance.control_link.words import Audience, Button, EndReason, Media
 from appliance.demo.processes import Child
 from appliance.demo.soundcard import HEADSET, VirtualCard

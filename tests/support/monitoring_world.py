@@ -11,7 +11,7 @@ from pathlib import Path
 
 from appliance.control_link.words import Gate
 from appliance.monitoring.accounts import Accounts
-from appliance.monitoring.audit import Row
+from appliance.monitoring.audit import AuditRow
 from appliance.monitoring.policy import Account
 from appliance.monitoring.session import MonitoringView
 from appliance.monitoring.session_machine import State
@@ -19,7 +19,8 @@ from appliance.monitoring.settings import MonitoringSettings
 from appliance.monitoring.store import Store
 from appliance.monitoring.supervisor import MonitoringService
 from tests.support.fake_driver import FakeDriver, call
-from tests.support.fake_leg import FakeLeg, eventually
+from tests.support.fake_leg import FakeLeg
+from tests.support.waiting import eventually
 
 PASSWORD = "correct horse battery"
 
@@ -38,7 +39,7 @@ class Life:
         """The state shown."""
         return self.service.current().state
 
-    async def rows(self) -> list[Row]:
+    async def rows(self) -> list[AuditRow]:
         """The audit log."""
         return [row async for row in self.service.audit.export()]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from appliance.audio.headset import Headset, PlaybackSource
 from appliance.audio.levels import SILENCE_DBFS, tone_dbfs
 from appliance.audio.settings import AudioSettings
-from appliance.control_link.messages import HeadsetState
+from appliance.control_link.states import HeadsetState
 from appliance.demo.soundcard import HEADSET, VirtualCard
 
 SAMPLE_RATE = 48_000

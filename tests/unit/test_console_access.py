@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -15,7 +14,8 @@ from appliance.console.app import create_app, permissions
 from appliance.console.settings import ConsoleSettings
 from appliance.console.web_sessions import COOKIE
 from appliance.monitoring.policy import ROLES, Permission
-from tests.support.console_world import PASSWORD, World, make_world
+from tests.support.console_memory import PASSWORD
+from tests.support.console_world import World, make_world
 
 OWN = {"X-Bargebox": "1"}
 NAMES = {"Administrator": "admin", "Supervisor": "sam", "Technician": "tom"}
@@ -26,23 +26,6 @@ PUBLIC_ROUTES = {
     "GET /api/v1/openapi.json",
     "POST /api/v1/session",
 }
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
-
-
-@pytest.fixture
-def app(world: World) -> FastAPI:
-    return world.app()
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://box") as client:
-        yield client
 
 
 def bearer(name: str) -> dict[str, str]:

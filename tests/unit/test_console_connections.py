@@ -25,7 +25,8 @@ from appliance.console.connection import LIMITS, Stage
 from appliance.console.door import Door
 from appliance.console.metrics import Counters
 from appliance.console.visitors import FAIR_SHARE, SPARE, Visit, Visitors
-from tests.support.console_world import Served, World, make_world, served
+from tests.support.console_served import Served, served
+from tests.support.console_world import World
 
 BEARER = {"Authorization": "Bearer token-sam"}
 HERE, ELSEWHERE = "127.0.0.1", "127.0.0.2"
@@ -45,11 +46,6 @@ def descriptors() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(before[1], 4096), before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 @pytest.fixture
@@ -262,12 +258,13 @@ def test_an_answer_that_nobody_reads_is_given_up(server: Served, half_closed: bo
 
 @pytest.mark.usefixtures("impatient")
 def test_a_page_that_sleeps_is_let_go(server: Served, world: World) -> None:
-    fault = replace(world.monitoring.box, fault_code="long", fault="x" * 10_000)
+    box = world.monitoring.box
+    long = replace(box, headset=box.headset.model_copy(update={"detail": "x" * 10_000}))
     with signed_in(server) as page, page.stream("GET", "/api/v1/events") as events:
         lines = events.iter_lines()
         assert next(lines) == "retry: 500"
         for _ in range(3000):
-            server.do(partial(world.monitoring.tell, fault))
+            server.do(partial(world.monitoring.tell, long))
         assert eventually(lambda: visitors(server) == 0)
 
 

@@ -6,34 +6,16 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from appliance.console.errors import status_of
 from appliance.console.gatekeeper import content_security_policy
 from appliance.console.settings import ConsoleError, ConsoleSettings
 from appliance.control_link.words import EndReason
 from appliance.service.errors import BargeboxError
-from tests.support.console_world import World, make_world
+from tests.support.console_world import World
 
 SAM = {"Authorization": "Bearer token-sam"}
 HTML = {"Accept": "text/html,*/*"}
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
-
-
-@pytest.fixture
-def app(world: World) -> FastAPI:
-    return world.app()
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://box") as client:
-        yield client
 
 
 @pytest.mark.parametrize(

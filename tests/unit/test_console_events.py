@@ -13,12 +13,13 @@ from appliance.console.feed import LIMIT, Event, Feed
 from appliance.console.hub import FLUSH_EVERY, MAX_PENDING, EventHub
 from appliance.console.metrics import Counters
 from appliance.console.settings import ConsoleError
-from appliance.control_link.messages import Levels, Quality
+from appliance.control_link.events import Levels, Quality
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.policy import ROLES, Account
 from appliance.monitoring.session import MonitoringView
 from appliance.platforms.protocol import PlatformConnection
-from tests.support.console_world import World, call_number, make_world
+from tests.support.console_calls import call_number
+from tests.support.console_world import World
 
 SAM = Account("sam", "Supervisor", ROLES["Supervisor"])
 TOM = Account("tom", "Technician", ROLES["Technician"])
@@ -72,11 +73,6 @@ async def test_waiting_ends_with_an_event_and_with_time() -> None:
 
 
 # -- the hub
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 @pytest.fixture

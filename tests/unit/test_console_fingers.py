@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from appliance.control_link.words import Button
 from appliance.panel.errors import PanelError
 from appliance.panel.virtual import VirtualPanelSocket
 from appliance.panel.virtual_client import AsyncVirtualPanel
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -38,18 +39,12 @@ async def fingers(panel: Path) -> AsyncIterator[Fingers]:
     client.close()
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.01)
-
-
 async def test_a_press_and_its_release_arrive_in_order(
     fingers: Fingers, moves: list[tuple[Button, bool]]
 ) -> None:
     await fingers.press(Button.MICROPHONE, True)
     await fingers.press(Button.MICROPHONE, False)
-    await until(lambda: len(moves) == 2)
+    await eventually(lambda: len(moves) == 2)
     await asyncio.sleep(0.3)
     assert moves == [(Button.MICROPHONE, True), (Button.MICROPHONE, False)]
 
@@ -58,7 +53,7 @@ async def test_a_browser_that_vanishes_lets_go(
     fingers: Fingers, moves: list[tuple[Button, bool]]
 ) -> None:
     await fingers.press(Button.HANG_UP, True)
-    await until(lambda: len(moves) == 2)
+    await eventually(lambda: len(moves) == 2)
     assert moves[-1] == (Button.HANG_UP, False)
 
 

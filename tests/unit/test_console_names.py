@@ -13,7 +13,9 @@ import pytest
 
 from appliance.console.own_names import OwnNames
 from appliance.console.settings import ConsoleSettings
-from tests.support.console_world import PASSWORD, Served, make_world, served
+from tests.support.console_memory import PASSWORD
+from tests.support.console_served import Served, served
+from tests.support.console_world import make_world
 
 BEARER = {"Authorization": "Bearer token-sam"}
 OWN = [

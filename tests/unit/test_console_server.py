@@ -24,7 +24,9 @@ from appliance.console import door
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleError, ConsoleSettings
 from appliance.console.visitors import SPARE
-from tests.support.console_world import PASSWORD, make_world, served
+from tests.support.console_memory import PASSWORD
+from tests.support.console_served import served
+from tests.support.console_world import make_world
 
 BEARER = {"Authorization": "Bearer token-sam"}
 
@@ -108,11 +110,6 @@ def test_an_open_stream_does_not_hold_the_stop_up() -> None:
     assert time.monotonic() - before < 10
     answer.close()
     client.close()
-
-
-@pytest.fixture
-def app() -> FastAPI:
-    return make_world(0).app()
 
 
 async def test_a_taken_port_is_said_in_words(app: FastAPI) -> None:

@@ -15,7 +15,8 @@ from appliance.console.settings import ConsoleError, ConsoleSettings
 from appliance.console.throttle import FREE_TRIES, LONGEST_PAUSE, MAX_KEYS, Throttle
 from appliance.console.web_sessions import WebSessions
 from appliance.monitoring.store import Store, StoreError
-from tests.support.console_world import PASSWORD, World, make_world
+from tests.support.console_memory import PASSWORD
+from tests.support.console_world import World
 
 
 class Clock:
@@ -178,16 +179,6 @@ def test_old_failures_are_forgotten_and_memory_is_bounded(clock: Clock) -> None:
     for n in range(MAX_KEYS + 50):
         brake.failed(n)
     assert len(brake._failures) == MAX_KEYS
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world(0)
-
-
-@pytest.fixture
-def app(world: World) -> FastAPI:
-    return world.app()
 
 
 async def test_guessing_slows_down_the_address_for_every_name(app: FastAPI) -> None:

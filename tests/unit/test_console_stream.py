@@ -18,12 +18,10 @@ import httpx
 import pytest
 
 from appliance.console.feed import LIMIT
-from tests.support.console_world import PASSWORD, Served, World, call_number, make_world, served
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
+from tests.support.console_calls import call_number
+from tests.support.console_memory import PASSWORD
+from tests.support.console_served import Served, served
+from tests.support.console_world import World
 
 
 @pytest.fixture
@@ -139,15 +137,15 @@ def test_a_reader_that_does_not_read_holds_nobody_up(server: Served) -> None:
             events.next("snapshot")
             device = server.world.monitoring.box
 
-            def fail(number: int) -> None:
-                fault = replace(device, fault_code="f", fault=f"{long}{number}")
-                server.world.monitoring.tell(fault)
+            def change(number: int) -> None:
+                headset = device.headset.model_copy(update={"detail": f"{long}{number}"})
+                server.world.monitoring.tell(replace(device, headset=headset))
 
             for n in range(3000):
-                server.do(partial(fail, n))
+                server.do(partial(change, n))
             feeds = server.do(lambda: [len(f._queue) for f in server.app.state.console.hub._feeds])
             assert max(feeds) <= LIMIT
-            while not events.next("device")["fault"]["detail"].endswith("2999"):
+            while not events.next("device")["headset"]["detail"].endswith("2999"):
                 pass
         stuck.close()
 

@@ -11,22 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.control_link.base import MAX_LINE
 from appliance.control_link.client import LegError, LegLink, LegUnreachableError, LinkTimes
+from appliance.control_link.commands import AnyCommand, Join, Ping, SelfTest, SetVolume, any_command
+from appliance.control_link.events import AnyEvent, HeadsetChanged, Snapshot, any_event
 from appliance.control_link.framing import Channel, LinkError, connect, decode, encode
-from appliance.control_link.messages import (
-    MAX_LINE,
-    AnyCommand,
-    AnyEvent,
-    Fault,
-    Join,
-    Ping,
-    SelfTest,
-    SetVolume,
-    Snapshot,
-    commands,
-    events,
-)
-from tests.support.fake_leg import FakeLeg, eventually
+from appliance.control_link.states import HeadsetState
+from tests.support.fake_leg import FakeLeg
+from tests.support.waiting import eventually
 
 QUICK = LinkTimes(
     first_pause_s=0.01, longest_pause_s=0.05, ping_s=0.1, silence_s=0.5, request_s=0.3
@@ -38,7 +30,7 @@ def test_what_is_encoded_is_decoded() -> None:
     line = encode(join)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
-    assert decode(line, commands) == join
+    assert decode(line, any_command) == join
 
 
 @pytest.mark.parametrize(
@@ -57,26 +49,26 @@ def test_what_is_encoded_is_decoded() -> None:
 )
 def test_what_is_no_message_is_named(line: bytes, words: str) -> None:
     with pytest.raises(LinkError) as error:
-        decode(line, commands)
+        decode(line, any_command)
     assert words in error.value.detail
     assert len(error.value.detail) < 300
 
 
 def test_the_content_is_not_repeated_in_the_error() -> None:
     with pytest.raises(LinkError) as error:
-        decode(b'{"type": "join", "id": "my secret", "session_id": "s"}\n', commands)
+        decode(b'{"type": "join", "id": "my secret", "session_id": "s"}\n', any_command)
     assert "secret" not in error.value.detail
 
 
 @given(st.binary(max_size=200))
 def test_garbage_is_an_error_or_a_message(line: bytes) -> None:
     with suppress(LinkError):
-        decode(line, events)
+        decode(line, any_event)
 
 
 def test_a_message_too_long_is_refused_before_it_is_sent() -> None:
     with pytest.raises(LinkError):
-        encode(Fault.model_construct(type="fault", code="x" * MAX_LINE, detail=""))
+        encode(HeadsetChanged(headset=HeadsetState(detail="x" * MAX_LINE)))
 
 
 @asynccontextmanager
@@ -84,10 +76,10 @@ async def _pair(path: Path) -> AsyncIterator[tuple[Channel[AnyEvent], Channel[An
     accepted: asyncio.Queue[Channel[AnyCommand]] = asyncio.Queue(1)
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await accepted.put(Channel(reader, writer, commands))
+        await accepted.put(Channel(reader, writer, any_command))
 
     server = await asyncio.start_unix_server(accept, path, limit=MAX_LINE)
-    ours = await connect(path, events)
+    ours = await connect(path, any_event)
     theirs = await accepted.get()
     try:
         yield ours, theirs
@@ -259,7 +251,7 @@ async def test_the_first_message_must_be_a_snapshot(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(encode(Fault(code="x", detail="y")))
+        writer.write(encode(HeadsetChanged(headset=HeadsetState())))
         await reader.read()
         writer.close()
 

@@ -17,7 +17,7 @@ from appliance import cli
 from appliance.console import wording
 from appliance.console.app import API, FEATURES
 from appliance.console.routes import health
-from appliance.control_link.messages import IceServer
+from appliance.control_link.base import IceServer
 from appliance.control_link.words import EndReason, Gate, LampPattern
 from appliance.leg.indicators import LAMPS, Indicators, Phase
 from appliance.monitoring.reasons import WORDS
@@ -37,7 +37,7 @@ PAGES = [
 ]
 PHASE_ROWS = {
     Phase.STARTING: "starting",
-    Phase.FAULT: "fault (no headset)",
+    Phase.FAULT: "fault (no headset, or no control process)",
     Phase.IDLE: "idle",
     Phase.JOINING: "joining",
     Phase.LISTENING: "listening (you are muted)",

@@ -136,3 +136,17 @@ def test_racing_movers_leave_lamp_and_microphone_with_the_gate() -> None:
     gate.close("end")
     assert world.shown[-1] is Gate.CLOSED
     assert world.capture[-1] is False
+
+
+def test_lamp_that_fails_does_not_keep_the_microphone_running() -> None:
+    def lamp(gate: Gate) -> None:
+        if gate is Gate.CLOSED:
+            raise RuntimeError("the lamp is broken")
+
+    capture: list[bool] = []
+    gate = MicrophoneGate(lamp, capture.append, lambda: None)
+    gate.arm("s")
+    gate.prepare("button")
+    with pytest.raises(RuntimeError):
+        gate.close("button")
+    assert capture == [True, False]

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from appliance.audio.headset import CaptureSink
-from appliance.control_link.messages import CheckResult, HeadsetState
+from appliance.control_link.states import CheckResult, HeadsetState
 from appliance.control_link.words import Audience, Gate, LampPattern
 from appliance.leg import self_test as self_test_module
 from appliance.leg.cues import Cue, cue
 from appliance.leg.gate import MicrophoneGate
-from appliance.leg.indicators import Indicators, Phase
+from appliance.leg.indicators import Indicators, Phase, Trouble
 from appliance.leg.opus import Samples
 from appliance.leg.self_test import self_test
 
@@ -105,14 +105,29 @@ def test_lost_headset_is_shown_and_the_microphone_lamp_goes_on_following_the_gat
 ) -> None:
     indicators.show_phase(phase)
     before = panel.lamps
-    indicators.show_fault(fault=True)
+    indicators.show_trouble(Trouble.HEADSET, there=True)
     urgent = (Phase.STARTING, Phase.RECONNECTING)
     assert panel.lamps == (before[0], before[1] if phase in urgent else DOUBLE)
     indicators.show_gate(Gate.OPEN)
     assert panel.lamps[0] is ON
     indicators.show_gate(Gate.CLOSED)
-    indicators.show_fault(fault=False)
+    indicators.show_trouble(Trouble.HEADSET, there=False)
     assert panel.lamps == before
+    assert Cue.FAULT not in panel.tones()  # there was no ear to hear it
+
+
+def test_lost_control_is_shown_and_heard_once(panel: Panel, indicators: Indicators) -> None:
+    indicators.show_phase(Phase.IDLE)
+    for _ in range(3):
+        indicators.show_trouble(Trouble.CONTROL, there=True)
+    assert panel.lamps == (OFF, DOUBLE)
+    assert panel.tones() == [Cue.FAULT]
+    indicators.show_trouble(Trouble.HEADSET, there=True)
+    indicators.show_trouble(Trouble.CONTROL, there=False)
+    assert panel.lamps == (OFF, DOUBLE)
+    indicators.show_trouble(Trouble.HEADSET, there=False)
+    assert panel.lamps == (OFF, ON)
+    assert panel.tones() == [Cue.FAULT]
 
 
 def test_earcons_of_a_call(panel: Panel, indicators: Indicators) -> None:
@@ -175,7 +190,7 @@ async def test_self_test_lights_the_lamp_as_long_as_the_microphone_runs(
 
     def meanwhile() -> None:
         # Unplugged in the middle of it: the other lamp changes.
-        indicators.show_fault(fault=True)
+        indicators.show_trouble(Trouble.HEADSET, there=True)
         seen.append((headset.capturing, panel.lamps[0]))
 
     headset = Headset(meanwhile)

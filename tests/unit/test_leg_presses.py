@@ -3,139 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import AsyncIterator
 
 import pytest
 
-from appliance.audio.headset import CaptureSink
+from appliance.control_link.events import Pressed, UnmuteRequested
 from appliance.control_link.framing import encode
-from appliance.control_link.messages import (
-    HeadsetState,
-    Lamps,
-    Message,
-    Pressed,
-    Snapshot,
-    UnmuteRequested,
-)
+from appliance.control_link.states import HeadsetState
 from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, Media
-from appliance.leg.call import Call
-from appliance.leg.cues import Cue, cue
+from appliance.leg.cues import Cue
 from appliance.leg.gate import GateError
-from appliance.leg.leg import Leg
-from appliance.leg.opus import Samples
-from appliance.leg.presses import MAX_PRESSES, TALK_HOLD_S, Presses
-from appliance.leg.settings import LegSettings
-
-HERE = HeadsetState(present=True, playing=True)
-
-
-@dataclass
-class Headset:
-    """Says what the test says, and tells when the microphone is stopped."""
-
-    state: HeadsetState = HERE
-    capturing: bool = False
-    stopped: Callable[[], None] = lambda: None
-
-    def running(self) -> bool:
-        return self.capturing
-
-    def start_capture(self, sink: CaptureSink) -> None:
-        self.capturing = True
-
-    def stop_capture(self) -> None:
-        self.capturing = False
-        self.stopped()
-
-
-class Panel:
-    """A panel that nobody looks at."""
-
-    def show(self, microphone: object = None, status: object = None) -> None:
-        return
-
-
-@dataclass
-class Connected:
-    """A call as the buttons see it."""
-
-    session_id: str = "s"
-    media: Media = Media.CONNECTED
-
-    async def close(self) -> None:
-        self.media = Media.ENDED
-
-
-@dataclass
-class Box:
-    """A leg with its buttons."""
-
-    leg: Leg
-    headset: Headset
-    events: list[Message]
-    heard: list[Samples]
-    control: bool = True
-    presses: Presses = field(init=False)
-
-    def buttons(self, *, push_to_talk: bool = False) -> Presses:
-        self.presses = Presses(
-            self.leg,
-            push_to_talk=push_to_talk,
-            emit=self.events.append,
-            soon=self.leg._soon,
-            control_is_there=lambda: self.control,
-        )
-        return self.presses
-
-    def monitor(self, media: Media = Media.CONNECTED) -> None:
-        """As after a join."""
-        self.leg.call = cast(Call, Connected(media=media))
-        if media is Media.CONNECTED:
-            self.leg.gate.arm("s")
-
-    def open(self) -> None:
-        gate = self.leg.gate
-        gate.consent(gate.prepare("control"), Audience.EVERYONE)
-        gate.frame_ready()
-        assert gate.state is Gate.OPEN
-
-    def press(self, at: float = 1.0, held: float = 0.1) -> None:
-        """The microphone button, with the panel's own sequence."""
-        if not self.presses.microphone_edge(at):
-            self.presses.microphone_pressed(at)
-        self.presses.microphone_released(at + held, held)
-
-    def told(self) -> list[tuple[Action, str | None]]:
-        return [(press.action, press.session_id) for press in self.presses.kept()]
-
-    def in_call(self) -> bool:
-        return self.leg.call is not None
-
-    def gate(self) -> Gate:
-        return self.leg.gate.state
-
-    def tones(self, which: Cue) -> int:
-        return sum(samples is cue(which) for samples in self.heard)
+from appliance.leg.presses import MAX_PRESSES, TALK_HOLD_S
+from tests.support.button_box import Box, button_box
+from tests.support.leg_parts import HERE, snapshot
 
 
 @pytest.fixture
 async def box(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Box]:
-    headset, events, heard = Headset(), list[Message](), list[Samples]()
-    leg = Leg(
-        LegSettings(consent_timeout_s=0.3),
-        Panel(),
-        lambda source, on_change: headset,
-        events.append,
-        lambda: None,
-    )
-    monkeypatch.setattr(leg.downlink, "play", heard.append)
-    box = Box(leg, headset, events, heard)
-    box.buttons()
-    yield box
-    leg.gate.disarm("end")
-    await asyncio.sleep(0)
+    async with button_box(monkeypatch) as box:
+        yield box
 
 
 async def test_press_in_idle_is_kept_and_does_nothing(box: Box) -> None:
@@ -196,57 +82,6 @@ async def test_mute_works_without_control(box: Box) -> None:
     box.open()
     box.control = False
     box.press()
-    assert box.gate() is Gate.CLOSED
-
-
-async def test_unanswered_unmute_closes_and_asking_again_does_not_put_it_off(box: Box) -> None:
-    box.monitor()
-    first = box.leg.prepare("control")
-    for _ in range(12):
-        await asyncio.sleep(0.05)
-        if box.gate() is Gate.CLOSED:
-            break
-        assert box.leg.prepare("control") == first
-    assert box.gate() is Gate.CLOSED
-    assert not box.headset.running()
-    assert box.tones(Cue.REFUSED) == 1
-
-
-async def test_time_out_of_a_former_unmute_leaves_none_without(box: Box) -> None:
-    """Two threads ask, and the loop hears of the first after it has heard of the second."""
-    box.monitor()
-    former = box.leg.prepare("button")
-    box.leg.gate.close("button")
-    box.leg.prepare("control")
-    box.leg._soon(box.leg._await_consent, former)
-    await asyncio.sleep(0.6)
-    assert box.gate() is Gate.CLOSED
-    assert not box.headset.running()
-
-
-async def test_live_microphone_that_stops_is_muted(box: Box) -> None:
-    box.monitor()
-    box.headset.state = HERE.model_copy(update={"capturing": True})
-    box.open()
-    box.leg._headset_changed(box.headset.state)
-    assert box.gate() is Gate.OPEN
-    box.headset.state = HERE
-    box.leg._headset_changed(box.headset.state)
-    assert box.gate() is Gate.CLOSED
-
-
-async def test_opening_waits_for_a_microphone_that_is_about_to_run(box: Box) -> None:
-    box.monitor()
-    box.leg.prepare("button")
-    box.leg._headset_changed(HERE)
-    assert box.gate() is Gate.OPENING
-
-
-async def test_unplugged_headset_mutes(box: Box) -> None:
-    box.monitor()
-    box.leg.prepare("button")
-    box.headset.state = HeadsetState()
-    box.leg._headset_changed(box.headset.state)
     assert box.gate() is Gate.CLOSED
 
 
@@ -377,14 +212,4 @@ async def test_kept_presses_are_bounded_and_always_fit_into_a_snapshot(box: Box)
     kept = box.presses.kept()
     assert len(kept) == MAX_PRESSES
     assert kept[-1].number == MAX_PRESSES + 10
-    snapshot = Snapshot(
-        leg_id="l",
-        board="virtual",
-        call=None,
-        last_ended=None,
-        headset=HERE,
-        lamps=Lamps(),
-        volume=80,
-        presses=kept,
-    )
-    assert encode(snapshot).endswith(b"\n")
+    assert encode(snapshot(presses=kept)).endswith(b"\n")

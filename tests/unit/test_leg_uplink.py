@@ -5,76 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 
 import numpy as np
-import pytest
-from aiortc.mediastreams import MediaStreamError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.audio.levels import SILENCE_DBFS
 from appliance.control_link.words import Audience, Gate
-from appliance.leg.gate import GateError, MicrophoneGate
-from appliance.leg.opus import FRAME, Encoder, Samples
-from appliance.leg.settings import LegSettings
-from appliance.leg.uplink import MAX_FRAMES, Uplink, UplinkTrack
-from appliance.webrtc import OPUS_SILENCE
-
-SETTINGS = LegSettings()
-NOISE = np.random.default_rng(5)
-
-
-def noise(samples: int = FRAME) -> Samples:
-    return NOISE.integers(-9_000, 9_000, samples).astype(np.int16)
-
-
-def new_encoder() -> Encoder:
-    return Encoder(SETTINGS.bitrate, SETTINGS.complexity, SETTINGS.expected_loss_percent)
-
-
-class Ledger(Encoder):
-    """An encoder that writes down in which state and epoch of the gate it was fed."""
-
-    def __init__(self, gate: MicrophoneGate) -> None:
-        super().__init__(SETTINGS.bitrate, SETTINGS.complexity, SETTINGS.expected_loss_percent)
-        self._gate = gate
-        self.fed: list[tuple[Gate, int]] = []
-        self.epochs: dict[bytes, int] = {}
-
-    def encode(self, frame: Samples) -> bytes:
-        epoch, state = self._gate.epoch, self._gate.state
-        self.fed.append((state, epoch))
-        payload = super().encode(frame)
-        self.epochs[payload] = epoch
-        return payload
-
-
-class Microphone:
-    """Gate and uplink as the leg joins them; closing flushes."""
-
-    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
-        self.capturing = False
-        self.gate = MicrophoneGate(lambda gate: None, self._capture, wake)
-        self.uplink = Uplink(self.gate, SETTINGS)
-        self.gate.arm("s")
-
-    def _capture(self, on: bool) -> None:
-        self.capturing = on
-        if not on:
-            self.uplink.flush()
-
-    def open(self) -> None:
-        """Consent, and a first block that opens."""
-        self.gate.consent(self.gate.prepare("button"), Audience.EVERYONE)
-        self.uplink.push(noise(), 0.0)
-        assert self.gate.state is Gate.OPEN
-
-    def taken(self) -> list[bytes]:
-        payloads = []
-        while (payload := self.uplink.take()) is not None:
-            payloads.append(payload)
-        return payloads
+from appliance.leg.gate import GateError
+from appliance.leg.opus import FRAME
+from appliance.leg.uplink import MAX_FRAMES
+from tests.support.microphone import Ledger, Microphone, new_encoder, noise
 
 
 async def test_closed_gate_feeds_nothing_to_the_encoder() -> None:
@@ -256,73 +197,3 @@ async def test_press_between_closing_and_disarming_starts_no_microphone() -> Non
     assert pressed == ["not_in_call"]
     assert box.gate.state is Gate.CLOSED
     assert not box.capturing
-
-
-def test_lamp_that_fails_does_not_keep_the_microphone_running() -> None:
-    def lamp(gate: Gate) -> None:
-        if gate is Gate.CLOSED:
-            raise RuntimeError("the lamp is broken")
-
-    capture: list[bool] = []
-    gate = MicrophoneGate(lamp, capture.append, lambda: None)
-    gate.arm("s")
-    gate.prepare("button")
-    with pytest.raises(RuntimeError):
-        gate.close("button")
-    assert capture == [True, False]
-
-
-async def test_packets_keep_one_clock_across_mute_and_unmute() -> None:
-    box = Microphone()
-    track = UplinkTrack(box.gate, box.uplink)
-    payloads: list[bytes] = []
-    stamps: list[int | None] = []
-
-    async def receive(count: int) -> list[bytes]:
-        for _ in range(count):
-            packet = await track.recv()
-            payloads.append(bytes(packet))
-            stamps.append(packet.pts)
-        return payloads[-count:]
-
-    began = time.monotonic()
-    assert set(await receive(6)) == {OPUS_SILENCE}
-    assert time.monotonic() - began >= 5 * 0.02 - 0.005
-    for _ in range(3):
-        box.open()
-        spoken = await receive(1)
-        assert OPUS_SILENCE not in spoken
-        box.uplink.push(noise(), 0.0)
-        box.gate.close("button")
-        assert set(await receive(3)) == {OPUS_SILENCE}
-    assert stamps == [number * FRAME for number in range(len(stamps))]
-    assert track.sent == len(stamps)
-
-
-async def test_open_gate_without_sound_sends_the_silence_frame() -> None:
-    box = Microphone()
-    track = UplinkTrack(box.gate, box.uplink)
-    box.open()
-    box.taken()
-    assert [bytes(await track.recv()) for _ in range(3)] == [OPUS_SILENCE] * 3
-
-
-async def test_closing_ends_a_wait_for_the_microphone_at_once() -> None:
-    box = Microphone()
-    box.open()
-    box.taken()
-    waiting = asyncio.create_task(box.uplink.wait(30))
-    await asyncio.sleep(0)
-    await asyncio.to_thread(box.gate.close, "button")
-    async with asyncio.timeout(5):
-        await waiting
-
-
-async def test_stopped_track_hands_out_nothing() -> None:
-    box = Microphone()
-    track = UplinkTrack(box.gate, box.uplink)
-    box.open()
-    track.stop()
-    with pytest.raises(MediaStreamError):
-        await track.recv()
-    assert track.sent == 0

@@ -16,7 +16,7 @@ from appliance.monitoring.history import History, SessionRecord
 from appliance.monitoring.schema import MIGRATIONS
 from appliance.monitoring.store import Store, StoreError
 from tests.support.fake_driver import call
-from tests.support.fake_leg import eventually
+from tests.support.waiting import eventually
 
 NOW = datetime(2024, 5, 1, 9, tzinfo=UTC)
 

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
-from appliance.control_link.messages import EndedCall, Press
+from appliance.control_link.states import EndedCall, Press
 from appliance.control_link.words import Action, Audience, Button, EndReason
-from appliance.monitoring.audit import Audit, Entry, Row
+from appliance.monitoring.audit import Audit, AuditRow, Entry
 from appliance.monitoring.barges import close_span, muting_press, open_span
 from appliance.monitoring.history import BargeSpan, History, SessionRecord
 from appliance.monitoring.policy import RefusedError
@@ -28,8 +28,8 @@ from appliance.monitoring.torn import mended
 from appliance.platforms.protocol import PlatformError
 from appliance.platforms.sandbox.link import Link
 from tests.support.fake_driver import call
-from tests.support.fake_leg import eventually
 from tests.support.monitoring_world import Life, world
+from tests.support.waiting import eventually
 
 NOW = datetime(2024, 5, 1, 9, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)
@@ -39,8 +39,8 @@ def record(*barges: BargeSpan) -> SessionRecord:
     return SessionRecord("s1", "h1", "fake", "ann", call(1), NOW, barges=barges)
 
 
-def row(action: str, at: datetime, **detail: str) -> Row:
-    return Row(1, at.isoformat(timespec="milliseconds"), "ann", action, "s1", None,
+def row(action: str, at: datetime, **detail: str) -> AuditRow:
+    return AuditRow(1, at.isoformat(timespec="milliseconds"), "ann", action, "s1", None,
                json.dumps(detail), "")  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.control_link.messages import Lamps as LampsMessage
+from appliance.control_link.states import Lamps as LampsMessage
 from appliance.control_link.words import Button, LampPattern
 from appliance.panel.errors import PanelError
 from appliance.panel.panel import Panel

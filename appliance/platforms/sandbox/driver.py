@@ -18,9 +18,9 @@ from appliance.platforms.protocol import (
     Sink,
 )
 from appliance.platforms.sandbox import wire
-from appliance.platforms.sandbox.chores import Chores
 from appliance.platforms.sandbox.link import Link
 from appliance.platforms.sandbox.settings import SandboxSettings
+from appliance.service.jobs import Jobs
 from appliance.service.tasks import deadly_task, stop_tasks
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class SandboxDriver:
         self._leftovers: set[str] = set()
         """Legs to leave as soon as the platform can be reached."""
         self._tidy_up = asyncio.Event()
-        self._chores = Chores()
+        self._jobs = Jobs()
         self._complaint: str | None = None
 
     async def start(self, sink: Sink) -> None:
@@ -143,7 +143,7 @@ class SandboxDriver:
     async def _live_through_one(self) -> None:
         """From connecting to the loss. Raises `PlatformError` when it did not get that far."""
         link = await Link.open(self._settings.url, self._settings.request_timeout)
-        reading = self._chores.run(link.read(self._heard), "sandbox reader")
+        reading = self._jobs.spawn(link.read(self._heard), "sandbox reader")
         tidying: asyncio.Task[None] | None = None
         try:
             await self._greet(link)

@@ -19,7 +19,6 @@ function show() {
   }
   const { device, platform } = box;
   if (!device.connected) chip("chip-box", "bad", "Sound process away");
-  else if (device.fault) chip("chip-box", "bad", device.fault.detail);
   else if (!platform.connected) chip("chip-box", "bad", "Platform not reachable");
   else chip("chip-box", "good", `Connected to ${platform.name}`);
   const headset = device.headset;

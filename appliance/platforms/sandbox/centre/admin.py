@@ -10,7 +10,6 @@ from appliance.control_link.words import EndReason
 from appliance.platforms.protocol import Agent
 from appliance.platforms.sandbox.centre.exchange import Exchange
 from appliance.platforms.sandbox.centre.life import Life
-from appliance.platforms.sandbox.centre.mixer import measure
 from appliance.platforms.sandbox.centre.party import Click
 from appliance.platforms.sandbox.centre.refusal import RefusedError
 from appliance.platforms.sandbox.centre.requests import (
@@ -36,7 +35,7 @@ from appliance.platforms.sandbox.centre.requests import (
     Unhold,
     UplinkLog,
 )
-from appliance.platforms.sandbox.centre.tenant import AGENTS, FLOWS, Casting
+from appliance.platforms.sandbox.centre.tenant import AGENTS, FLOWS, Casting, Flow
 from appliance.webrtc import OPUS_SILENCE
 
 SECONDS_FOR_A_CLICK = 30.0
@@ -89,7 +88,8 @@ class Admin:
             case Unhold():
                 exchange.unhold(call)
             case Transfer():
-                await exchange.transfer(call, _agent(request.to), request.seconds)
+                flow = None if request.flow is None else _flow(request.flow)
+                await exchange.transfer(call, _agent(request.to), request.seconds, flow)
             case End():
                 exchange.end(call, request.by)
             case Quiet():
@@ -98,7 +98,9 @@ class Admin:
                 party = call.parties[request.party]
                 party.tone = None if request.hz is None else (request.hz, request.dbfs)
             case Measure():
-                return {"dbfs": measure(call, request.party, request.hz, request.seconds)}
+                mixers = exchange.legs.mixers
+                heard = mixers.measure(call, request.party, request.hz, request.seconds)
+                return {"dbfs": heard}
             case MakeClick():
                 click = Click(request.at, asyncio.get_running_loop().create_future())
                 call.parties[request.party].clicks.append(click)
@@ -165,17 +167,21 @@ def _roster(exchange: Exchange, request: Roster) -> Result:
 
 
 def _cast(request: CreateCall) -> Casting:
-    flow = next((flow for flow in FLOWS if flow.name == request.flow), None)
-    if flow is None:
-        raise RefusedError("not_found", f"There is no flow {request.flow}.")
     return Casting(
         agent=_agent(request.agent),
         customer=request.customer,
         contact_point=request.contact_point,
         queue=request.queue,
-        flow=flow,
+        flow=_flow(request.flow),
         direction=request.direction,
     )
+
+
+def _flow(wanted: str) -> Flow:
+    found = next((flow for flow in FLOWS if flow.name == wanted), None)
+    if found is None:
+        raise RefusedError("not_found", f"There is no flow {wanted}.")
+    return found
 
 
 def _agent(wanted: str) -> Agent:

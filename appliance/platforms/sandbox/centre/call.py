@@ -7,17 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
-from appliance.control_link.words import EndReason
+from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.protocol import Agent, Interaction, InteractionState, Monitor
 from appliance.platforms.sandbox.centre.conversation import SIDES, Side
 from appliance.platforms.sandbox.centre.party import Party
+from appliance.platforms.sandbox.centre.sound import Pcm
 from appliance.platforms.sandbox.centre.tenant import Casting
-
-if TYPE_CHECKING:
-    from appliance.platforms.sandbox.centre.leg import SupervisorLeg
-    from appliance.platforms.sandbox.centre.mixer import Mixer
 
 KEPT_MONITORS = 20
 
@@ -39,9 +36,22 @@ class RosterEntry:
     name: str
 
 
+class LegOnCall(Protocol):
+    """A supervisor on the call, as the call and its mixer know one."""
+
+    supervisor: str
+    audience: Audience | None
+
+    def voice(self) -> Pcm:
+        """The supervisor's next 20 ms; silence without an audience."""
+
+    def hear(self, frame: Pcm, timestamp: int) -> None:
+        """Let the supervisor hear 20 ms; *timestamp* in samples."""
+
+
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call; it has a mixer only while a supervisor is on it."""
+    """One call."""
 
     id: str
     cast: Casting
@@ -53,9 +63,8 @@ class Call:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     origin: float = field(default_factory=time.monotonic)
     monitors: list[Monitor] = field(default_factory=list)
-    legs: dict[str, SupervisorLeg] = field(default_factory=dict)
+    legs: dict[str, LegOnCall] = field(default_factory=dict)
     parties: dict[Side, Party] = field(default_factory=dict)
-    mixer: Mixer | None = None
 
     def __post_init__(self) -> None:
         self.parties = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from appliance.platforms.sandbox.centre.refusal import RefusedError
 from appliance.platforms.sandbox.centre.script import CUSTOMER_VOICES, DIALOGUES
 from appliance.platforms.sandbox.centre.settings import CentreSettings
 from appliance.platforms.sandbox.centre.speech import Lines
-from appliance.platforms.sandbox.centre.tenant import FLOWS, Casting, seeded
+from appliance.platforms.sandbox.centre.tenant import FLOWS, Casting, Flow, seeded
 
 KEPT_ENDED = 1000
 
@@ -74,8 +75,13 @@ class Exchange:
         call.tell("taken back")
         self._changed(call)
 
-    async def transfer(self, call: Call, to: Agent, seconds: float) -> None:
-        """Hand the call to another agent; it takes *seconds*, and legs stay on it."""
+    async def transfer(
+        self, call: Call, to: Agent, seconds: float, flow: Flow | None = None
+    ) -> None:
+        """Hand the call to another agent, and into another *flow*; it takes *seconds*.
+
+        Legs stay on it, unless the new flow lets nobody monitor.
+        """
         self._move(call, "in-conversation")
         call.state = "transferring"
         call.tell("being transferred")
@@ -87,6 +93,7 @@ class Exchange:
             if call.active:
                 call.replace_agent(to)
                 call.state = "in-conversation"
+                self._enter(call, flow or call.cast.flow)
                 self._changed(call)
 
     def end(self, call: Call, by: EndedBy) -> None:
@@ -101,6 +108,11 @@ class Exchange:
         while len(self._ended) > KEPT_ENDED:
             self._ended.popitem(last=False)
         self._changed(call)
+
+    def _enter(self, call: Call, flow: Flow) -> None:
+        call.cast = dataclasses.replace(call.cast, flow=flow)
+        if flow.refusal is not None:
+            self.legs.end_all(call, flow.refusal)
 
     def _move(self, call: Call, expected: str) -> None:
         if call.state != expected:

@@ -13,13 +13,12 @@ from typing import Protocol
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.sandbox.centre.call import Call
 from appliance.platforms.sandbox.centre.leg import SupervisorLeg
-from appliance.platforms.sandbox.centre.mixer import Mixer
+from appliance.platforms.sandbox.centre.mixers import Mixers
 from appliance.platforms.sandbox.centre.refusal import RefusedError
 from appliance.platforms.sandbox.centre.settings import CentreSettings
 from appliance.platforms.sandbox.centre.speech import Lines
 from appliance.platforms.sandbox.centre.uplink import PacketLog
-from appliance.platforms.sandbox.chores import Chores
-from appliance.service.tasks import deadly_task, stop_tasks
+from appliance.service.jobs import Jobs
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +63,10 @@ class Legs:
         self.barred: set[str] = set()
         """Supervisors that this tenant lets monitor nothing."""
         self.refuse_next_offer = False
+        self.mixers = Mixers(lines)
         self._settings = settings
-        self._lines = lines
         self._changed = changed
-        self._chores = Chores()
-        self._mixing: dict[str, asyncio.Task[None]] = {}
+        self._jobs = Jobs()
 
     async def monitor(
         self, call: Call, handle: str, supervisor: str, offer: str, owner: Owner
@@ -89,7 +87,7 @@ class Legs:
             raise RefusedError("call_ended", "The call ended or the leg left while it was joining.")
         call.legs[handle] = leg
         call.note_monitor(supervisor)
-        self._start_mixing(call)
+        self.mixers.start(call)
         self._changed(call)
         return answer
 
@@ -172,8 +170,8 @@ class Legs:
         """End every leg and all mixing."""
         for handle in list(self.placed):
             self.end(handle, EndReason.PLATFORM_LOST)
-        await stop_tasks(*self._mixing.values())
-        await self._chores.finish(SECONDS_TO_CLOSE)
+        await self.mixers.close()
+        await self._jobs.finish(SECONDS_TO_CLOSE)
 
     def _check(self, call: Call, handle: str, supervisor: str) -> None:
         """Refuse what the platform does not allow."""
@@ -196,16 +194,9 @@ class Legs:
 
     def _forget(self, placement: Placement) -> None:
         self.placed.pop(placement.leg.handle, None)
-        self._chores.run(_close(placement.leg), f"closing leg {placement.leg.handle}")
-        call = placement.call
-        if not call.legs and call.mixer is not None:
-            call.mixer = None
-            self._mixing.pop(call.id).cancel()
-
-    def _start_mixing(self, call: Call) -> None:
-        if call.mixer is None:
-            call.mixer = Mixer(call, self._lines)
-            self._mixing[call.id] = deadly_task(call.mixer.run(), f"mixer of {call.id}")
+        self._jobs.spawn(_close(placement.leg), f"closing leg {placement.leg.handle}")
+        if not placement.call.legs:
+            self.mixers.stop(placement.call)
 
 
 WORDS = {

@@ -19,7 +19,6 @@ from appliance.platforms.sandbox.centre.conversation import SIDES, Conversation,
 from appliance.platforms.sandbox.centre.pacer import beats
 from appliance.platforms.sandbox.centre.script import CUSTOMER_VOICES, DIALOGUES
 from appliance.platforms.sandbox.centre.sound import (
-    FLOOR,
     FRAME,
     RATE,
     SILENCE,
@@ -123,8 +122,3 @@ class Mixer:
             return SILENCE
         at = number * FRAME % len(MUSIC)
         return MUSIC[at : at + FRAME]
-
-
-def measure(call: Call, side: Side, hz: float | None, seconds: float) -> float:
-    """What `Mixer.measure` says; silence when the call carries no audio."""
-    return FLOOR if call.mixer is None else call.mixer.measure(side, hz, seconds)

@@ -46,10 +46,13 @@ class Unhold(OnCall):
 
 
 class Transfer(OnCall):
-    """Hand over to another agent; the reply comes when it is done."""
+    """Hand over to another agent, and into another flow where one is named; the reply comes when
+    it is done.
+    """
 
     op: Literal["transfer"]
     to: Name
+    flow: Name | None = None
     seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
 
 

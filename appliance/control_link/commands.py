@@ -1,0 +1,132 @@
+"""Commands, from control to leg; each carries an ``id`` and is answered by one `events.Reply`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from appliance.control_link.base import IceServer, Message, Sdp, SessionId
+from appliance.control_link.words import Audience, EndReason
+
+
+class Command(Message):
+    """Common to all commands: the number that the reply repeats."""
+
+    id: int
+
+
+class Join(Command):
+    """Make a leg, gate closed. The reply's ``sdp`` is our offer, or our answer to ``offer``."""
+
+    type: Literal["join"] = "join"
+    session_id: SessionId
+    direction: Literal["sendrecv", "recvonly"] = "sendrecv"
+    ice_servers: list[IceServer] = Field(default_factory=list)
+    offer: Sdp | None = None
+
+
+class Answer(Command):
+    """The platform's answer to our offer."""
+
+    type: Literal["answer"] = "answer"
+    session_id: SessionId
+    sdp: Sdp
+
+
+class PrepareGate(Command):
+    """Start the microphone for an un-mute that a person asked for elsewhere than at the button.
+
+    The gate goes to ``opening`` and back to ``closed`` after 2 s without `OpenGate`. The reply's
+    ``epoch`` is the one to open with. Idempotent while opening.
+    """
+
+    type: Literal["prepare_gate"] = "prepare_gate"
+    session_id: SessionId
+
+
+class OpenGate(Command):
+    """The platform and the policy consent. Refused (``stale``) if the gate was closed since.
+
+    The reply comes when the gate is open, that is when the microphone's first frame is there.
+    Sent again while open it only changes the audience.
+    """
+
+    type: Literal["open_gate"] = "open_gate"
+    session_id: SessionId
+    epoch: int
+    audience: Audience = Audience.EVERYONE
+
+
+class RefuseGate(Command):
+    """The un-mute asked for with this epoch is refused: refusal tone, gate closed."""
+
+    type: Literal["refuse_gate"] = "refuse_gate"
+    session_id: SessionId
+    epoch: int
+
+
+class CloseGate(Command):
+    """Mute now. Always succeeds."""
+
+    type: Literal["close_gate"] = "close_gate"
+    session_id: SessionId
+
+
+class HangUp(Command):
+    """End the leg, with the earcon of the reason. Succeeds also when it has ended already."""
+
+    type: Literal["hang_up"] = "hang_up"
+    session_id: SessionId
+    reason: EndReason
+
+
+class RefuseJoin(Command):
+    """A monitor was refused before a leg existed: the ear hears the reason."""
+
+    type: Literal["refuse_join"] = "refuse_join"
+    reason: EndReason
+
+
+class SetVolume(Command):
+    """Downlink volume, percent of full."""
+
+    type: Literal["set_volume"] = "set_volume"
+    percent: Annotated[int, Field(ge=0, le=100)]
+
+
+class AckPresses(Command):
+    """Presses up to this number are in the audit log; the leg may forget them."""
+
+    type: Literal["ack_presses"] = "ack_presses"
+    through: int
+
+
+class Ping(Command):
+    """Control is alive. Sent each second; 5 s without any line hang the leg up."""
+
+    type: Literal["ping"] = "ping"
+
+
+class SelfTest(Command):
+    """Check headset and panel; refused in a call. The reply's ``report`` has the result."""
+
+    type: Literal["self_test"] = "self_test"
+
+
+AnyCommand = Annotated[
+    Join
+    | Answer
+    | PrepareGate
+    | OpenGate
+    | RefuseGate
+    | CloseGate
+    | HangUp
+    | RefuseJoin
+    | SetVolume
+    | AckPresses
+    | Ping
+    | SelfTest,
+    Field(discriminator="type"),
+]
+any_command: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)

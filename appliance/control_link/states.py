@@ -1,0 +1,67 @@
+"""The leg's states, as its events tell them: headset, lamps, call, presses, self-test."""
+
+from __future__ import annotations
+
+from appliance.control_link.base import Message
+from appliance.control_link.words import (
+    Action,
+    Audience,
+    Button,
+    EndReason,
+    Gate,
+    LampPattern,
+    Media,
+)
+
+
+class CheckResult(Message):
+    """One line of a self-test."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class Press(Message):
+    """A press at the panel, numbered so that none is lost while control was away."""
+
+    number: int
+    at: float
+    button: Button
+    action: Action
+    session_id: str | None = None
+
+
+class HeadsetState(Message):
+    """``capturing`` follows the microphone stream itself, ``present`` the device."""
+
+    present: bool = False
+    name: str = ""
+    capturing: bool = False
+    playing: bool = False
+    detail: str = ""
+
+
+class Lamps(Message):
+    """The patterns that the lamps show now."""
+
+    microphone: LampPattern = LampPattern.OFF
+    status: LampPattern = LampPattern.SLOW_BLINK
+
+
+class CallState(Message):
+    """The leg's call, if there is one."""
+
+    session_id: str
+    media: Media
+    gate: Gate
+    audience: Audience
+    epoch: int
+
+
+class EndedCall(Message):
+    """The last call that ended, kept for a control process that was away."""
+
+    session_id: str
+    reason: EndReason
+    at: float

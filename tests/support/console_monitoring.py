@@ -1,0 +1,176 @@
+"""A monitoring session for the page, without leg and platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from appliance.console.ports import Notice
+from appliance.control_link.client import LegError
+from appliance.control_link.events import Levels
+from appliance.control_link.states import CheckResult, HeadsetState, Lamps
+from appliance.control_link.words import Audience, EndReason, Gate, LampPattern, Media
+from appliance.monitoring.interactions import InteractionBook
+from appliance.monitoring.policy import (
+    Account,
+    RefusedError,
+    Running,
+    monitor_refusal,
+    silence_refusal,
+    unmute_refusal,
+)
+from appliance.monitoring.reasons import WORDS
+from appliance.monitoring.session import DeviceView, Ending, MonitoringView
+from appliance.monitoring.session_machine import State
+from appliance.platforms.protocol import Capability, Monitor
+from tests.support.console_calls import PLATFORM
+
+
+@dataclass
+class FakePlatform:
+    """Name and capabilities."""
+
+    name: str = PLATFORM
+    capabilities: frozenset[Capability] = frozenset(Capability)
+
+
+class MemoryMonitoring:
+    """A session that does at once what is asked, under the domain's own rules."""
+
+    def __init__(self, book: InteractionBook, platform: FakePlatform) -> None:
+        self._book, self._platform = book, platform
+        self._listeners: list[Callable[[Notice], None]] = []
+        self._owner: Account | None = None
+        self.headset = HeadsetState(present=True, name="Jabra Evolve2 40", playing=True)
+        self.view = MonitoringView(State.IDLE, True, True, self.headset)
+        self.box = DeviceView(
+            leg_connected=True,
+            leg_id="leg-1",
+            board="virtual",
+            headset=self.headset,
+            lamps=Lamps(microphone=LampPattern.OFF, status=LampPattern.ON),
+            volume=60,
+        )
+        self.fail_with: Exception | None = None
+
+    def current(self) -> MonitoringView:
+        return self.view
+
+    def device(self) -> DeviceView:
+        return self.box
+
+    def listen(self, listener: Callable[[Notice], None]) -> Callable[[], None]:
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def monitor(self, account: Account, interaction_id: str) -> MonitoringView:
+        if self.fail_with is not None:
+            raise self.fail_with
+        interaction = self._book.find(interaction_id)
+        assert interaction is not None
+        running = None
+        if self.view.interaction is not None and self._owner is not None:
+            running = Running("session", self.view.interaction.id, self._owner.name)
+        refusal = monitor_refusal(account, interaction, PLATFORM, running)
+        if refusal is not None:
+            raise RefusedError.because(refusal)
+        self._owner = account
+        started = datetime.now(UTC)
+        self._show(
+            MonitoringView(
+                State.LISTENING,
+                True,
+                True,
+                self.headset,
+                session_id=f"session-{interaction_id}",
+                interaction=interaction,
+                owner=account.name,
+                gate=Gate.CLOSED,
+                media=Media.CONNECTED,
+                started_at=started,
+            )
+        )
+        self._book.set_running(
+            Running("session", interaction_id, account.name), Monitor(account.name, False, started)
+        )
+        self.lamp(LampPattern.SLOW_BREATHE)
+        return self.view
+
+    async def set_microphone(
+        self, account: Account, muted: bool, audience: Audience | None = None
+    ) -> MonitoringView:
+        audience = audience or self.view.audience
+        if self._owner is None:
+            raise RefusedError("You are not monitoring a call.", code="no_session")
+        refusal = (
+            silence_refusal(account, self._owner.name)
+            if muted
+            else unmute_refusal(account, self._owner.name, audience, self._platform.capabilities)
+        )
+        if refusal is not None:
+            raise RefusedError.because(refusal)
+        self.gate(muted, audience)
+        return self.view
+
+    async def hang_up(self, account: Account) -> None:
+        if self._owner is None:
+            raise RefusedError("You are not monitoring a call.", code="no_session")
+        self.end(EndReason.HUNG_UP)
+
+    async def set_volume(self, percent: int) -> None:
+        self.box = replace(self.box, volume=percent)
+        self.tell(self.box)
+
+    async def self_test(self) -> list[CheckResult]:
+        if self.view.session_id is not None:
+            raise LegError("The self-test does not run in a call.", code="busy")
+        present = self.headset.present
+        name = self.headset.name if present else "no headset is plugged in"
+        return [CheckResult(name="headset present", passed=present, detail=name)]
+
+    # -- what happens to the box
+
+    def gate(self, muted: bool, audience: Audience = Audience.EVERYONE) -> None:
+        """The gate moved, by whatever cause."""
+        state = State.LISTENING if muted else State.LIVE
+        gate = Gate.CLOSED if muted else Gate.OPEN
+        self._show(replace(self.view, state=state, muted=muted, gate=gate, audience=audience))
+        self.lamp(LampPattern.SLOW_BREATHE if muted else LampPattern.ON)
+
+    def end(self, reason: EndReason) -> None:
+        """The session ended."""
+        assert self.view.session_id is not None
+        ending = Ending(
+            self.view.session_id, reason, reason.value, WORDS[reason], datetime.now(UTC)
+        )
+        interaction, started = self.view.interaction, self.view.started_at
+        assert interaction is not None
+        assert started is not None
+        assert self._owner is not None
+        owner, self._owner = self._owner, None
+        self._show(MonitoringView(State.IDLE, True, True, self.headset, last_end=ending))
+        self._book.set_running(None, None)
+        self._book.remember(interaction, Monitor(owner.name, False, started, ending.at))
+        self.lamp(LampPattern.OFF)
+
+    def lose_leg(self) -> None:
+        """Nobody knows the gate any more."""
+        self._show(replace(self.view, muted=None, leg_connected=False))
+
+    def lamp(self, pattern: LampPattern) -> None:
+        """The microphone lamp shows another pattern."""
+        self.box = replace(self.box, lamps=Lamps(microphone=pattern, status=LampPattern.ON))
+        self.tell(self.box)
+
+    def levels(self, downlink: float, uplink: float) -> None:
+        """A tenth of a second of sound."""
+        self.tell(Levels(session_id="session", downlink=downlink, uplink=uplink))
+
+    def tell(self, notice: Notice) -> None:
+        for listener in tuple(self._listeners):
+            listener(notice)
+
+    def _show(self, view: MonitoringView) -> None:
+        self.view = view
+        self.tell(view)

@@ -1,0 +1,68 @@
+"""Gate and uplink with real Opus, and what was fed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from appliance.control_link.words import Audience, Gate
+from appliance.leg.gate import MicrophoneGate
+from appliance.leg.opus import FRAME, Encoder, Samples
+from appliance.leg.settings import LegSettings
+from appliance.leg.uplink import Uplink
+
+SETTINGS = LegSettings()
+NOISE = np.random.default_rng(5)
+
+
+def noise(samples: int = FRAME) -> Samples:
+    return NOISE.integers(-9_000, 9_000, samples).astype(np.int16)
+
+
+def new_encoder() -> Encoder:
+    return Encoder(SETTINGS.bitrate, SETTINGS.complexity, SETTINGS.expected_loss_percent)
+
+
+class Ledger(Encoder):
+    """An encoder that writes down in which state and epoch of the gate it was fed."""
+
+    def __init__(self, gate: MicrophoneGate) -> None:
+        super().__init__(SETTINGS.bitrate, SETTINGS.complexity, SETTINGS.expected_loss_percent)
+        self._gate = gate
+        self.fed: list[tuple[Gate, int]] = []
+        self.epochs: dict[bytes, int] = {}
+
+    def encode(self, frame: Samples) -> bytes:
+        epoch, state = self._gate.epoch, self._gate.state
+        self.fed.append((state, epoch))
+        payload = super().encode(frame)
+        self.epochs[payload] = epoch
+        return payload
+
+
+class Microphone:
+    """Gate and uplink as the leg joins them; closing flushes."""
+
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        self.capturing = False
+        self.gate = MicrophoneGate(lambda gate: None, self._capture, wake)
+        self.uplink = Uplink(self.gate, SETTINGS)
+        self.gate.arm("s")
+
+    def _capture(self, on: bool) -> None:
+        self.capturing = on
+        if not on:
+            self.uplink.flush()
+
+    def open(self) -> None:
+        """Consent, and a first block that opens."""
+        self.gate.consent(self.gate.prepare("button"), Audience.EVERYONE)
+        self.uplink.push(noise(), 0.0)
+        assert self.gate.state is Gate.OPEN
+
+    def taken(self) -> list[bytes]:
+        payloads = []
+        while (payload := self.uplink.take()) is not None:
+            payloads.append(payload)
+        return payloads

@@ -1,0 +1,46 @@
+"""What several modules of unit tests set up alike."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from aioice import ice
+from blockbuster import BlockBuster
+from fastapi import FastAPI
+
+from tests.support.console_world import World, make_world
+
+
+@pytest.fixture
+def world() -> World:
+    """What is behind the page."""
+    return make_world()
+
+
+@pytest.fixture
+def app(world: World) -> FastAPI:
+    """The page and the API on that world."""
+    return world.app()
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser that nobody has signed in with."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://box") as client:
+        yield client
+
+
+@pytest.fixture
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """WebRTC in the test has this one address."""
+    monkeypatch.setattr(ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
+
+
+@pytest.fixture
+def aiortc_may_wait(nothing_blocks_the_loop: BlockBuster) -> None:
+    """aiortc waits for its decoder thread, which has had nothing to decode and ends at once."""
+    lock = nothing_blocks_the_loop.functions["threading.Lock.acquire"]
+    lock.can_block_in("aiortc/rtcrtpreceiver.py", {"__stop_decoder"})

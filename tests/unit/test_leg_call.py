@@ -1,0 +1,162 @@
+"""A whole call over loopback: how it begins, what it sends, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from aiortc import RTCRtpSender
+from aiortc.rtp import RTCP_RTPFB_NACK, RtcpRtpfbPacket
+
+from appliance.control_link.commands import Join
+from appliance.control_link.words import Audience, EndReason, Gate, Media
+from appliance.leg.call import Call, CallError
+from appliance.leg.gate import MicrophoneGate
+from appliance.leg.settings import LegSettings
+from tests.support.leg_media import answer_to, new_track
+from tests.support.peer import Peer as OtherEnd
+
+pytestmark = pytest.mark.usefixtures("only_loopback")
+
+Change = tuple[Media, EndReason | None]
+
+
+class Talk:
+    """Our call as the answering side, and stock aiortc as the other."""
+
+    def __init__(self, **settings: float) -> None:
+        self.gate = MicrophoneGate(lambda state: None, lambda on: None, lambda: None)
+        self.track = new_track(self.gate)
+        self.changes: list[Change] = []
+        self.other = OtherEnd()
+        self.settings = LegSettings(**settings)
+        self.call: Call | None = None
+
+    async def begin(self) -> Call:
+        join = Join(id=1, session_id="s", offer=await self.other.offer())
+        self.call = call = Call(
+            join, self.track, self.settings, lambda media, why: self.changes.append((media, why))
+        )
+        await self.other.accept(await call.describe())
+        return call
+
+    async def until(self, wanted: Change) -> None:
+        async with asyncio.timeout(20):
+            while wanted not in self.changes:
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def talk(aiortc_may_wait: None) -> AsyncIterator[Talk]:
+    talk = Talk(interrupted_after_s=0.5, media_timeout_s=1.5)
+    yield talk
+    if talk.call is not None:
+        await talk.call.close()
+    await talk.other.close()
+
+
+async def test_call_that_answers_is_connected_and_hears(talk: Talk) -> None:
+    call = await talk.begin()
+    talk.other.track.hz = 440.0
+    await talk.until((Media.CONNECTED, None))
+    assert call.peer.may_send
+    async with asyncio.timeout(10):
+        while call.quality().received < 20:
+            await asyncio.sleep(0.02)
+    assert call.quality().sent > 0
+
+
+async def test_sender_that_gives_up_ends_the_call(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiortc logs whatever goes wrong in its sender, stops it, and stays connected."""
+    await talk.begin()
+    await talk.until((Media.CONNECTED, None))
+
+    def fails() -> bytes:
+        raise ArithmeticError("of the test")
+
+    monkeypatch.setattr(talk.track._uplink, "take", fails)
+    await talk.until((Media.ENDED, EndReason.MEDIA_LOST))
+
+
+async def test_platform_that_goes_ends_the_call(talk: Talk) -> None:
+    await talk.begin()
+    await talk.until((Media.CONNECTED, None))
+    await talk.other.close()
+    await talk.until((Media.ENDED, EndReason.MEDIA_LOST))
+
+
+async def test_speech_is_not_sent_again_after_it_was_sent_once(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = await talk.begin()
+    await talk.until((Media.CONNECTED, None))
+    (sender,) = (s for s in call.peer._connection.getSenders() if s.track is talk.track)
+    wire = sender.transport
+    seen: list[int] = []
+    send = wire._send_rtp
+
+    async def spy(data: bytes) -> None:
+        if data[1] & 0x7F < 72 or data[1] & 0x7F > 76:  # else it is RTCP (RFC 5761)
+            seen.append(int.from_bytes(data[2:4], "big"))
+        await send(data)
+
+    monkeypatch.setattr(wire, "_send_rtp", spy)
+    async with asyncio.timeout(10):
+        while len(seen) < 5:
+            await asyncio.sleep(0.02)
+    asked = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=1, media_ssrc=sender._ssrc, lost=seen[:5])
+    await sender._handle_rtcp_packet(asked)
+    assert len(seen) == len(set(seen))
+
+
+async def test_hook_on_the_sender_is_still_there() -> None:
+    assert asyncio.iscoroutinefunction(RTCRtpSender._retransmit)
+
+
+async def test_call_hung_up_while_it_is_described_leaves_no_watch(talk: Talk) -> None:
+    join = Join(id=1, session_id="s", offer=await talk.other.offer())
+    call = Call(join, talk.track, talk.settings, lambda media, why: None)
+    describing = asyncio.create_task(call.describe())
+    await asyncio.sleep(0)
+    await call.close()
+    await asyncio.gather(describing, return_exceptions=True)
+    await asyncio.sleep(0.05)
+    assert [t for t in asyncio.all_tasks() if t.get_name().startswith("media watch")] == []
+
+
+async def test_second_answer_is_refused_also_while_the_first_is_taken() -> None:
+    changes: list[Change] = []
+    call = Call(
+        Join(id=1, session_id="s"),
+        new_track(),
+        LegSettings(),
+        lambda media, why: changes.append((media, why)),
+    )
+    answer, other = await answer_to(await call.describe())
+    results = await asyncio.gather(call.accept(answer), call.accept(answer), return_exceptions=True)
+    assert [type(result) for result in results] == [type(None), CallError]
+    with pytest.raises(CallError):
+        await call.accept(answer)
+    await call.close()
+    await other.close()
+    assert [t for t in asyncio.all_tasks() if t.get_name().startswith("media watch")] == []
+
+
+async def test_closed_call_stops_its_packets_at_once(talk: Talk) -> None:
+    call = await talk.begin()
+    await talk.until((Media.CONNECTED, None))
+    talk.gate.arm("s")
+    talk.gate.consent(talk.gate.prepare("control"), Audience.EVERYONE)
+    talk.gate.frame_ready()
+    assert talk.gate.state is Gate.OPEN
+    began = time.monotonic()
+    closing = asyncio.create_task(call.close())
+    await asyncio.sleep(0)
+    sent = talk.track.sent
+    await closing
+    assert talk.track.sent == sent
+    assert time.monotonic() - began < 3.0

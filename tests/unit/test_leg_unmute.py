@@ -1,0 +1,80 @@
+"""How an un-mute or an open microphone ends without a press."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from appliance.control_link.states import HeadsetState
+from appliance.control_link.words import Gate
+from appliance.leg.cues import Cue
+from tests.support.button_box import Box, button_box
+from tests.support.leg_parts import HERE
+
+
+@pytest.fixture
+async def box(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Box]:
+    async with button_box(monkeypatch) as box:
+        yield box
+
+
+async def test_unanswered_unmute_closes_and_asking_again_does_not_put_it_off(box: Box) -> None:
+    box.monitor()
+    first = box.leg.prepare("control")
+    for _ in range(12):
+        await asyncio.sleep(0.05)
+        if box.gate() is Gate.CLOSED:
+            break
+        assert box.leg.prepare("control") == first
+    assert box.gate() is Gate.CLOSED
+    assert not box.headset.running()
+    assert (box.tones(Cue.REFUSED), box.tones(Cue.FAULT)) == (0, 1)  # no sound, no frame
+
+
+async def test_unmute_that_nobody_consents_to_is_refused(box: Box) -> None:
+    box.monitor()
+    box.leg.prepare("control")
+    assert not box.leg.gate.frame_ready()
+    await asyncio.sleep(0.6)
+    assert box.gate() is Gate.CLOSED
+    assert (box.tones(Cue.REFUSED), box.tones(Cue.FAULT)) == (1, 0)
+
+
+async def test_time_out_of_a_former_unmute_leaves_none_without(box: Box) -> None:
+    """Two threads ask, and the loop hears of the first after it has heard of the second."""
+    box.monitor()
+    former = box.leg.prepare("button")
+    box.leg.gate.close("button")
+    box.leg.prepare("control")
+    box.leg._soon(box.leg._await_consent, former)
+    await asyncio.sleep(0.6)
+    assert box.gate() is Gate.CLOSED
+    assert not box.headset.running()
+
+
+async def test_live_microphone_that_stops_is_muted(box: Box) -> None:
+    box.monitor()
+    box.headset.state = HERE.model_copy(update={"capturing": True})
+    box.open()
+    box.leg._headset_changed(box.headset.state)
+    assert box.gate() is Gate.OPEN
+    box.headset.state = HERE
+    box.leg._headset_changed(box.headset.state)
+    assert box.gate() is Gate.CLOSED
+
+
+async def test_opening_waits_for_a_microphone_that_is_about_to_run(box: Box) -> None:
+    box.monitor()
+    box.leg.prepare("button")
+    box.leg._headset_changed(HERE)
+    assert box.gate() is Gate.OPENING
+
+
+async def test_unplugged_headset_mutes(box: Box) -> None:
+    box.monitor()
+    box.leg.prepare("button")
+    box.headset.state = HeadsetState()
+    box.leg._headset_changed(box.headset.state)
+    assert box.gate() is Gate.CLOSED
