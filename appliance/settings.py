@@ -37,7 +37,7 @@ class BoxSettings(BaseModel):
     run_dir: Path = Path("/run/bargebox")
     """Sockets and the local command line's token; gone at power-off."""
     state_dir: Path = Path("/var/lib/bargebox")
-    """Accounts, history, audit log, last good settings."""
+    """Accounts, history, audit log, and the one-time password until it is changed."""
 
     @property
     def leg_socket(self) -> Path:
@@ -58,6 +58,11 @@ class BoxSettings(BaseModel):
     def database(self) -> Path:
         """The store."""
         return self.state_dir / "bargebox.sqlite3"
+
+    @property
+    def first_password(self) -> Path:
+        """The one-time password of the first account, from the first start to its change."""
+        return self.state_dir / "first-password"
 
 
 class Settings(BaseModel):

@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 
 from appliance.console.app import create_app
+from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts, tell_local
 from appliance.console.ports import Ports
 from appliance.console.server import serve
@@ -40,7 +41,7 @@ async def _serve(
     settings: Settings, stop: asyncio.Event, file: Path, fault: SettingsError | None
 ) -> None:
     store = await asyncio.to_thread(_open_store, settings.box.database)
-    accounts = BoxAccounts(store)
+    accounts = BoxAccounts(store, FirstPassword(settings.box.first_password))
     driver = make_driver(settings.platform)
     service = MonitoringService(
         settings.monitoring, driver, settings.box.leg_socket, store, accounts
@@ -71,7 +72,7 @@ async def _serve(
         log.info("the page is at %s", url)
 
     try:
-        await _first_start(accounts)
+        await accounts.begin()
         await service.start()
         await serve(app, settings.console, stop, ready=ready)
     finally:
@@ -97,14 +98,3 @@ def _keep(file: Path) -> None:
         keep_as_last_good(file)
     except OSError as error:
         log.warning("the settings could not be kept as the last good ones: %s", error)
-
-
-async def _first_start(accounts: BoxAccounts) -> None:
-    password = await accounts.first_start()
-    if password is not None:
-        # To the console and nowhere else: a log is kept, forwarded and put into bundles.
-        print(
-            f"\nFirst start. Sign in as admin with the one-time password {password}\n"
-            "and choose your own.\n",
-            flush=True,
-        )

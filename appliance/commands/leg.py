@@ -14,7 +14,9 @@ from appliance.settings import Settings, load_or_last_good
 
 log = logging.getLogger(__name__)
 
-SOCKET_NAME = "control-link"
+LINK_SOCKET = "control-link"
+PANEL_SOCKET = "panel"
+"""What systemd calls the sockets that it holds for the leg (``FileDescriptorName=``)."""
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -33,12 +35,17 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> None:
+    held = notify.inherited_sockets()
     daemon = LegDaemon(
-        settings.leg, settings.audio, settings.panel, panel_socket=settings.box.panel_socket
+        settings.leg,
+        settings.audio,
+        settings.panel,
+        panel_socket=settings.box.panel_socket,
+        panel_inherited=held.get(PANEL_SOCKET),
     )
     watchdog = notify.Watchdog()
     try:
-        await daemon.start(settings.box.leg_socket, notify.inherited_sockets().get(SOCKET_NAME))
+        await daemon.start(settings.box.leg_socket, held.get(LINK_SOCKET))
         for name, counter in daemon.beats().items():
             watchdog.beats(name, counter)
         watchdog.start()

@@ -93,8 +93,12 @@ async def find_caller(request: Request) -> Caller | None:
     secret = token.strip() if by_token else request.cookies.get(COOKIE, "")
     if not secret:
         return None
-    account = await _account_of(console(request), secret, by_token=by_token)
-    return None if account is None else Caller(account, secret, by_token)
+    state = console(request)
+    account = await _account_of(state, secret, by_token=by_token)
+    if account is None:
+        return None
+    state.visitors.vouch(request.client)
+    return Caller(account, secret, by_token)
 
 
 async def _account_of(state: Console, secret: str, *, by_token: bool) -> Account | None:

@@ -33,6 +33,7 @@ from appliance.console.routes import (
 from appliance.console.settings import ConsoleSettings
 from appliance.console.state import Console, make_templates
 from appliance.console.throttle import Throttle
+from appliance.console.visitors import SPARE, Visitors
 from appliance.console.web_sessions import WebSessions
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
@@ -70,6 +71,7 @@ def create_app(
         kept_sign_ins=KeptSignIns(sessions, ports.accounts),
         throttle=Throttle(),
         counters=counters,
+        visitors=Visitors(settings.max_event_clients + SPARE, counters),
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
         templates=make_templates(settings),
         fingers=None if ports.panel is None else Fingers(ports.panel),

@@ -1,4 +1,4 @@
-"""The outermost layer: security headers on every answer, a limit on every body."""
+"""The outermost layer: whom it is meant for, security headers, a limit on every body."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from appliance.console.own_names import OwnNames
 from appliance.console.settings import ConsoleSettings
+
+ANY_NAME = "/healthz"
+"""Answers under every name: it tells nothing, and probes often ask by a name of their own."""
 
 
 def content_security_policy(ear_url: str | None) -> str:
@@ -49,15 +53,19 @@ def security_headers(settings: ConsoleSettings) -> dict[str, str]:
 
 
 class Gatekeeper:
-    """ASGI middleware. A body must tell its length, so that it can be refused unread."""
+    """ASGI middleware: a request for another host is refused before anything else happens.
+
+    A body must tell its length, so that it can be refused unread.
+    """
 
     def __init__(self, app: ASGIApp, settings: ConsoleSettings) -> None:
         self._app = app
         self._max_body = settings.max_body
+        self._own = OwnNames((*settings.names, settings.host))
         self._headers = security_headers(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse its body."""
+        """Pass the request on, or refuse its host or its body."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -72,10 +80,21 @@ class Gatekeeper:
                 headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
             await send(message)
 
-        refusal = self._refuse(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        refusal = self._refuse_host(scope["path"], headers) or self._refuse_body(headers)
         await (refusal or self._app)(scope, receive, send_with_headers)
 
-    def _refuse(self, headers: Headers) -> JSONResponse | None:
+    def _refuse_host(self, path: str, headers: Headers) -> JSONResponse | None:
+        if path == ANY_NAME or self._own.has(headers.get("host", "")):
+            return None
+        detail = (
+            "This box does not go by that name. Use its address, or add the name to the setting "
+            "console.names."
+        )
+        # 421 and not 400: the request is well-formed, but meant for another server (RFC 9110).
+        return JSONResponse({"code": "foreign_host", "detail": detail}, 421)
+
+    def _refuse_body(self, headers: Headers) -> JSONResponse | None:
         if "transfer-encoding" in headers:
             detail = "Send the body with a Content-Length."
             return JSONResponse({"code": "length_required", "detail": detail}, 411)

@@ -1,4 +1,5 @@
-"""The accounts as this box uses them: with the command line's own, and with kept sign-ins.
+"""The accounts as this box uses them: with the command line's own, with kept sign-ins, and with
+a first start.
 
 The command line on the box itself: whoever may read a file of root's may use the box. Its token
 is new with every start and is kept in memory and in the run directory only.
@@ -11,7 +12,8 @@ import secrets
 import sqlite3
 from pathlib import Path
 
-from appliance.monitoring.accounts import Accounts, SignInError
+from appliance.console.first_password import FirstPassword
+from appliance.monitoring.accounts import FIRST_ACCOUNT, Accounts, SignInError
 from appliance.monitoring.policy import ROLES, Account
 from appliance.monitoring.store import Store
 from appliance.service.errors import BargeboxError
@@ -30,13 +32,32 @@ class LocalAccessError(BargeboxError):
 class BoxAccounts(Accounts):
     """The stored accounts and the local command line's own, which has no password."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, first_password: FirstPassword) -> None:
         super().__init__(store)
         self._kept = store
+        self._first_password = first_password
         self.local_token = secrets.token_urlsafe(32)
         self._local = Account(
             name=LOCAL_NAME, role="Administrator", permissions=ROLES["Administrator"]
         )
+
+    async def begin(self) -> None:
+        """Make the first account on the first start; later see that its password is not left over.
+
+        Raises `FirstPasswordError` when the one-time password cannot be told; then there is no
+        account yet either.
+        """
+        await self.first_start(self._first_password.tell)
+        first = await self.get(FIRST_ACCOUNT)
+        if first is None or not first.must_change_password:
+            await self._first_password.forget()
+
+    async def change_password(self, name: str, old: str, new: str) -> Account:
+        """Also the end of the one-time password. Raises `SignInError`, `AccountError`."""
+        account = await super().change_password(name, old, new)
+        if account.name == FIRST_ACCOUNT:
+            await self._first_password.forget()
+        return account
 
     async def get(self, name: str) -> Account | None:
         """Also the local command line, by its name."""

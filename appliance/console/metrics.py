@@ -17,6 +17,8 @@ class Counters:
     """Counted since this process began."""
 
     event_clients: int = 0
+    displaced: int = 0
+    """Connections that gave way to others."""
     sign_ins: int = 0
     sign_in_failures: int = 0
     sessions: int = 0
@@ -70,6 +72,12 @@ def prometheus(
         _family("leg_connected", "gauge", "Leg process reachable.", int(device.leg_connected)),
         _family("headset_present", "gauge", "Headset plugged in.", int(device.headset.present)),
         _family("event_clients", "gauge", "Open event streams.", counters.event_clients),
+        _family(
+            "connections_displaced_total",
+            "counter",
+            "Connections ended because all places were taken.",
+            counters.displaced,
+        ),
         _family("sign_ins_total", "counter", "Sign-ins.", counters.sign_ins),
         _family(
             "sign_in_failures_total", "counter", "Refused sign-ins.", counters.sign_in_failures

@@ -11,30 +11,50 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from appliance.console.connection import KEEP_ALIVE_S, Connection
+from appliance.console.door import Door
 from appliance.console.settings import ConsoleError, ConsoleSettings
 from appliance.console.state import Console
+from appliance.console.visitors import Visit
 
 log = logging.getLogger(__name__)
 GRACE = 3
 """Seconds that running answers get when the server stops."""
+BACKLOG = 1024
+"""Connections that may wait to be let in, which takes a moment each."""
 
 
 class _Server(uvicorn.Server):
-    """Ends the event streams before waiting for answers; signals stay with the process."""
+    """Lets connections in by its own door; ends the event streams before waiting for answers.
 
-    def __init__(self, config: uvicorn.Config, console: Console) -> None:
+    Signals stay with the process.
+    """
+
+    def __init__(self, config: uvicorn.Config, console: Console, listener: socket.socket) -> None:
         super().__init__(config)
         self._console = console
+        self._door = Door(listener, console.visitors)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the door once the app is there."""
+        await super().startup(sockets)
+        self._door.open(self._connection, self.config.ssl)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Streams never end by themselves, so end them first."""
+        self._door.close()
         self._console.hub.shut()
         await super().shutdown(sockets)
+
+    def _connection(self, visit: Visit) -> Connection:
+        return Connection(
+            visit, self._console.visitors, self.config, self.server_state, self.lifespan.state
+        )
 
 
 async def serve(
@@ -57,13 +77,12 @@ async def serve(
         proxy_headers=False,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
-        timeout_keep_alive=15,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE,
-        limit_concurrency=settings.max_event_clients + 100,
         h11_max_incomplete_event_size=32 * 1024,
     )
-    server = _Server(config, app.state.console)
-    running = asyncio.create_task(server.serve([listener]), name="console server")
+    server = _Server(config, app.state.console, listener)
+    running = asyncio.create_task(server.serve([]), name="console server")
     stopping = asyncio.create_task(stop.wait(), name="console stop")
     try:
         if ready is not None:
@@ -89,7 +108,7 @@ def _listen(settings: ConsoleSettings) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))
-        listener.listen(128)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise ConsoleError(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from appliance.service.errors import BargeboxError
 
 Seconds = Annotated[int, Field(ge=1)]
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=253)]
 EarUrl = Annotated[
     str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$", max_length=200)
 ]
@@ -23,6 +24,9 @@ class ConsoleSettings(BaseModel):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """0 lets the system choose."""
+
+    names: Annotated[tuple[HostName, ...], Field(max_length=32)] = ()
+    """Under which further names the page is reached, without port. Others are refused."""
 
     tls_certificate: Path | None = None
     tls_key: Path | None = None

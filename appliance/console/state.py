@@ -20,12 +20,13 @@ from appliance.console.metrics import Counters
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
 from appliance.console.throttle import Throttle
+from appliance.console.visitors import Visitors
 from appliance.console.web_sessions import WebSessions
 
 
 @dataclass(slots=True)
 class Console:
-    """The page's own state: sign-ins, event clients, counters, templates."""
+    """The page's own state: sign-ins, connections, event clients, counters, templates."""
 
     ports: Ports
     settings: ConsoleSettings
@@ -33,6 +34,7 @@ class Console:
     kept_sign_ins: KeptSignIns
     throttle: Throttle
     counters: Counters
+    visitors: Visitors
     hub: EventHub
     templates: Environment
     fingers: Fingers | None

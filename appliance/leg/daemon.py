@@ -43,6 +43,7 @@ class LegDaemon:
         panel: PanelSettings,
         *,
         panel_socket: Path | None = None,
+        panel_inherited: socket.socket | None = None,
     ) -> None:
         if settings.loopback_candidates:
             allow_loopback()
@@ -51,7 +52,9 @@ class LegDaemon:
         self._loop = asyncio.get_running_loop()
         self._leg_id = uuid.uuid4().hex
         self._listener = _LateListener()
-        self.panel = Panel(panel, self._listener, virtual_socket=panel_socket)
+        self.panel = Panel(
+            panel, self._listener, virtual_socket=panel_socket, inherited=panel_inherited
+        )
         self.server = LinkServer(self._handle, self._snapshot)
         self.leg = Leg(
             settings, self.panel, self._make_headset, self.server.emit, self._lamps_changed

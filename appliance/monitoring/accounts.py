@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -62,14 +62,20 @@ class Accounts:
         """End the hashing thread."""
         await asyncio.to_thread(self._hashing.shutdown)
 
-    async def first_start(self) -> str | None:
-        """Make the first account if there is none; its one-time password is told only here."""
+    async def first_start(self, tell: Callable[[str], Awaitable[None]] | None = None) -> str | None:
+        """Make the first account if there is none; its one-time password is told only here.
+
+        *tell* has it before the account is made, so that no accident between the two leaves a box
+        that nobody can enter.
+        """
         count = await self._store.read(
             lambda database: database.execute("SELECT COUNT(*) FROM accounts").fetchone()[0]
         )
         if count:
             return None
         password = "-".join(secrets.token_hex(2) for _ in range(4))
+        if tell is not None:
+            await tell(password)
         await self.create(FIRST_ACCOUNT, "Administrator", password, must_change=True)
         return password
 

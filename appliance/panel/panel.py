@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,8 @@ class Panel:
     Making it reads the profile, opens the pins and shows *starting* (`PanelError` when the board
     does not fit); `start` begins to listen and to animate; `stop` darkens the lamps and gives the
     pins back. These three touch files or wait for threads: keep them off an event loop. All else
-    but `checks` may be called from anywhere.
+    but `checks` may be called from anywhere. *inherited* is the virtual board's listening socket
+    where the service manager holds it.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Panel:
         listener: PanelListener,
         *,
         virtual_socket: Path | None = None,
+        inherited: socket.socket | None = None,
         chip_labels: ChipLabels = read_chip_labels,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -41,7 +44,9 @@ class Panel:
         self._pins = open_pins(self.board, chip_labels)
         self._socket: VirtualPanelSocket | None = None
         if virtual_socket is not None and self.board.pins == "mock":
-            self._socket = VirtualPanelSocket(virtual_socket, self.drive)
+            self._socket = VirtualPanelSocket(virtual_socket, self.drive, inherited)
+        elif inherited is not None:
+            inherited.close()  # nobody is served on a board that is pressed by hand
         self._lamps = Lamps(self._pins.lamps, observer=self._lamp_changed, clock=clock)
         self._lamps.show(status=LampPattern.SLOW_BLINK)
         self._buttons = Buttons(self._pins.buttons, listener, well=self.well, clock=clock)

@@ -71,9 +71,17 @@ class _Client:
 
 
 class VirtualPanelSocket:
-    """Serves the socket. *drive(button, down)* moves a contact and returns when it has moved."""
+    """Serves the socket. *drive(button, down)* moves a contact and returns when it has moved.
 
-    def __init__(self, path: Path, drive: Callable[[Button, bool], None]) -> None:
+    *inherited* is the listening socket where the service manager made it and keeps it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        drive: Callable[[Button, bool], None],
+        inherited: socket.socket | None = None,
+    ) -> None:
         self._path = path
         self._drive = drive
         self._clients: dict[socket.socket, _Client] = {}
@@ -84,13 +92,15 @@ class VirtualPanelSocket:
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
-        self._listening: socket.socket | None = None
+        self._listening = inherited
+        self._made_here = inherited is None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="virtual-panel", daemon=True)
 
     def start(self) -> None:
         """Listen. Raises `PanelError` when the socket cannot be made."""
-        self._listening = listening = _listen(self._path)
+        self._listening = listening = self._listening or _listen(self._path)
+        listening.setblocking(False)
         self._selector.register(listening, selectors.EVENT_READ)
         self._selector.register(self._wake_out, selectors.EVENT_READ)
         self._thread.start()
@@ -105,7 +115,8 @@ class VirtualPanelSocket:
             self._drop(client)
         if self._listening is not None:
             self._listening.close()
-            self._path.unlink(missing_ok=True)
+            if self._made_here:
+                self._path.unlink(missing_ok=True)
         self._selector.close()
         self._wake_in.close()
         self._wake_out.close()
@@ -246,7 +257,6 @@ def _listen(path: Path) -> socket.socket:
         listening.bind(os.fspath(path))
         path.chmod(0o660)
         listening.listen(MAX_CLIENTS)
-        listening.setblocking(False)
     except OSError as error:
         listening.close()
         raise PanelError(f"The virtual panel's socket {path} cannot be made: {error}.") from error

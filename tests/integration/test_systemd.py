@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import socket
 import subprocess
+import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
+
+from appliance.commands.leg import LINK_SOCKET, PANEL_SOCKET
+from appliance.control_link.words import LampPattern
+from appliance.demo.world import to_toml
+from appliance.panel.errors import PanelError
+from appliance.panel.patterns import Lamp
+from appliance.panel.virtual_client import VirtualPanelClient
+from appliance.settings import BoxSettings
 
 UNITS = Path(__file__).parents[2] / "systemd"
 NAMES = sorted(path.name for path in (UNITS / "system").iterdir())
@@ -117,6 +129,54 @@ def test_the_control_link_is_for_the_two_processes_only() -> None:
     link = directives("bargebox-leg.socket")
     assert link["ListenStream"] == ["/run/bargebox/leg.sock"]
     assert (link["SocketGroup"], link["SocketMode"]) == (["bargebox"], ["0660"])
+
+
+def test_the_virtual_panel_is_for_the_two_processes_and_held_for_the_leg() -> None:
+    panel, leg = directives("bargebox-panel.socket"), directives("bargebox-leg.service")
+    assert panel["ListenStream"] == [str(BoxSettings().panel_socket)]
+    assert panel["FileDescriptorName"] == [PANEL_SOCKET]
+    assert panel["Service"] == ["bargebox-leg.service"]
+    assert (panel["SocketGroup"], panel["SocketMode"]) == (["bargebox"], ["0660"])
+    assert directives("bargebox-leg.socket")["FileDescriptorName"] == [LINK_SOCKET]
+    assert leg["Sockets"] == ["bargebox-leg.socket bargebox-panel.socket"]
+    assert "bargebox" in directives("bargebox-control.service")["SupplementaryGroups"][0].split()
+
+
+def test_the_leg_serves_both_sockets_that_it_is_handed_and_makes_none(tmp_path: Path) -> None:
+    link, panel, settings = (tmp_path / name for name in ("l.sock", "p.sock", "box.toml"))
+    box = {"run_dir": str(tmp_path / "none"), "state_dir": str(tmp_path / "none")}
+    settings.write_text(to_toml({"box": box, "audio": {"headset": "usb-serial:NONE"}}))
+    leg = subprocess.Popen(
+        ["systemd-socket-activate", "--listen", link, "--listen", panel,
+         "--fdname", f"{LINK_SOCKET}:{PANEL_SOCKET}",
+         sys.executable, "-m", "appliance.cli", "leg", "--settings", settings],
+        cwd=UNITS.parent, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        with client(panel) as finger:
+            assert finger.wait_for(Lamp.STATUS, LampPattern.FAST_DOUBLE_BLINK, timeout=60)
+            with socket.socket(socket.AF_UNIX) as control:
+                control.connect(str(link))
+                control.settimeout(20)
+                with control.makefile("rb") as lines:
+                    snapshot = json.loads(lines.readline())
+            assert (snapshot["type"], snapshot["board"]) == ("snapshot", "virtual")
+    finally:
+        leg.terminate()
+        _, said = leg.communicate(timeout=20)
+    assert leg.returncode == 0, said.decode()
+    assert panel.exists(), "it is systemd's"
+
+
+def client(path: Path) -> VirtualPanelClient:
+    """A client of a panel that is about to be listened on."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return VirtualPanelClient(path)
+        except PanelError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_the_users_are_made(root: Path) -> None:

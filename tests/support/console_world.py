@@ -61,8 +61,9 @@ class World:
         self.book.take(InteractionChanged(interaction))
 
     def app(self, **settings: object) -> FastAPI:
-        """A new app on this world."""
-        return create_app(self.ports(), ConsoleSettings.model_validate({"port": 0, **settings}))
+        """A new app on this world; it goes by the name ``box``."""
+        settings = {"port": 0, "names": ["box"], **settings}
+        return create_app(self.ports(), ConsoleSettings.model_validate(settings))
 
 
 def make_world(calls: int = 12) -> World:

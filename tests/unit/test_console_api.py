@@ -207,7 +207,7 @@ async def test_the_self_test_does_not_open_the_microphone_in_a_call(
 
 @pytest.fixture
 def app_of_a_real_board(world: World) -> FastAPI:
-    return create_app(replace(world.ports(), panel=None), ConsoleSettings())
+    return create_app(replace(world.ports(), panel=None), ConsoleSettings(names=("box",)))
 
 
 async def test_a_real_board_is_pressed_by_hand_only(app_of_a_real_board: FastAPI) -> None:

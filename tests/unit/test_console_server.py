@@ -6,9 +6,11 @@ import asyncio
 import socket
 import ssl
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -18,8 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from fastapi import FastAPI
 
+from appliance.console import door
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleError, ConsoleSettings
+from appliance.console.visitors import SPARE
 from tests.support.console_memory import PASSWORD
 from tests.support.console_served import served
 from tests.support.console_world import make_world
@@ -69,6 +73,31 @@ def test_over_tls(certificate: tuple[Path, Path]) -> None:
             assert "Secure" in answer.headers["set-cookie"]
             assert client.get("/api/v1/interactions").status_code == 200
             assert "server" not in answer.headers
+
+
+def test_the_silent_at_the_door_of_tls_give_way_and_do_not_stay(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cert, key = certificate
+    trust = ssl.create_default_context(cafile=str(cert))
+    with (
+        served(make_world(), max_event_clients=1, tls_certificate=cert, tls_key=key) as server,
+        ExitStack() as held,
+    ):
+        address = urlsplit(server.url)
+        visitors = server.app.state.console.visitors
+
+        def knock() -> socket.socket:
+            return held.enter_context(socket.create_connection((address.hostname, address.port)))
+
+        for _ in range(SPARE + 50):
+            knock()
+        assert httpx.get(f"{server.url}/api/v1/interactions", headers=BEARER, verify=trust).json()
+        assert server.do(lambda: len(visitors)) == SPARE + 1
+        monkeypatch.setattr(door, "HANDSHAKE_S", 0.2)
+        late = knock()
+        late.settimeout(20)
+        assert late.recv(1) == b""
 
 
 def test_an_open_stream_does_not_hold_the_stop_up() -> None:

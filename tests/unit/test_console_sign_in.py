@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from appliance.console.first_password import FirstPassword
 from appliance.console.kept_sign_ins import KeptSignIns
 from appliance.console.local_access import BoxAccounts
 from appliance.console.settings import ConsoleError, ConsoleSettings
@@ -78,7 +79,7 @@ async def test_a_sign_in_outlives_the_process_and_a_sign_out_too(
     clock: Clock, tmp_path: Path
 ) -> None:
     store = await Store.open(tmp_path / "box.sqlite3")
-    accounts = BoxAccounts(store)
+    accounts = BoxAccounts(store, FirstPassword(tmp_path / "first-password"))
     former = sessions(clock)
     here, left = former.open("sam"), former.open("sue")
     former.close(left)

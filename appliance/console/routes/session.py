@@ -57,6 +57,7 @@ async def sign_in(request: Request, response: Response, body: SignIn) -> Account
             raise
     state.throttle.succeeded(*keys)
     state.counters.sign_ins += 1
+    state.visitors.vouch(request.client)
     _set_cookie(response, state, account)
     await state.kept_sign_ins.keep()
     return _out(account)

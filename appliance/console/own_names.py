@@ -1,0 +1,46 @@
+"""Under which names the box answers, so that no foreign name can be made to point at it.
+
+DNS rebinding: a page at a name of the attacker's lets that name point at the box, and the browser
+then takes the box for the page's own server. The one trace of it is the ``Host`` header.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
+_HOST = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^\[\]:]+))(?::[0-9]{0,5})?")
+
+
+class OwnNames:
+    """Addresses, ``localhost``, the machine's name with and without ``.local``, and *more*.
+
+    The machine's name is read once: the unit does not let control see it change.
+    """
+
+    def __init__(self, more: Iterable[str] = ()) -> None:
+        machine = socket.gethostname()
+        first = machine.partition(".")[0]
+        names = {"localhost", machine, first, f"{first}.local", *more}
+        self._names = frozenset(name.lower() for name in names if name)
+
+    def has(self, host: str) -> bool:
+        """Whether a ``Host`` header (RFC 9110, 7.2) names this box; the port does not matter."""
+        parts = _HOST.fullmatch(host)
+        if parts is None:
+            return False
+        if parts["v6"] is not None:
+            return _is(IPv6Address, parts["v6"])
+        name = parts["name"].lower().removesuffix(".")
+        # An address cannot be rebound: with one as its host, a page's origin is that address.
+        return name in self._names or _is(IPv4Address, name)
+
+
+def _is(kind: type[IPv4Address | IPv6Address], text: str) -> bool:
+    try:
+        kind(text)
+    except AddressValueError:
+        return False
+    return True
