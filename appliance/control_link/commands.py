@@ -17,21 +17,39 @@ class Command(Message):
 
 
 class Join(Command):
-    """Make a leg, gate closed. The reply's ``sdp`` is our offer, or our answer to ``offer``."""
+    """Make a leg, gate closed. The reply's ``sdp`` is our offer, or our answer to ``offer``.
+
+    With ``speaks_apart`` it listens only, and the gate may be prepared all the same: it opens
+    once a second connection, made by `Speak`, is up.
+    """
 
     type: Literal["join"] = "join"
     session_id: SessionId
     direction: Literal["sendrecv", "recvonly"] = "sendrecv"
     ice_servers: list[IceServer] = Field(default_factory=list)
     offer: Sdp | None = None
+    speaks_apart: bool = False
+
+
+class Speak(Command):
+    """Make the connection that only speaks. The reply's ``sdp`` is our offer. One that is there
+    already is closed first.
+    """
+
+    type: Literal["speak"] = "speak"
+    session_id: SessionId
+    ice_servers: list[IceServer] = Field(default_factory=list)
 
 
 class Answer(Command):
-    """The platform's answer to our offer."""
+    """The platform's answer to our offer. When ``speaking``, to that of `Speak`: the reply comes
+    when that connection is up.
+    """
 
     type: Literal["answer"] = "answer"
     session_id: SessionId
     sdp: Sdp
+    speaking: bool = False
 
 
 class PrepareGate(Command):
@@ -116,6 +134,7 @@ class SelfTest(Command):
 
 AnyCommand = Annotated[
     Join
+    | Speak
     | Answer
     | PrepareGate
     | OpenGate

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from appliance.control_link.base import IceServer
 from appliance.control_link.commands import Join
 from appliance.control_link.events import Quality
 from appliance.control_link.words import EndReason, Media
@@ -35,7 +36,7 @@ class Call:
     def __init__(
         self,
         join: Join,
-        track: UplinkTrack,
+        make_track: Callable[[], UplinkTrack],
         settings: LegSettings,
         on_media: Callable[[Media, EndReason | None], None],
     ) -> None:
@@ -49,7 +50,13 @@ class Call:
         self._waits_since = 0.0
         """When we last said something that the platform has to react to."""
         self._watch: asyncio.Task[None] | None = None
-        self.peer = Peer(track, join.direction, join.ice_servers, self._lost)
+        self._make_track = make_track
+        self.track = track = make_track()
+        # Not given to a connection that only listens: it would be read, and its frames be lost.
+        own = None if join.speaks_apart else track
+        direction = "recvonly" if join.speaks_apart else join.direction
+        self.peer = Peer(own, direction, join.ice_servers, self._lost)
+        self.speaking: Peer | None = None
 
     async def describe(self) -> str:
         """Our offer, or our answer to the offer that came with the join."""
@@ -73,6 +80,36 @@ class Call:
         self._answered = True
         self._waits_since = time.monotonic()
 
+    @property
+    def may_arm(self) -> bool:
+        """Whether the gate may be prepared: what is missing to speak can be had in time."""
+        return self.peer.may_send or self._join.speaks_apart
+
+    @property
+    def may_send(self) -> bool:
+        """Whether the platform takes what we send."""
+        peer = self.speaking if self._join.speaks_apart else self.peer
+        return peer is not None and peer.may_send
+
+    async def speak(self, ice_servers: list[IceServer]) -> str:
+        """Our offer of a connection that only speaks, in place of one that there was."""
+        if not self._join.speaks_apart:
+            raise CallError("this leg is heard over the connection that it has", code="failed")
+        former = self.speaking
+        self.track = self._make_track()  # one that a connection had ends with it
+        self.speaking = peer = Peer(self.track, "sendonly", ice_servers, self._lost)
+        if former is not None:
+            await former.close()
+        return await peer.offer()
+
+    async def accept_speaking(self, sdp: str) -> None:
+        """The answer to that offer; returns when the connection is up."""
+        peer = self.speaking
+        if peer is None:
+            raise CallError("nothing was offered to speak over", code="failed")
+        await peer.accept(sdp)
+        await peer.until_up(self._settings.connect_timeout_s)
+
     def _begin_watch(self) -> None:
         if self.media is Media.ENDED:
             return  # it was hung up meanwhile, and nobody would stop the watch
@@ -87,7 +124,7 @@ class Call:
 
     def _check(self, now: float) -> None:
         last = self.peer.last_packet
-        if self.peer.track.readyState != "live":
+        if self.track.readyState != "live":
             # aiortc's sender has given up, which it tells nobody: we could only seem to speak.
             self._set(Media.ENDED, EndReason.MEDIA_LOST)
         elif last is None:
@@ -112,21 +149,23 @@ class Call:
             self._on_media(media, reason)
 
     def quality(self) -> Quality:
-        """The figures of the moment."""
-        stream = self.peer.stream
-        stats = stream.stats
+        """The figures of the moment, over all lines that we listen to."""
+        streams = self.peer.streams
         return Quality(
             session_id=self.session_id,
-            received=stats.received,
-            lost=stats.lost,
-            concealed_ms=stats.concealed // 48,
-            jitter_ms=round(stats.jitter / 48, 2),
-            delay_ms=round(stream.delay_ms, 1),
-            sent=self.peer.track.sent,
+            received=sum(stream.stats.received for stream in streams),
+            lost=sum(stream.stats.lost for stream in streams),
+            concealed_ms=sum(stream.stats.concealed for stream in streams) // 48,
+            jitter_ms=round(max((s.stats.jitter for s in streams), default=0.0) / 48, 2),
+            delay_ms=round(max((s.delay_ms for s in streams), default=0.0), 1),
+            sent=self.track.sent,
         )
 
     async def close(self) -> None:
         """End our leg and nothing else. The media state says ended before anything is awaited."""
         self.media = Media.ENDED
+        self.track.stop()
         await stop_tasks(self._watch)
+        if self.speaking is not None:
+            await self.speaking.close()
         await self.peer.close()

@@ -19,6 +19,7 @@ from appliance.control_link.commands import (
     RefuseJoin,
     SelfTest,
     SetVolume,
+    Speak,
 )
 from appliance.control_link.events import Reply
 from appliance.control_link.states import CheckResult
@@ -59,8 +60,10 @@ async def _dispatch(
             pass
         case Join():
             reply = Reply(id=command.id, sdp=await leg.join(command))
-        case Answer(session_id=session_id, sdp=sdp):
-            await leg.accept(session_id, sdp)
+        case Speak(session_id=session_id, ice_servers=ice_servers):
+            reply = Reply(id=command.id, sdp=await leg.speak(session_id, ice_servers))
+        case Answer(session_id=session_id, sdp=sdp, speaking=speaking):
+            await leg.accept(session_id, sdp, speaking=speaking)
         case PrepareGate(session_id=session_id):
             leg.in_call(session_id)
             reply = Reply(id=command.id, epoch=leg.prepare("control"))

@@ -23,7 +23,7 @@ class Downlink:
 
     def __init__(self, volume: int) -> None:
         self._lock = threading.Lock()
-        self._stream: JitterBuffer | None = None
+        self._streams: tuple[JitterBuffer, ...] = ()
         self._rest: Samples = np.zeros(0, np.int16)
         self._cues: deque[Samples] = deque()
         self._level = SILENCE_DBFS
@@ -36,16 +36,16 @@ class Downlink:
         self.volume = percent
         self._gain = (percent / 100) ** 2
 
-    def connect(self, stream: JitterBuffer) -> None:
-        """Play this stream from now on."""
+    def connect(self, *streams: JitterBuffer) -> None:
+        """Play these streams from now on, mixed: most platforms send one, some one a party."""
         with self._lock:
-            self._stream = stream
+            self._streams = streams
             self._rest = np.zeros(0, np.int16)
 
     def disconnect(self) -> None:
         """Nothing but earcons from now on."""
         with self._lock:
-            self._stream = None
+            self._streams = ()
             self._rest = np.zeros(0, np.int16)
         self._level = SILENCE_DBFS
 
@@ -73,12 +73,12 @@ class Downlink:
         return np.repeat(mono[:, np.newaxis], channels, axis=1)
 
     def _call(self, frames: int) -> Samples:
-        if self._stream is None:
+        if not self._streams:
             return np.zeros(frames, np.int16)
         parts = [self._rest]
         have = len(self._rest)
         while have < frames:
-            parts.append(self._stream.pop())
+            parts.append(_mixed([stream.pop() for stream in self._streams]))
             have += BLOCK
         audio = np.concatenate(parts)
         self._rest = audio[frames:]
@@ -94,3 +94,10 @@ class Downlink:
             start += count
             if count < len(head):
                 self._cues.appendleft(head[count:])
+
+
+def _mixed(blocks: list[Samples]) -> Samples:
+    if len(blocks) == 1:
+        return blocks[0]
+    total = np.sum(blocks, axis=0, dtype=np.int32)
+    return np.clip(total, -32768, 32767).astype(np.int16)

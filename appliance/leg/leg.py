@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 from appliance.audio.headset import PlaybackSource
 from appliance.audio.levels import SILENCE_DBFS
-from appliance.control_link.base import Message
+from appliance.control_link.base import IceServer, Message
 from appliance.control_link.commands import Join
 from appliance.control_link.events import CallChanged, GateChanged, Levels
 from appliance.control_link.states import CallState, EndedCall, HeadsetState
@@ -95,16 +95,18 @@ class Leg:
             raise CallError("the self-test is running; try again in a moment", code="busy")
         if self._stopped:
             raise CallError("the leg is stopping", code="busy")
-        track = UplinkTrack(self.gate, self._uplink)
         # Before anything is awaited, so that no second call or self-test begins meanwhile, and
         # the hang-up button ends this one.
-        self.call = call = Call(command, track, self._settings, self._media_changed)
+        self.call = call = Call(command, self._make_track, self._settings, self._media_changed)
         self._show_phase()
         with ExitStack() as undo:
             undo.callback(self.end, call.session_id, EndReason.FAILED)
             sdp = await self._describe(call)
             undo.pop_all()
         return sdp
+
+    def _make_track(self) -> UplinkTrack:
+        return UplinkTrack(self.gate, self._uplink)
 
     async def _describe(self, call: Call) -> str:
         if self._closing:
@@ -116,9 +118,15 @@ class Leg:
             raise CallError(f"session {call.session_id} was ended while it was being joined")
         return sdp
 
-    async def accept(self, session_id: str, sdp: str) -> None:
+    async def accept(self, session_id: str, sdp: str, *, speaking: bool = False) -> None:
         """The platform's answer. Raises `PeerError` when it cannot be used."""
-        await self.in_call(session_id).accept(sdp)
+        call = self.in_call(session_id)
+        await (call.accept_speaking(sdp) if speaking else call.accept(sdp))
+
+    async def speak(self, session_id: str, ice_servers: list[IceServer]) -> str:
+        """Our offer of a connection that only speaks. The gate is closed: nothing carries it."""
+        self.close_gate(session_id)
+        return await self.in_call(session_id).speak(ice_servers)
 
     def in_call(self, session_id: str) -> Call:
         """The call of this session. Raises `CallError` when the leg is not in it."""
@@ -154,8 +162,8 @@ class Leg:
             self._finish(call, reason or EndReason.FAILED)
             return
         if media is Media.CONNECTED:
-            self.downlink.connect(call.peer.stream)
-            if call.peer.may_send:  # else the lamp would say live and nobody would hear
+            self.downlink.connect(*call.peer.streams)
+            if call.may_arm:  # else the lamp would say live and nobody would hear
                 self.gate.arm(call.session_id)
         else:
             self.gate.disarm("media")
@@ -221,9 +229,12 @@ class Leg:
     async def open(self, session_id: str, epoch: int, audience: Audience) -> None:
         """Consent is given; returns when the gate is open.
 
-        Raises `GateError` (``stale``, ``headset_lost``) when it did not come to that.
+        Raises `GateError` (``stale``, ``headset_lost``, ``not_connected``) when it came to nothing.
         """
-        self.in_call(session_id)
+        call = self.in_call(session_id)
+        if self.gate.state is not Gate.CLOSED and not call.may_send:
+            self.refuse(epoch, "refused")
+            raise GateError("the platform takes no sound from this leg", code="not_connected")
         self.gate.consent(epoch, audience)
         if self.gate.state is Gate.OPEN:
             return

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Literal
 
 from aiortc import (
@@ -28,7 +29,7 @@ from appliance.webrtc import tap_receiver
 
 log = logging.getLogger(__name__)
 
-Direction = Literal["sendrecv", "recvonly"]
+Direction = Literal["sendrecv", "recvonly", "sendonly"]
 CLOSE_TIMEOUT_S = 3.0
 DESCRIBED_S = 1.0
 """How long closing waits for a description under way; aioice loses its sockets in between."""
@@ -42,16 +43,19 @@ class PeerError(BargeboxError):
 
 
 class Peer:
-    """A WebRTC connection with one Opus line. All methods run on the loop."""
+    """A WebRTC connection: one Opus line in our offers, one or more in theirs. All methods run on
+    the loop. Without a *track* it never sends.
+    """
 
     def __init__(
         self,
-        track: UplinkTrack,
+        track: UplinkTrack | None,
         direction: Direction,
         ice_servers: list[IceServer],
         on_lost: Callable[[], None],
     ) -> None:
-        self.stream = JitterBuffer()
+        self.streams: list[JitterBuffer] = []
+        """One for each line that we listen to, once it is described."""
         self.track = track
         self.last_packet: float | None = None
         self._on_lost = on_lost
@@ -61,6 +65,7 @@ class Peer:
         self._connection.on("connectionstatechange", self._state_changed)
         self._direction = direction
         self._describing = asyncio.Lock()
+        self._up = asyncio.Event()
 
     @property
     def may_send(self) -> bool:
@@ -68,7 +73,9 @@ class Peer:
         return any(t.currentDirection in SENDING for t in self._connection.getTransceivers())
 
     def _add_line(self) -> None:
-        transceiver = self._connection.addTransceiver(self.track, direction=self._direction)
+        transceiver = self._connection.addTransceiver(
+            self.track or "audio", direction=self._direction
+        )
         transceiver.setCodecPreferences(
             [
                 codec
@@ -84,7 +91,9 @@ class Peer:
                 continue
             _never_send_again(transceiver.sender)
             # The stock jitter buffer ratchets its delay up, and an empty payload kills its decoder.
-            tap_receiver(transceiver.receiver, self._received)
+            stream = JitterBuffer()
+            self.streams.append(stream)
+            tap_receiver(transceiver.receiver, partial(self._received, stream))
 
     async def offer(self) -> str:
         """Our offer, with all candidates gathered.
@@ -129,19 +138,30 @@ class Peer:
         with _told_as("the platform's session description"):
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp, kind))
 
-    def _received(self, packet: RtpPacket) -> None:
+    def _received(self, stream: JitterBuffer, packet: RtpPacket) -> None:
         self.last_packet = now = time.monotonic()
-        self.stream.put(packet.ssrc, packet.timestamp, packet.payload, now)
+        stream.put(packet.ssrc, packet.timestamp, packet.payload, now)
 
     def _state_changed(self) -> None:
         state = self._connection.connectionState
         log.info("peer connection is %s", state)
+        if state == "connected":
+            self._up.set()
         if state in ("failed", "closed"):
             self._on_lost()
 
+    async def until_up(self, limit_s: float) -> None:
+        """Wait until packets can pass. Raises `PeerError` when it takes longer than *limit_s*."""
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._up.wait()
+        except TimeoutError:
+            raise PeerError(f"the connection was not up within {limit_s:g} s") from None
+
     async def close(self) -> None:
         """Stop sending at once and close; never takes longer than 4 s."""
-        self.track.stop()
+        if self.track is not None:
+            self.track.stop()
         self._connection.remove_all_listeners()
         try:
             async with asyncio.timeout(DESCRIBED_S), self._describing:

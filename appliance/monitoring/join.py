@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from appliance.control_link.commands import Answer, Join, RefuseJoin
+from appliance.control_link.commands import RefuseJoin
 from appliance.control_link.words import EndReason, Media
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.desk import Desk
@@ -12,6 +12,7 @@ from appliance.monitoring.endings import Endings
 from appliance.monitoring.policy import Account, RefusedError, monitor_refusal
 from appliance.monitoring.reasons import reason_for
 from appliance.monitoring.session import Session
+from appliance.monitoring.session_leg import SessionLeg
 from appliance.monitoring.session_machine import Event, State
 from appliance.platforms.protocol import Interaction
 from appliance.service.errors import BargeboxError
@@ -92,28 +93,11 @@ class Joining:
 
     async def _connect(self, session: Session) -> None:
         desk = self._desk
-        offer, _ = await together(self._make_leg(session), self._put_on_record(session))
-        answer = await desk.driver.monitor(
-            session.handle, session.interaction.id, session.owner.name, offer
-        )
-        await desk.link.request(lambda n: Answer(id=n, session_id=session.id, sdp=answer))
+        leg = SessionLeg(desk, session)
+        await together(leg.prepare(), self._put_on_record(session))
+        await desk.driver.monitor(session.handle, session.interaction.id, session.owner.name, leg)
         # The outer time limit is the one that counts; this one only has to be longer.
         await desk.until(lambda: session.media is Media.CONNECTED, 2 * desk.settings.join_limit_s)
-
-    async def _make_leg(self, session: Session) -> str:
-        desk = self._desk
-        reply = await desk.link.request(
-            lambda n: Join(
-                id=n,
-                session_id=session.id,
-                direction=desk.driver.leg_direction,
-                ice_servers=desk.settings.ice_servers,
-            ),
-            limit_s=desk.settings.join_limit_s,
-        )
-        if not reply.sdp:
-            raise RefusedError("The headset process made no offer.", code="failed")
-        return reply.sdp
 
     async def _put_on_record(self, session: Session) -> None:
         """Who, what, and the leg that is about to be made: nothing is made without this."""

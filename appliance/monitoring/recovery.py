@@ -26,6 +26,7 @@ from appliance.monitoring.policy import Account, is_own_call
 from appliance.monitoring.presses import Presses
 from appliance.monitoring.reasons import WORDS
 from appliance.monitoring.session import Ending, Session
+from appliance.monitoring.session_leg import SessionLeg
 from appliance.monitoring.session_machine import Event
 from appliance.monitoring.torn import mended
 from appliance.platforms.protocol import Monitor, PlatformError
@@ -193,7 +194,7 @@ class Recovery:
         while session.ending is None:
             try:
                 async with asyncio.timeout(desk.settings.platform_request_s):
-                    there = await desk.driver.resume(session.handle)
+                    there = await desk.driver.resume(session.handle, SessionLeg(desk, session))
             except (PlatformError, TimeoutError):
                 if time.monotonic() > give_up:
                     self._endings.end(session, EndReason.PLATFORM_LOST)

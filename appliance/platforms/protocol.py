@@ -108,12 +108,45 @@ class PlatformError(BargeboxError):
     """The platform refused or failed; ``code`` is an `EndReason` value where one applies."""
 
 
+class LegPort(Protocol):
+    """The box's leg of one session, as its driver connects it; session descriptions pass as text.
+
+    Every method raises `LegError` or `LegUnreachableError` of the control link.
+    """
+
+    async def offer(self) -> str:
+        """Our offer, candidates included; `accept` takes the platform's answer."""
+
+    async def accept(self, answer: str) -> None:
+        """The platform's answer to our offer."""
+
+    async def answer(self, offer: str) -> str:
+        """Our answer to the platform's offer; it may bring one audio line for each party."""
+
+    async def speak(self) -> str:
+        """Our offer of a second connection, which only speaks; the gate goes on deciding."""
+
+    async def accept_speaking(self, answer: str) -> None:
+        """The answer to it; returns when that connection is up."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegNeeds:
+    """What leg a driver wants."""
+
+    direction: Literal["sendrecv", "recvonly"] = "sendrecv"
+    offers: bool = True
+    """The box offers, and has its offer ready early; else the platform does."""
+    speaks_apart: bool = False
+    """The leg only listens, and is heard over a second connection once it barges in."""
+
+
 class Driver(Protocol):
     """A call platform. Every call has a time limit of its own and raises `PlatformError`."""
 
     name: str
     capabilities: frozenset[Capability]
-    leg_direction: Literal["sendrecv", "recvonly"]
+    leg: LegNeeds
 
     async def start(self, sink: Sink) -> None:
         """Begin to connect and go on re-connecting until `stop`; returns at once."""
@@ -121,8 +154,10 @@ class Driver(Protocol):
     async def stop(self) -> None:
         """Disconnect. Legs are left first by their owner."""
 
-    async def monitor(self, handle: str, interaction_id: str, supervisor: str, offer: str) -> str:
-        """Join silently and return the answer SDP; nobody on the call is alerted.
+    async def monitor(
+        self, handle: str, interaction_id: str, supervisor: str, leg: LegPort
+    ) -> None:
+        """Join silently with *leg*; nobody on the call is alerted.
 
         *handle* was written down by the caller before; it names the leg in all further calls,
         also in a later life of this process.
@@ -134,5 +169,5 @@ class Driver(Protocol):
     async def leave(self, handle: str) -> None:
         """End only our own leg. Succeeds when it is gone already."""
 
-    async def resume(self, handle: str) -> bool:
+    async def resume(self, handle: str, leg: LegPort) -> bool:
         """Take up a leg of a former life of this process; false when it is gone."""

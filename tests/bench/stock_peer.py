@@ -23,6 +23,7 @@ from appliance.webrtc import allow_loopback
 from tests.bench.figures import Figure
 from tests.support.centre import Administrator
 from tests.support.demo_world import open_centre
+from tests.support.leg_port import PeerLeg
 from tests.support.peer import Peer
 
 LOUD = 300
@@ -91,8 +92,7 @@ async def measure_stock_peer(world: World, repetitions: int) -> list[Figure]:
 
 async def _open(driver: SandboxDriver, call: str) -> tuple[TimedPeer, str]:
     peer, handle = TimedPeer(), f"peer-{uuid.uuid4().hex}"
-    answer = await driver.monitor(handle, call, "peer", await peer.offer())
-    await peer.accept(answer)
+    await driver.monitor(handle, call, "peer", PeerLeg(peer))
     return peer, handle
 
 

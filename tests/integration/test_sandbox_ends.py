@@ -18,6 +18,7 @@ from appliance.platforms.protocol import (
     PlatformError,
 )
 from tests.support.centre import Administrator, CentreProcess
+from tests.support.leg_port import FixedLeg
 from tests.support.peer import Peer
 from tests.support.sandbox_box import Box, connected, legs, no_legs
 from tests.support.waiting import eventually
@@ -65,7 +66,7 @@ async def test_leaving_ends_only_our_own_leg(box: Box, admin: Administrator) -> 
     )
     assert box.states(call)[-1] == "in-conversation"
     assert not box.of(LegEnded)
-    assert await box.driver.resume(handle) is False
+    assert await box.driver.resume(handle, FixedLeg()) is False
 
 
 async def test_the_platform_can_remove_a_supervisor(box: Box, admin: Administrator) -> None:
@@ -99,7 +100,7 @@ async def test_a_leg_that_vanishes_is_removed(box: Box, admin: Administrator) ->
 async def test_a_leg_that_never_connects_is_removed(box: Box, admin: Administrator) -> None:
     call = await admin.create_call()
     peer = Peer()
-    await box.driver.monitor("never", call, "sue", await peer.offer())
+    await box.driver.monitor("never", call, "sue", FixedLeg(await peer.offer()))
     await eventually(lambda: LegEnded("never", EndReason.MEDIA_LOST) in box.events)
     await peer.close()
 
@@ -112,7 +113,7 @@ async def test_a_lost_supervisor_has_a_while_to_come_back(
     handle, _ = await first.join(call)
     await first.driver.stop()
     second = await connected(centre)
-    assert await second.driver.resume(handle) is True
+    assert await second.driver.resume(handle, FixedLeg()) is True
     await asyncio.sleep(1.5)
     assert [leg["handle"] for leg in await legs(admin, call)] == [handle]
     await second.driver.set_audience(handle, Audience.AGENT)

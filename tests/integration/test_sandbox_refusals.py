@@ -16,6 +16,7 @@ from appliance.platforms.protocol import PlatformConnection, PlatformError
 from appliance.platforms.sandbox.driver import SandboxDriver
 from appliance.platforms.sandbox.wire import MAX_REQUEST
 from tests.support.centre import Administrator, CentreProcess
+from tests.support.leg_port import FixedLeg
 from tests.support.peer import Peer
 from tests.support.sandbox_box import Box, legs
 from tests.support.waiting import eventually
@@ -57,7 +58,7 @@ async def test_an_offer_that_makes_no_sense_is_refused(
 ) -> None:
     call = await admin.create_call()
     with pytest.raises(PlatformError) as caught:
-        await box.driver.monitor(f"bad-{call}", call, "sue", offer)
+        await box.driver.monitor(f"bad-{call}", call, "sue", FixedLeg(offer))
     assert caught.value.code == "bad_offer"
     assert await legs(admin, call) == []
 
@@ -67,7 +68,7 @@ async def test_an_offer_with_more_than_audio_is_refused(box: Box, admin: Adminis
     peer = Peer()
     peer.connection.createDataChannel("more")
     with pytest.raises(PlatformError) as caught:
-        await box.driver.monitor(f"more-{call}", call, "sue", await peer.offer())
+        await box.driver.monitor(f"more-{call}", call, "sue", FixedLeg(await peer.offer()))
     assert caught.value.code == "bad_offer"
     await peer.close()
 
@@ -125,7 +126,8 @@ async def test_only_programs_on_this_machine_get_in(
         await connect(centre.ready.url, origin="http://127.0.0.1", proxy=None)  # type: ignore[arg-type]
     call = await admin.create_call()
     peer = Peer()
-    answer = await box.driver.monitor("local", call, "sue", await peer.offer())
-    candidates = [line.split()[4] for line in answer.splitlines() if "candidate:" in line]
+    leg = FixedLeg(await peer.offer())
+    await box.driver.monitor("local", call, "sue", leg)
+    candidates = [line.split()[4] for line in leg.answered.splitlines() if "candidate:" in line]
     assert set(candidates) == {"127.0.0.1"}
     await peer.close()

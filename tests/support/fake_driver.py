@@ -7,7 +7,6 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.protocol import (
@@ -17,6 +16,8 @@ from appliance.platforms.protocol import (
     InteractionChanged,
     InteractionsSnapshot,
     LegEnded,
+    LegNeeds,
+    LegPort,
     PlatformConnection,
     PlatformError,
     Sink,
@@ -51,7 +52,7 @@ class FakeDriver:
     interactions: dict[str, Interaction] = field(default_factory=dict)
     name: str = "fake"
     capabilities: frozenset[Capability] = frozenset(Capability)
-    leg_direction: Literal["sendrecv", "recvonly"] = "sendrecv"
+    leg: LegNeeds = field(default_factory=LegNeeds)
     legs: dict[str, Audience | None] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
@@ -76,15 +77,18 @@ class FakeDriver:
     async def stop(self) -> None:
         self._sink = None
 
-    async def monitor(self, handle: str, interaction_id: str, supervisor: str, offer: str) -> str:
+    async def monitor(
+        self, handle: str, interaction_id: str, supervisor: str, leg: LegPort
+    ) -> None:
         self.made.append(handle)
         await self._trouble("monitor")
+        offer = await leg.offer()
         assert offer.startswith("offer")
         if interaction_id not in self.interactions:
             raise PlatformError("The call has ended.", code="call_ended")
         self.legs[handle] = None
         self.supervisors.append(supervisor)
-        return f"answer for {handle}"
+        await leg.accept(f"answer for {handle}")
 
     async def set_audience(self, handle: str, audience: Audience | None) -> None:
         self.asked.append((handle, audience))
@@ -98,7 +102,7 @@ class FakeDriver:
         self.legs.pop(handle, None)
         self.left.append(handle)
 
-    async def resume(self, handle: str) -> bool:
+    async def resume(self, handle: str, leg: LegPort) -> bool:
         await self._trouble("resume")
         return handle in self.legs
 

@@ -26,8 +26,29 @@ from appliance.panel.virtual_client import VirtualPanelClient
 from appliance.platforms.protocol import PlatformConnection, PlatformEvent
 from appliance.platforms.sandbox.driver import SandboxDriver
 from tests.support.centre import Administrator, CentreProcess, running_centre
+from tests.support.leg_port import FixedLeg
 
 E = TypeVar("E", bound=Message)
+
+
+class LinkedLeg(FixedLeg):
+    """The leg process's, over the control link."""
+
+    def __init__(self, link: LegLink, session: str) -> None:
+        super().__init__()
+        self._link, self._session = link, session
+
+    async def offer(self) -> str:
+        reply = await self._link.request(
+            lambda number: Join(id=number, session_id=self._session), limit_s=5
+        )
+        assert reply.sdp is not None
+        return reply.sdp
+
+    async def accept(self, answer: str) -> None:
+        await self._link.request(
+            lambda number: Answer(id=number, session_id=self._session, sdp=answer), limit_s=5
+        )
 
 
 @dataclass
@@ -68,14 +89,8 @@ class LegRig:
     async def join(self, call: str) -> str:
         """Monitor *call*; returns the session id once media flows."""
         session = uuid.uuid4().hex
-        reply = await self.link.request(
-            lambda number: Join(id=number, session_id=session), limit_s=5
-        )
-        assert reply.sdp is not None
-        answer = await self.driver.monitor(session, call, "supervisor", reply.sdp)
-        await self.link.request(
-            lambda number: Answer(id=number, session_id=session, sdp=answer), limit_s=5
-        )
+        leg = LinkedLeg(self.link, session)
+        await self.driver.monitor(session, call, "supervisor", leg)
         await self.until(
             CallChanged, lambda e: e.session_id == session and e.media is Media.CONNECTED
         )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from appliance.platforms.protocol import InteractionChanged, InteractionsSnapshot, PlatformEvent
 from appliance.platforms.sandbox.driver import SandboxDriver
 from tests.support.centre import Administrator, CentreProcess
+from tests.support.leg_port import PeerLeg
 from tests.support.peer import Peer
 from tests.support.waiting import eventually
 
@@ -39,8 +40,7 @@ class Box:
         self._number += 1
         handle, peer = f"{id(self)}-{self._number}", Peer(direction)
         self._peers.append(peer)
-        answer = await self.driver.monitor(handle, call, supervisor, await peer.offer())
-        await peer.accept(answer)
+        await self.driver.monitor(handle, call, supervisor, PeerLeg(peer))
         return handle, peer
 
     async def close(self) -> None:

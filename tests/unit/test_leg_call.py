@@ -37,7 +37,10 @@ class Talk:
     async def begin(self) -> Call:
         join = Join(id=1, session_id="s", offer=await self.other.offer())
         self.call = call = Call(
-            join, self.track, self.settings, lambda media, why: self.changes.append((media, why))
+            join,
+            lambda: self.track,
+            self.settings,
+            lambda media, why: self.changes.append((media, why)),
         )
         await self.other.accept(await call.describe())
         return call
@@ -119,7 +122,7 @@ async def test_hook_on_the_sender_is_still_there() -> None:
 
 async def test_call_hung_up_while_it_is_described_leaves_no_watch(talk: Talk) -> None:
     join = Join(id=1, session_id="s", offer=await talk.other.offer())
-    call = Call(join, talk.track, talk.settings, lambda media, why: None)
+    call = Call(join, lambda: talk.track, talk.settings, lambda media, why: None)
     describing = asyncio.create_task(call.describe())
     await asyncio.sleep(0)
     await call.close()
@@ -132,7 +135,7 @@ async def test_second_answer_is_refused_also_while_the_first_is_taken() -> None:
     changes: list[Change] = []
     call = Call(
         Join(id=1, session_id="s"),
-        new_track(),
+        new_track,
         LegSettings(),
         lambda media, why: changes.append((media, why)),
     )

@@ -28,6 +28,7 @@ from appliance.platforms.sandbox.centre.tenant import AGENTS, FLOWS, cast, seede
 from appliance.platforms.sandbox.driver import SandboxDriver
 from appliance.platforms.sandbox.settings import SandboxSettings
 from tests.support.centre import SPEECH_DIRECTORY
+from tests.support.leg_port import FixedLeg
 
 
 class Told:
@@ -185,7 +186,7 @@ def test_the_driver_offers_what_its_leg_can_do() -> None:
     driver: Driver = SandboxDriver(SandboxSettings())
     assert driver.capabilities == frozenset(Capability)
     listening = SandboxDriver(SandboxSettings(leg_direction="recvonly"))
-    assert listening.leg_direction == "recvonly"
+    assert listening.leg.direction == "recvonly"
     assert not listening.capabilities & {Capability.BARGE, Capability.COACH}
     assert Capability.LISTEN in listening.capabilities
 
@@ -193,10 +194,10 @@ def test_the_driver_offers_what_its_leg_can_do() -> None:
 async def test_a_driver_that_is_not_connected_refuses_at_once() -> None:
     driver = SandboxDriver(SandboxSettings())
     for asked in (
-        driver.monitor("h", "call-1", "sue", "v=0"),
+        driver.monitor("h", "call-1", "sue", FixedLeg()),
         driver.set_audience("h", None),
         driver.leave("h"),
-        driver.resume("h"),
+        driver.resume("h", FixedLeg()),
     ):
         with pytest.raises(PlatformError) as caught:
             await asked

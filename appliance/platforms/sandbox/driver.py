@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Literal
 
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.protocol import (
@@ -13,6 +12,8 @@ from appliance.platforms.protocol import (
     InteractionChanged,
     InteractionsSnapshot,
     LegEnded,
+    LegNeeds,
+    LegPort,
     PlatformConnection,
     PlatformError,
     Sink,
@@ -34,9 +35,9 @@ class SandboxDriver:
     name = "sandbox"
 
     def __init__(self, settings: SandboxSettings) -> None:
-        self.leg_direction: Literal["sendrecv", "recvonly"] = settings.leg_direction
+        self.leg = LegNeeds(direction=settings.leg_direction)
         every = frozenset(Capability)
-        self.capabilities = every if self.leg_direction == "sendrecv" else every - SPEAKING
+        self.capabilities = every if settings.leg_direction == "sendrecv" else every - SPEAKING
         self._settings = settings
         self._sink: Sink | None = None
         self._link: Link | None = None
@@ -60,9 +61,12 @@ class SandboxDriver:
         await stop_tasks(self._task)
         self._task = None
 
-    async def monitor(self, handle: str, interaction_id: str, supervisor: str, offer: str) -> str:
-        """Join silently; the answer SDP. A leg whose answer did not come in time is left."""
+    async def monitor(
+        self, handle: str, interaction_id: str, supervisor: str, leg: LegPort
+    ) -> None:
+        """Join silently. A leg whose answer did not come in time is left."""
         link = self._connected()
+        offer = await leg.offer()
         new = handle not in self._handles
         # Before the answer is here, for the end of the call may overtake it.
         self._handles.add(handle)
@@ -87,7 +91,7 @@ class SandboxDriver:
         if not isinstance(answer, str):
             self._abandon(handle)
             raise PlatformError("The sandbox joined without an answer; try again.")
-        return answer
+        await leg.accept(answer)
 
     async def set_audience(self, handle: str, audience: Audience | None) -> None:
         """Returns when the centre's mixer has taken it over."""
@@ -99,7 +103,7 @@ class SandboxDriver:
         await self._connected().request("leave", handle=handle)
         self._leftovers.discard(handle)
 
-    async def resume(self, handle: str) -> bool:
+    async def resume(self, handle: str, leg: LegPort) -> bool:
         """Take a leg of a former life up; its audience is as it was."""
         result = await self._connected().request("resume", handle=handle)
         if result.get("resumed") is not True:
