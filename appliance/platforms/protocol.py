@@ -108,6 +108,15 @@ class PlatformError(BargeboxError):
     """The platform refused or failed; ``code`` is an `EndReason` value where one applies."""
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One step of *Test connection*; ``detail`` says what was found, else who can mend what."""
+
+    step: Literal["address", "tls", "sign_in", "permissions", "list", "media"]
+    passed: bool
+    detail: str
+
+
 class LegPort(Protocol):
     """The box's leg of one session, as its driver connects it; session descriptions pass as text.
 
@@ -153,6 +162,12 @@ class Driver(Protocol):
 
     async def stop(self) -> None:
         """Disconnect. Legs are left first by their owner."""
+
+    async def check(self) -> list[Check]:
+        """Test the connection with one of its own, step by step up to the first that fails.
+
+        Never longer than 30 s; raises nothing that a wrong setting can cause.
+        """
 
     async def monitor(
         self, handle: str, interaction_id: str, supervisor: str, leg: LegPort

@@ -12,6 +12,7 @@ from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.protocol import (
     Agent,
     Capability,
+    Check,
     Interaction,
     InteractionChanged,
     InteractionsSnapshot,
@@ -76,6 +77,9 @@ class FakeDriver:
 
     async def stop(self) -> None:
         self._sink = None
+
+    async def check(self) -> list[Check]:
+        return [Check("address", passed=self.connected, detail="The fake platform.")]
 
     async def monitor(
         self, handle: str, interaction_id: str, supervisor: str, leg: LegPort

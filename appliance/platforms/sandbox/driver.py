@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Literal
 
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.protocol import (
     Capability,
+    Check,
     Interaction,
     InteractionChanged,
     InteractionsSnapshot,
@@ -60,6 +62,27 @@ class SandboxDriver:
         """Disconnect."""
         await stop_tasks(self._task)
         self._task = None
+
+    async def check(self) -> list[Check]:
+        """Address, sign-in and list; there is no TLS, and media is the centre's own machine's."""
+        try:
+            link = await Link.open(self._settings.url, self._settings.request_timeout)
+        except PlatformError as error:
+            return [Check("address", passed=False, detail=error.detail)]
+        checks = [Check("address", passed=True, detail=f"{self._settings.url} answers.")]
+        reading = self._jobs.spawn(link.read(lambda event: None), "sandbox check")
+        try:
+            await self._greet(link)
+            checks.append(Check("sign_in", passed=True, detail="The token is accepted."))
+            await link.request("subscribe")
+            checks.append(Check("list", passed=True, detail="The calls are listed."))
+        except PlatformError as error:
+            step: Literal["sign_in", "list"] = "sign_in" if len(checks) == 1 else "list"
+            checks.append(Check(step, passed=False, detail=error.detail))
+        finally:
+            await stop_tasks(reading)
+            await link.close()
+        return checks
 
     async def monitor(
         self, handle: str, interaction_id: str, supervisor: str, leg: LegPort
