@@ -11,6 +11,16 @@ from appliance.monitoring.policy import RefusedError
 from tests.support.browser import context, sign_in
 from tests.support.console_served import Served
 
+HOLD_ANSWERS_BACK = """() => {
+  const held = new Promise((resolve) => { window.letAnswersThrough = resolve; });
+  const { fetch } = window;
+  window.fetch = async (...request) => {
+    const answer = await fetch(...request);
+    await held;
+    return answer;
+  };
+}"""
+
 
 def monitor(page: Page, call: str = "call-00001") -> None:
     sign_in(page)
@@ -69,6 +79,22 @@ def test_the_box_s_own_button_is_followed_at_once(page: Page, server: Served) ->
     page.reload()
     expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
     expect(page.locator("#notice")).to_be_hidden()
+
+
+def test_an_answer_that_comes_late_does_not_undo_what_happened_since(
+    page: Page, server: Served
+) -> None:
+    monitor(page)
+    microphone = page.get_by_role("button", name="Microphone")
+    page.evaluate(HOLD_ANSWERS_BACK)
+    microphone.click()
+    expect(microphone).to_have_attribute("aria-pressed", "true")
+    server.do(lambda: server.world.monitoring.gate(muted=True))
+    expect(microphone).to_have_attribute("aria-pressed", "false")
+    page.evaluate("window.letAnswersThrough()")
+    expect(microphone).not_to_have_attribute("aria-busy", "true")
+    expect(microphone).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#tool-state")).to_have_text("Listening – you are muted")
 
 
 def test_an_unknown_gate_is_never_called_muted(page: Page, server: Served) -> None:

@@ -22,12 +22,13 @@ async def bargebox(
     *arguments: str, environment: Mapping[str, str] | None = None
 ) -> tuple[int, str, str]:
     """Run the command; exit code, standard output, standard error."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("BARGEBOX_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "appliance.cli",
         *arguments,
-        env={**os.environ, **(environment or {})},
+        env={**inherited, **(environment or {})},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

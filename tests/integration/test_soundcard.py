@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from appliance.demo.soundcard import VirtualCard
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 with VirtualCard(Path(sys.argv[1])) as card:
     card.play(np.zeros(48000, np.int16))
     tap = card.tap_ear()

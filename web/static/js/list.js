@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { agentNames, elapsed, presence, refusal, setText } from "./format.js";
 import { notify } from "./notice.js";
-import { box, learn, listen, now } from "./stream.js";
+import { box, listen, now } from "./stream.js";
 
 const REFRESH_MS = 900;
 const LAZY_MS = 5000;
@@ -164,7 +164,7 @@ async function monitor(button) {
   button.setAttribute("aria-busy", "true");
   setText(button, "Joining…");
   try {
-    learn(await call("POST", `/interactions/${encodeURIComponent(row.dataset.id)}/monitor`));
+    await call("POST", `/interactions/${encodeURIComponent(row.dataset.id)}/monitor`);
   } catch (error) {
     notify(error.message, "bad");
   } finally {

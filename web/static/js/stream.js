@@ -45,13 +45,6 @@ function take(name, data) {
   tell(name, data);
 }
 
-/** An answer of the API is as true as an event of the same moment. */
-export function learn(monitoring) {
-  if (!box.known) return;
-  box.monitoring = monitoring;
-  tell("monitoring", monitoring);
-}
-
 async function refused() {
   // EventSource does not tell why it was refused; ask.
   try {

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { agentNames, elapsed, setText } from "./format.js";
 import { clearNotice, notify } from "./notice.js";
-import { box, learn, listen, now } from "./stream.js";
+import { box, listen, now } from "./stream.js";
 
 const FLOOR_DBFS = -60;
 const VOLUME_EVERY_MS = 150;
@@ -124,8 +124,7 @@ async function attempt(work) {
   get("tool-why").hidden = true;
   microphone.setAttribute("aria-busy", "true");
   try {
-    const answer = await work();
-    if (answer) learn(answer);
+    await work(); // its answer may come after a later event: what is shown comes from events alone
   } catch (error) {
     why(error.message, "bad");
   } finally {
