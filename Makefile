@@ -7,7 +7,7 @@ PY := .venv/bin/python
 # More arguments for the command behind a target: make demo ARGS="--ready-file FILE"
 ARGS ?=
 
-.PHONY: help demo test lint unit integration browser bench lock clean setup-demo setup-test
+.PHONY: help demo test lint unit integration browser platforms bench lock clean setup-demo setup-test
 
 help: ## Explain the targets
 	@echo 'Bargebox: the supervisor box. Targets (each sets up what it needs by itself):'
@@ -15,14 +15,15 @@ help: ## Explain the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
 	@echo
-	@echo 'ARGS="..." goes to the command behind demo, unit, integration, browser, bench and lock.'
+	@echo 'ARGS="..." goes to the command behind demo, unit, integration, browser, platforms, bench and lock.'
 
 # The demo dies with this make however make dies, so that no process is ever left behind.
 demo: setup-demo ## Start the box with its sandbox contact centre; Ctrl-C ends it
 	@exec setpriv --pdeathsig TERM .venv/bin/bargebox demo $(ARGS)
 
-test: lint ## Everything that must be green: lint, unit, integration and browser tests
+test: lint ## Everything that must be green: lint, unit, integration, browser and platform tests
 	@$(PY) -m pytest
+	@tools/in-namespace $(PY) -m pytest tests/platforms
 
 lint: setup-test ## ruff, mypy --strict and the import contracts
 	@.venv/bin/ruff check .
@@ -38,6 +39,9 @@ integration: setup-test ## Only the integration tests (real servers, sound and p
 
 browser: setup-test ## Only the tests of the page in a real Chromium
 	@$(PY) -m pytest tests/browser $(ARGS)
+
+platforms: setup-test ## Only the contract of the platform drivers, at their real servers
+	@tools/in-namespace $(PY) -m pytest tests/platforms $(ARGS)
 
 bench: setup-test ## Measure; prints a table and writes build/bench.json
 	@$(PY) -m tests.bench $(ARGS)

@@ -34,6 +34,7 @@ COMMANDS = {
     "hangup": "appliance.commands.remote",
     "status": "appliance.commands.remote",
     "selftest": "appliance.commands.remote",
+    "platform": "appliance.commands.remote",
 }
 
 
@@ -78,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_parser("hangup", parents=[remote], help="leave; the call goes on")
     sub.add_parser("status", parents=[remote], help="session, microphone, headset")
     sub.add_parser("selftest", parents=[remote], help="check headset, panel and platform")
+    sub.add_parser("platform", parents=[remote], help="test the connection to the call platform")
     return parser
 
 

@@ -107,6 +107,15 @@ def _selftest(access: Access, _chosen: argparse.Namespace) -> tuple[Answer, int,
     return answer, 0 if all(check["passed"] for check in checks) else 1, words
 
 
+def _platform(access: Access, _chosen: argparse.Namespace) -> tuple[Answer, int, str]:
+    answer = call(access, "POST", "/platform/check")
+    words = "\n".join(
+        f"{'pass' if step['passed'] else 'FAIL'}  {step['step']}: {_plain(step['detail'])}"
+        for step in answer["steps"]
+    )
+    return answer, 0 if answer["passed"] else 1, words
+
+
 _ACTIONS = {
     "interactions": _interactions,
     "monitor": _monitor,
@@ -115,4 +124,5 @@ _ACTIONS = {
     "hangup": _hangup,
     "status": _status,
     "selftest": _selftest,
+    "platform": _platform,
 }

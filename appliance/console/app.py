@@ -27,6 +27,7 @@ from appliance.console.routes import (
     interactions,
     monitoring,
     pages,
+    platform,
     records,
     session,
 )
@@ -38,7 +39,7 @@ from appliance.console.web_sessions import WebSessions
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
 API = "/api/v1"
-FEATURES = (session, interactions, monitoring, events, records, device)
+FEATURES = (session, interactions, monitoring, events, records, device, platform)
 
 
 def create_app(

@@ -18,7 +18,7 @@ from appliance.monitoring.history import SessionRecord
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.policy import Account
 from appliance.monitoring.session import DeviceView, MonitoringView
-from appliance.platforms.protocol import Capability
+from appliance.platforms.protocol import Capability, Check
 
 Notice = MonitoringView | DeviceView | Levels | Quality
 Unlisten = Callable[[], None]
@@ -100,6 +100,9 @@ class Platform(Protocol):
 
     name: str
     capabilities: frozenset[Capability]
+
+    async def check(self) -> list[Check]:
+        """Test the connection, step by step up to the first that fails."""
 
 
 class Panel(Protocol):

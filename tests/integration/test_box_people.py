@@ -168,6 +168,7 @@ ROUTES = [
     ("POST", "/interactions/none/monitor", "ann bob"),
     ("DELETE", "/monitoring", "ann bob tec"),
     ("POST", "/device/selftest", "ann bob tec"),
+    ("POST", "/platform/check", "ann tec"),
 ]
 
 

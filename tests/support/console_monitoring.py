@@ -23,16 +23,23 @@ from appliance.monitoring.policy import (
 from appliance.monitoring.reasons import WORDS
 from appliance.monitoring.session import DeviceView, Ending, MonitoringView
 from appliance.monitoring.session_machine import State
-from appliance.platforms.protocol import Capability, Monitor
+from appliance.platforms.protocol import Capability, Check, Monitor
 from tests.support.console_calls import PLATFORM
 
 
 @dataclass
 class FakePlatform:
-    """Name and capabilities."""
+    """Name, capabilities, and what a check of the connection finds."""
 
     name: str = PLATFORM
     capabilities: frozenset[Capability] = frozenset(Capability)
+    checks: tuple[Check, ...] = (
+        Check("address", passed=True, detail="It answers."),
+        Check("sign_in", passed=False, detail="The password is wrong. Ask <b>IT</b> for it."),
+    )
+
+    async def check(self) -> list[Check]:
+        return list(self.checks)
 
 
 class MemoryMonitoring:

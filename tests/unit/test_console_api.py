@@ -197,6 +197,16 @@ async def test_the_self_test_tells_each_check(world: World, client: httpx.AsyncC
     assert body["passed"] is False
 
 
+async def test_the_connection_check_tells_each_step(client: httpx.AsyncClient) -> None:
+    technician = {"Authorization": "Bearer token-tom"}
+    body = (await client.post("/platform/check", headers=technician)).json()
+    assert (body["platform"], body["passed"]) == ("sandbox", False)
+    assert [(step["step"], step["passed"]) for step in body["steps"]] == [
+        ("address", True),
+        ("sign_in", False),
+    ]
+
+
 async def test_the_self_test_does_not_open_the_microphone_in_a_call(
     client: httpx.AsyncClient,
 ) -> None:

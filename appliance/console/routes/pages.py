@@ -84,7 +84,12 @@ async def interaction_list(
 async def panel(request: Request, caller: PanelViewer) -> HTMLResponse:
     """The box with its lamps and buttons."""
     device = DeviceOut.of(console(request).ports.monitoring.device())
-    return _page(request, caller, "panel.html", {"device": device})
+    context = {
+        "device": device,
+        "manages": caller.may(Permission.MANAGE_DEVICE),
+        "platform_name": console(request).ports.platform.name,
+    }
+    return _page(request, caller, "panel.html", context)
 
 
 def _page(request: Request, caller: Caller, template: str, context: dict[str, Any]) -> HTMLResponse:
