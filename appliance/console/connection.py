@@ -22,6 +22,8 @@ class Stage(Enum):
     RECEIVING = auto()
     """A whole request, head and body, is to come; at first also its first byte."""
     ANSWERING = auto()
+    CROWDED = auto()
+    """Being answered, while more has come than is read: an end of the other side stays unseen."""
     UNREAD = auto()
     """Being answered, but the other side does not read."""
     RESTING = auto()
@@ -33,6 +35,7 @@ class Stage(Enum):
 LIMITS: dict[Stage, float | None] = {
     Stage.RECEIVING: 10.0,
     Stage.ANSWERING: None,  # the box's own work has its own limits, and an event stream has none
+    Stage.CROWDED: 30.0,
     Stage.UNREAD: 30.0,
     Stage.RESTING: KEEP_ALIVE_S + 5.0,  # uvicorn ends it at KEEP_ALIVE_S, with a goodbye
     Stage.CLOSING: 5.0,
@@ -71,7 +74,9 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """The first byte after a rest begins a request."""
+        """The first byte after a rest begins a request; what comes after the end is not for us."""
+        if self.transport.is_closing():
+            return  # TLS hands over what it had read before
         if self._stage is Stage.RESTING:
             self._enter(Stage.RECEIVING)
         super().data_received(data)
@@ -87,7 +92,7 @@ class Connection(H11Protocol):
             super().handle_events()
         except h11.LocalProtocolError:
             # Garbage in a body that was refused unread: uvicorn tries to answer once more.
-            self.transport.abort()
+            self.loop.call_soon(self.transport.abort)  # TLS may be in the middle of its own work
         if self.cycle is not None and self.transport.is_closing():
             self.cycle.disconnected = True  # what came is answered already, with 400
         self._judge()
@@ -100,14 +105,14 @@ class Connection(H11Protocol):
     def pause_writing(self) -> None:
         """The other side does not read as fast as it is written to."""
         super().pause_writing()
-        if self._stage is Stage.ANSWERING:
+        if self._stage in (Stage.ANSWERING, Stage.CROWDED):
             self._enter(Stage.UNREAD)
 
     def resume_writing(self) -> None:
         """It reads again."""
         super().resume_writing()
         if self._stage is Stage.UNREAD:
-            self._enter(Stage.ANSWERING)
+            self._enter(self._answering())
 
     def _judge(self) -> None:
         cycle: RequestResponseCycle | None = self.cycle  # none yet before the first request
@@ -116,10 +121,15 @@ class Connection(H11Protocol):
         elif self.conn.their_state is h11.SEND_BODY:
             self._enter(Stage.RECEIVING)
         elif cycle is not None and not cycle.response_complete:
-            self._enter(Stage.UNREAD if self.flow.write_paused else Stage.ANSWERING)
+            self._enter(self._answering())
         elif cycle is not self._rested_after:  # only once after each answer, not at each byte
             self._rested_after = cycle
             self._enter(Stage.RESTING)
+
+    def _answering(self) -> Stage:
+        if self.flow.write_paused:
+            return Stage.UNREAD
+        return Stage.CROWDED if self.flow.read_paused else Stage.ANSWERING
 
     def _enter(self, stage: Stage) -> None:
         if stage is self._stage:
@@ -129,4 +139,6 @@ class Connection(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
         limit = LIMITS[stage]
+        if stage is Stage.CLOSING and self.transport.get_write_buffer_size():
+            limit = LIMITS[Stage.UNREAD]  # the end of a long answer is still on its way
         self._timer = None if limit is None else self.loop.call_later(limit, self.transport.abort)

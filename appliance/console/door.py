@@ -7,22 +7,24 @@ has run out of descriptors for a fault.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 import ssl
 from collections.abc import Callable
 from functools import partial
 
-from appliance.console.visitors import Visit, Visitors
+from appliance.console.visitors import TELL_EVERY_S, Visit, Visitors
 
 log = logging.getLogger(__name__)
 
 HANDSHAKE_S = 10.0
-GOODBYE_S = 2.0
-"""For TLS's last words."""
+GOODBYE_S = 30.0
+"""For the rest of an answer and TLS's last words."""
 AT_ONCE = 8
 """Connections let in before everything else has its turn."""
 PAUSE_S = 0.1
+SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Door:
@@ -33,6 +35,7 @@ class Door:
         self._loop = asyncio.get_running_loop()
         self._greeting: set[asyncio.Task[object]] = set()
         self._is_open = False
+        self._told = -TELL_EVERY_S
 
     def open(
         self, make: Callable[[Visit], asyncio.Protocol], tls: ssl.SSLContext | None = None
@@ -59,14 +62,21 @@ class Door:
                 connection, address = self._listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
-            except OSError as error:  # no descriptor or no memory left
-                log.error("connections to the page cannot be accepted: %s", error)
-                self._visitors.make_room()
+            except OSError as error:  # of the network, or no descriptor or no memory left
+                self._complain(error)
+                if error.errno in SCARCE:
+                    self._visitors.make_room()
                 self._loop.remove_reader(self._listener)
                 self._loop.call_later(PAUSE_S, self._listen)
                 return
             connection.setblocking(False)
             self._let_in(connection, (address[0], address[1]))
+
+    def _complain(self, error: OSError) -> None:
+        now = self._loop.time()
+        if now - self._told >= TELL_EVERY_S:
+            self._told = now
+            log.error("connections to the page cannot be accepted: %s", error)
 
     def _let_in(self, connection: socket.socket, peer: tuple[str, int]) -> None:
         visit = self._visitors.enter(peer)

@@ -24,6 +24,8 @@ class OwnNames:
         machine = socket.gethostname()
         first = machine.partition(".")[0]
         names = {"localhost", machine, first, f"{first}.local", *more}
+        # Two boxes of one name: mDNS gives the later one a number (RFC 6762, 9).
+        self._numbered = re.compile(rf"{re.escape(first.lower())}-[0-9]{{1,3}}\.local")
         self._names = frozenset(name.lower() for name in names if name)
 
     def has(self, host: str) -> bool:
@@ -35,7 +37,7 @@ class OwnNames:
             return _is(IPv6Address, parts["v6"])
         name = parts["name"].lower().removesuffix(".")
         # An address cannot be rebound: with one as its host, a page's origin is that address.
-        return name in self._names or _is(IPv4Address, name)
+        return bool(name in self._names or self._numbered.fullmatch(name)) or _is(IPv4Address, name)
 
 
 def _is(kind: type[IPv4Address | IPv6Address], text: str) -> bool:

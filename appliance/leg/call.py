@@ -20,6 +20,9 @@ from appliance.service.tasks import deadly_task, stop_tasks
 log = logging.getLogger(__name__)
 
 WATCH_S = 0.05
+ANSWER_LIMIT_S = 60.0
+"""How long an offer of ours keeps the leg when nobody answers or hangs up; control has a shorter
+limit of its own, and one that has gone is noticed sooner."""
 
 
 class CallError(BargeboxError):
@@ -128,10 +131,11 @@ class Call:
             # aiortc's sender has given up, which it tells nobody: we could only seem to speak.
             self._set(Media.ENDED, EndReason.MEDIA_LOST)
         elif last is None:
-            if now - self._waits_since > self._settings.connect_timeout_s:
-                # An offer that nobody answers must not keep the leg busy for ever.
-                reason = EndReason.MEDIA_LOST if self._answered else EndReason.FAILED
-                self._set(Media.ENDED, reason)
+            waited = now - self._waits_since
+            if self._answered and waited > self._settings.connect_timeout_s:
+                self._set(Media.ENDED, EndReason.MEDIA_LOST)
+            elif not (self._answered or self._accepting) and waited > ANSWER_LIMIT_S:
+                self._set(Media.ENDED, EndReason.FAILED)
         elif now - last > self._settings.media_timeout_s:
             self._set(Media.ENDED, EndReason.MEDIA_LOST)
         elif now - last > self._settings.interrupted_after_s:

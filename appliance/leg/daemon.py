@@ -31,6 +31,8 @@ from appliance.webrtc import allow_loopback
 log = logging.getLogger(__name__)
 
 WATCH_S = 0.1
+FIRST_HEARD_S = 60.0
+"""What control may take to come up with a small board's start before that is a fault."""
 
 
 class LegDaemon:
@@ -113,7 +115,8 @@ class LegDaemon:
             await asyncio.sleep(WATCH_S)
             call = self.leg.call
             silent = time.monotonic() - self.server.heard_at
-            gone = silent > self._settings.control_timeout_s
+            limit_s = self._settings.control_timeout_s
+            gone = silent > (limit_s if self.server.was_heard else FIRST_HEARD_S)
             self.leg.indicators.show_trouble(Trouble.CONTROL, there=gone)
             if call is not None and gone:
                 log.warning("control was silent for %.1f s; hanging up", silent)

@@ -50,6 +50,8 @@ class LinkServer:
         self._server: asyncio.Server | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
         self.heard_at = time.monotonic()
+        self.was_heard = False
+        """Whether control has ever been there."""
 
     @property
     def control_is_there(self) -> bool:
@@ -121,7 +123,7 @@ class LinkServer:
 
     def _adopt(self, channel: Channel[AnyCommand]) -> None:
         """Whoever sent a valid command last is control."""
-        self.heard_at = time.monotonic()
+        self.heard_at, self.was_heard = time.monotonic(), True
         former, self._control = self._control, channel
         if former is not None and former is not channel:
             log.warning("a newer control process takes the control link over")

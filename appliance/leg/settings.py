@@ -14,8 +14,7 @@ class LegSettings(BaseModel):
     """Offer 127.0.0.1 as well: for the sandbox on the same machine."""
 
     connect_timeout_s: float = Field(10.0, gt=0, le=60)
-    """From the answer to the first packet; then the session ends with ``media_lost``. An offer
-    waits as long for its answer; then the session ends with ``failed``."""
+    """From the answer to the first packet; then the session ends with ``media_lost``."""
     interrupted_after_s: float = Field(2.0, gt=0, le=30)
     """Without a packet for so long the leg is ``interrupted`` and the gate closes."""
     media_timeout_s: float = Field(10.0, gt=0, le=120)

@@ -47,9 +47,7 @@ class Box(Link):
 
 
 @asynccontextmanager
-async def leg_box(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, connect_timeout_s: float = 30
-) -> AsyncIterator[Box]:
+async def leg_box(directory: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Box]:
     """A leg that listens in *directory*; a command that kills it fails the test."""
     monkeypatch.setattr(self_test_module, "LISTEN_S", 0.1)
 
@@ -59,7 +57,7 @@ async def leg_box(
     server = LinkServer(handle, snapshot)
     made = Box(server, directory / "leg.sock")
     monkeypatch.setattr("appliance.leg.server.die", made.dead.append)
-    made.leg = make_leg(made.headset, server.emit, connect_timeout_s=connect_timeout_s)
+    made.leg = make_leg(made.headset, server.emit, connect_timeout_s=30)
     made.presses = Presses(
         made.leg,
         push_to_talk=False,

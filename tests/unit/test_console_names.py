@@ -29,6 +29,7 @@ OWN = [
     "localhost.",
     "desk-7",
     "DESK-7.local:8080",
+    "desk-7-2.local",
     "desk-7.office.example",
     "bargebox.example.org",
 ]
@@ -41,6 +42,8 @@ FOREIGN = [
     "127.0.0.1.evil.example",
     "desk-7.evil.example",
     "desk-8.local",
+    "desk-7-2.evil.local",
+    "desk-7-x.local",
     "evil.example:desk-7",
     "evil.example@desk-7",
     "desk-7, evil.example",

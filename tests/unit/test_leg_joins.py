@@ -10,6 +10,7 @@ import pytest
 
 from appliance.control_link.events import CallChanged
 from appliance.control_link.words import Media
+from appliance.leg import call as call_module
 from tests.support.leg_box import Box, leg_box
 from tests.support.peer import Peer as OtherEnd
 from tests.support.raw_control import Json
@@ -137,7 +138,8 @@ async def test_refused_joins_in_a_flood_are_only_so_many_tones(box: Box) -> None
 async def test_an_offer_that_nobody_answers_does_not_keep_the_leg_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_loopback: None, aiortc_may_wait: None
 ) -> None:
-    async with leg_box(tmp_path, monkeypatch, connect_timeout_s=0.3) as box:
+    monkeypatch.setattr(call_module, "ANSWER_LIMIT_S", 0.3)
+    async with leg_box(tmp_path, monkeypatch) as box:
         control = await box.connect()
         await control.ask("join", session_id="s")
         ended = await control.next("call_changed")
