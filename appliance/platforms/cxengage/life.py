@@ -35,6 +35,7 @@ SQS_RENEW_AT, VOICE_RENEW_AT = 0.75, 0.5
 RENEW_AGAIN_S = 5.0
 SHORTEST_S = 0.5
 SIGN_OUT_S = 2.0
+BEATLESS_S, BEAT_AGAIN_S = 40.0, 1.0
 
 
 class Life:
@@ -147,16 +148,33 @@ class Life:
     # -- what goes on all the time
 
     async def _beat(self) -> None:
-        """A heartbeat that fails means that the session is dead: raises `PlatformError`."""
+        """A heartbeat that is refused means that the session is dead: raises `PlatformError`.
+
+        One that does not arrive is tried again for 40 s: a gap in the network ends no session.
+        """
+        well_at = time.monotonic()
         while True:
             try:
                 said = await self._post("presence", "heartbeat", body=self._named({}))
             except PlatformError as error:
-                raise PlatformError(
-                    f"The box's session at CxEngage has ended ({error.detail})"[:400],
-                    code=EndReason.PLATFORM_LOST,
-                ) from error
-            await asyncio.sleep(read(Beat, said, self._rest.oddities).heartbeat_delay)
+                lost = error.code == EndReason.PLATFORM_LOST
+                if not lost or time.monotonic() - well_at > BEATLESS_S:
+                    raise PlatformError(
+                        "The box's session at CxEngage has ended; signing in again.",
+                        code=EndReason.PLATFORM_LOST,
+                    ) from error
+                log.info("a heartbeat failed: %s", error.detail)
+                await asyncio.sleep(BEAT_AGAIN_S)
+                continue
+            well_at = time.monotonic()
+            await asyncio.sleep(self._delay(said))
+
+    def _delay(self, said: Any) -> float:
+        try:
+            return read(Beat, said, self._rest.oddities).heartbeat_delay
+        except PlatformError as error:
+            log.warning("%s", error.detail)
+            return Beat().heartbeat_delay
 
     async def _keep_renewed(self) -> None:
         while True:

@@ -6,6 +6,7 @@ botocore's own client would block a thread for the whole long poll; its parts bl
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,17 @@ USUAL_REGION = "us-east-1"
 MOST_BYTES = 2 * MOST
 GRACE_S = 5.0
 """Beyond the waiting at the queue itself."""
+
+
+_UNREADABLE = (
+    ResponseParserError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+)
+"""What botocore was seen to raise from parsing what is no answer of SQS."""
 
 
 class CredentialsError(PlatformError):
@@ -70,12 +82,14 @@ class Sqs:
         wanted = {"MaxNumberOfMessages": 1, "WaitTimeSeconds": wait_s}
         said = await self._call("ReceiveMessage", wanted, wait_s + GRACE_S)
         found: list[Received] = []
-        for one in (said.get("Messages") or [])[:10]:
-            fields = [one.get(name) for name in ("MessageId", "ReceiptHandle", "Body")]
-            if not all(isinstance(field, str) for field in fields):
-                self._oddities.note("message", "without receipt or body")
-                continue
-            found.append(Received(*fields))
+        messages = said.get("Messages")
+        for one in messages[:10] if isinstance(messages, list) else ():
+            fields = one if isinstance(one, dict) else {}
+            match fields.get("MessageId"), fields.get("ReceiptHandle"), fields.get("Body"):
+                case str(number), str(receipt), str(body):
+                    found.append(Received(number, receipt, body))
+                case _:
+                    self._oddities.note("message", "without receipt or body")
         return found
 
     async def delete(self, receipt: str) -> None:
@@ -132,19 +146,21 @@ class Sqs:
         }
         try:
             said = create_parser("json").parse(answer, asked.output_shape)
-        except (ResponseParserError, ValueError, TypeError, AttributeError, KeyError) as error:
-            # The last four are what botocore lets through on JSON of another shape.
+        except _UNREADABLE as error:
             self._oddities.note("answer of the queue", response.status_code)
             raise _lost("The queue of CxEngage answers something unknown; trying again.") from error
+        said = said if isinstance(said, dict) else {}
         if response.status_code == httpx.codes.OK:
-            return said if isinstance(said, dict) else {}
-        code = str((said.get("Error") or {}).get("Code", ""))
+            return said
+        told = said.get("Error")
+        code = str(told.get("Code", "")) if isinstance(told, dict) else ""
         self._oddities.note("refusal of the queue", f"{response.status_code} {code}")
         if response.status_code in (401, 403) or re.search("Token|Security|Signature|Auth", code):
             raise CredentialsError("The queue of CxEngage refuses the credentials; renewing them.")
         raise _lost(f"The queue of CxEngage refuses ({response.status_code}); trying again.")
 
 
+@functools.cache
 def _load() -> Any:
     return ServiceModel(Loader().load_service_model("sqs", "service-2"), "sqs")
 

@@ -91,9 +91,10 @@ async def bring_in(life: Life, one: Supervision, leg: LegPort, settings: CxEngag
         life.voice.expect_nothing()
     one.callsid = invite.callsid
     answer = await leg.answer(sdp.for_leg(invite.sdp))
-    if not one.ended.is_set():
+    if not life.voice.is_over(invite.callsid) and not one.ended.is_set():
         await life.voice.answer(invite, sdp.for_gateway(answer, invite.sdp))
-    if one.ended.is_set():
+    if life.voice.is_over(invite.callsid) or one.ended.is_set():
+        one.ended.set()
         raise PlatformError("CxEngage withdrew the call before it was joined; try again.")
     one.joined = True
 

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,7 @@ class Voice:
         self._expected: asyncio.Future[Invite] | None = None
         self._call: _Call | None = None
         self._renewing: asyncio.Task[None] | None = None
+        self._over_lately: deque[str] = deque(maxlen=50)
 
     async def use(self, token: SecretStr, region: object) -> None:
         """A (new) token; a standing connection hears of it at once."""
@@ -213,7 +215,12 @@ class Voice:
             return
         self._expected.set_result(invite)
 
+    def is_over(self, callsid: str) -> bool:
+        """Whether the gateway ended it, perhaps before anybody had looked at its invite."""
+        return callsid in self._over_lately
+
     def _over(self, callsid: str) -> None:
+        self._over_lately.append(callsid)
         if self._call is not None and self._call.invite.callsid == callsid:
             self._call = None
         self._on_ended(callsid)
