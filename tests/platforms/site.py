@@ -10,6 +10,11 @@ from typing import Protocol
 
 from appliance.platforms.protocol import Driver
 
+LISTS_ONLY_MONITORABLE = frozenset({"cxengage"})
+"""Names of the sites whose platform does not list at all what may not be monitored. Asked for by
+its id, such a call is refused there with the same reason.
+"""
+
 SILENT_DBFS = -80.0
 HEARD_DBFS = -45.0
 

@@ -1,0 +1,106 @@
+"""The stand-in as a process of its own, and its control door."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from appliance.platforms.cxengage.settings import CxEngageSettings
+
+START_S = 60.0
+PASSWORD = "correct-horse"
+USERS = ("sue", "tom")
+AGENTS = (("agent-ada", "Ada"), ("agent-grace", "Grace"))
+
+
+class StandinProcess:
+    """One stand-in after another at the same port, as long as `start` and `kill` are called."""
+
+    def __init__(self, directory: Path, **settings: Any) -> None:
+        self.url = ""
+        users = [{"id": f"user-{n}", "username": n, "password": PASSWORD} for n in USERS]
+        self._settings: dict[str, Any] = {"users": users, "agents": AGENTS, **settings}
+        self._settings_file = directory / "standin.json"
+        self._ready_file = directory / "standin.ready"
+        self._process: asyncio.subprocess.Process | None = None
+        self._client = httpx.AsyncClient(trust_env=False, timeout=20)
+
+    async def start(self) -> None:
+        """Returns when clients may come."""
+        self._settings_file.write_text(json.dumps(self._settings))
+        self._ready_file.unlink(missing_ok=True)
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.platforms.cxengage.standin",
+            "--settings",
+            str(self._settings_file),
+            "--ready-file",
+            str(self._ready_file),
+            "--follow-parent",
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        async with asyncio.timeout(START_S):
+            while not self._ready_file.exists():
+                assert self._process.returncode is None, "the stand-in did not start"
+                await asyncio.sleep(0.05)
+        ready = json.loads(self._ready_file.read_text())
+        self.url = ready["url"]
+        self._settings["port"] = int(self.url.rpartition(":")[2])
+        self._settings["control_token"] = ready["control_token"]
+
+    async def kill(self) -> None:
+        """As an accident would."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+
+    async def close(self) -> None:
+        """Kill it and let the door go."""
+        await self.kill()
+        await self._client.aclose()
+
+    async def do(self, op: str, **fields: Any) -> Any:
+        """The result of an operation of the control door; see ``standin/door.py``."""
+        said = await self._client.post(
+            f"{self.url}/control",
+            headers={"x-control-token": self._settings["control_token"]},
+            json={"op": op, **fields},
+        )
+        assert said.status_code == httpx.codes.OK, said.text
+        return said.json()["result"]
+
+    def driver_settings(self, user: str = "sue", **fields: Any) -> CxEngageSettings:
+        """What a driver needs to reach it."""
+        return CxEngageSettings.model_validate(
+            {
+                "base_url": f"{self.url}/v1/",
+                "user": user,
+                "password": PASSWORD,
+                "sqs_endpoint": f"{self.url}/sqs/",
+                "voice_urls": [self.url.replace("http", "ws", 1) + "/signal"],
+                "poll_interval": 0.25,
+                "retry_first": 0.2,
+                "retry_longest": 1.0,
+                **fields,
+            }
+        )
+
+
+@contextlib.asynccontextmanager
+async def running_standin(directory: Path, **settings: Any) -> AsyncIterator[StandinProcess]:
+    """A stand-in without calls, gone at the end."""
+    standin = StandinProcess(directory, **settings)
+    try:
+        await standin.start()
+        yield standin
+    finally:
+        await asyncio.shield(standin.close())

@@ -1,0 +1,282 @@
+"""CxEngage's REST interface and queue from below: what comes back may be anything."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import settings as given_settings
+from hypothesis import strategies as st
+
+from appliance.platforms.cxengage.answers import Config, Login, Presence, QueueAccess, read
+from appliance.platforms.cxengage.listing import Rights, rows_of
+from appliance.platforms.cxengage.oddities import Oddities
+from appliance.platforms.cxengage.rest import Rest, StatusError, path_of, read_bounded
+from appliance.platforms.cxengage.settings import CxEngageSettings
+from appliance.platforms.cxengage.sqs import CredentialsError, Received, Sqs
+from appliance.platforms.protocol import PlatformError
+
+Handler = Callable[[httpx.Request], httpx.Response]
+SETTINGS = CxEngageSettings.model_validate(
+    {
+        "base_url": "https://platform.example.org/v1/",
+        "user": "sue",
+        "password": "pa55word",
+        "request_timeout": 2.0,
+    }
+)
+TOKEN, SESSION_TOKEN = "the-token", "the-session-token"
+QUEUE = QueueAccess.model_validate(
+    {
+        "queue": {"url": "https://sqs.eu-west-1.amazonaws.com/1/queue"},
+        "credentials": {
+            "accessKey": "AKID",
+            "secretKey": "secret-key",
+            "sessionToken": SESSION_TOKEN,
+            "ttl": 60,
+        },
+    }
+)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=20), inner),
+    max_leaves=20,
+)
+
+
+def client(handler: Handler) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.MockTransport(handler))
+
+
+def rest(handler: Handler) -> Rest:
+    """It signs in by itself; the handler sees the rest."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/tokens"):
+            return httpx.Response(200, json={"token": TOKEN})
+        return handler(request)
+
+    return Rest(SETTINGS, client(handle), Oddities())
+
+
+async def test_a_request_carries_the_token_and_a_quoted_path() -> None:
+    seen: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"result": {}})
+
+    await rest(handle).post("tenants", "a/b?c#d", body={"x": 1})
+    (request,) = seen
+    assert request.headers["authorization"] == f"Token {TOKEN}"
+    assert request.url.raw_path == b"/v1/tenants/a%2Fb%3Fc%23d"
+    assert path_of("..", "é") == "../%C3%A9"
+
+
+async def test_a_refused_token_is_renewed_once() -> None:
+    statuses = [401, 200, 401, 401]
+    access = rest(lambda request: httpx.Response(statuses.pop(0), json={}))
+    await access.get("x")
+    with pytest.raises(StatusError):
+        await access.get("x")
+    assert not statuses
+
+
+async def test_a_5xx_is_tried_again_and_a_4xx_is_not() -> None:
+    statuses = [500, 503, 200, 418]
+    access = rest(lambda request: httpx.Response(statuses.pop(0), json={}))
+    await access.get("x")
+    with pytest.raises(StatusError, match="418"):
+        await access.get("x")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, content=b"no JSON"),
+        httpx.Response(200, content=b"[" * 100_000),
+        httpx.Response(200, content=b"\xff"),
+        httpx.Response(302, headers={"location": "https://elsewhere.example.org/"}),
+        httpx.Response(500),
+        httpx.Response(403, content=b"\x00"),
+    ],
+)
+async def test_odd_answers_are_errors_in_words_without_secrets(
+    answer: httpx.Response, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(PlatformError) as caught:
+        await rest(lambda request: answer).get("x")
+    assert caught.value.detail.endswith(".")
+    said = caught.value.detail + caplog.text
+    assert not any(secret in said for secret in ("pa55word", TOKEN))
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError("no"), httpx.RemoteProtocolError("no")])
+async def test_a_platform_that_is_not_there_is_lost(error: httpx.HTTPError) -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    with pytest.raises(PlatformError) as caught:
+        await Rest(SETTINGS, client(handle), Oddities()).get("x")
+    assert caught.value.code == "platform_lost"
+
+
+async def test_no_request_lasts_longer_than_its_limit() -> None:
+    async def handle(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    access = Rest(SETTINGS, httpx.AsyncClient(transport=httpx.MockTransport(handle)), Oddities())
+    begun = asyncio.get_running_loop().time()
+    with pytest.raises(PlatformError):
+        await access.get("x")
+    assert asyncio.get_running_loop().time() - begun < 4
+
+
+async def test_an_answer_without_end_is_cut() -> None:
+    with pytest.raises(PlatformError):
+        await read_bounded(httpx.Response(200, content=b"x" * 100), 99)
+
+
+async def test_a_wrong_password_is_said_without_it() -> None:
+    access = Rest(SETTINGS, client(lambda request: httpx.Response(401, json={})), Oddities())
+    with pytest.raises(PlatformError) as caught:
+        await access.get("x")
+    assert "password" in caught.value.detail
+    assert "pa55word" not in caught.value.detail
+
+
+@given_settings(deadline=None)
+@given(JSON)
+def test_any_answer_is_read_or_refused(data: Any) -> None:
+    for model in (Config, Login, Presence, QueueAccess):
+        try:
+            answer = read(model, data, Oddities())
+        except PlatformError:
+            continue
+        assert isinstance(answer, model)
+
+
+def listed(rows: Any) -> Any:
+    return {"results": {"w1": {"body": {"results": {"interactions": rows}}}}}
+
+
+KEYS = st.sampled_from(
+    ["interactionId", "agents", "customer", "channelType", "direction", "state", "monitors",
+     "startTimestamp", "conversationStartTimestamp", "currentStateDuration", "agentId"]
+)  # fmt: skip
+
+
+@given_settings(deadline=None)
+@given(
+    JSON
+    | st.lists(
+        st.dictionaries(KEYS, JSON | st.lists(st.dictionaries(KEYS, JSON, max_size=3), max_size=2)),
+        max_size=5,
+    ).map(listed)
+)
+def test_any_list_is_read_or_refused(data: Any) -> None:
+    try:
+        rows = rows_of(data, Rights("me", may_monitor=True), {}, Oddities())
+    except PlatformError:
+        return
+    for row in rows:
+        assert row.interaction.started_at.tzinfo is not None
+        assert row.interaction.id
+
+
+def test_a_bad_row_spoils_only_itself() -> None:
+    good = {
+        "interactionId": "i",
+        "agents": [{"agentId": "me", "agentName": "Me"}],
+        "startTimestamp": "2026-01-02T03:04:05.000Z",
+        "monitors": [{"agentId": "me", "startTimestamp": None}],
+    }
+    answer = listed([7, {}, {"interactionId": {}}, good, good | {"channelType": "sms"} | {
+        "interactionId": "text"
+    }])  # fmt: skip
+    (row,) = rows_of(answer, Rights("me", may_monitor=True), {}, Oddities())
+    assert row.own_call
+    assert row.monitored_by_us
+    assert row.interaction.started_at.isoformat() == "2026-01-02T03:04:05+00:00"
+    assert not row.interaction.monitorable
+
+
+# -- the queue
+
+
+def sqs(handler: Handler, endpoint: str = "") -> Sqs:
+    queue = Sqs(client(handler), endpoint, Oddities())
+    queue.use(QUEUE, "us-east-1")
+    return queue
+
+
+async def test_receiving_is_signed_for_the_queue_s_region() -> None:
+    seen: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        one = {"MessageId": "m", "ReceiptHandle": "r", "Body": "b"}
+        return httpx.Response(200, json={"Messages": [one, {"MessageId": 7}]})
+
+    assert await sqs(handle).receive(20) == [Received("m", "r", "b")]
+    (request,) = seen
+    assert str(request.url) == "https://sqs.eu-west-1.amazonaws.com/"
+    assert request.headers["x-amz-target"] == "AmazonSQS.ReceiveMessage"
+    assert request.headers["x-amz-security-token"] == SESSION_TOKEN
+    assert "/eu-west-1/sqs/aws4_request" in request.headers["authorization"]
+    assert json.loads(request.content) == {
+        "QueueUrl": QUEUE.queue.url,
+        "MaxNumberOfMessages": 1,
+        "WaitTimeSeconds": 20,
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [(403, "x"), (401, "x"), (400, "ExpiredTokenException"), (400, "InvalidSecurity")],
+)
+async def test_refused_credentials_are_told_apart(status: int, name: str) -> None:
+    answer = httpx.Response(status, json={"__type": f"com.amazonaws.sqs#{name}", "message": "m"})
+    with pytest.raises(CredentialsError):
+        await sqs(lambda request: answer).receive(1)
+
+
+@given_settings(deadline=None)
+@given(st.sampled_from([200, 204, 301, 400, 500]), st.binary() | JSON.map(json.dumps))
+async def test_whatever_the_queue_answers_is_messages_or_an_error(
+    status: int, body: bytes | str
+) -> None:
+    content = body.encode() if isinstance(body, str) else body
+    queue = sqs(lambda request: httpx.Response(status, content=content))
+    try:
+        received = await queue.receive(1)
+    except PlatformError:
+        return
+    assert isinstance(received, list)
+
+
+@given_settings(deadline=None)
+@given(st.dictionaries(st.just("Messages"), JSON, min_size=1).map(json.dumps))
+async def test_whatever_the_messages_are(body: str) -> None:
+    queue = sqs(lambda request: httpx.Response(200, content=body.encode()))
+    try:
+        received = await queue.receive(1)
+    except PlatformError:
+        return
+    assert all(isinstance(one, Received) for one in received)
+
+
+async def test_secrets_stay_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    await sqs(lambda request: httpx.Response(200, json={})).receive(1)
+    assert not any(secret in caplog.text for secret in (SESSION_TOKEN, "secret-key", "AKID"))
+    assert not any(secret in repr(QUEUE) for secret in (SESSION_TOKEN, "secret-key"))
