@@ -1,10 +1,8 @@
-"""The one place where drivers are named."""
+"""The one place where drivers are named. Only the chosen one is imported, with what it needs."""
 
 from __future__ import annotations
 
-from appliance.platforms.cxengage.driver import CxEngageDriver
 from appliance.platforms.protocol import Driver
-from appliance.platforms.sandbox.driver import SandboxDriver
 from appliance.platforms.settings import PlatformSettings
 
 
@@ -12,6 +10,10 @@ def make_driver(settings: PlatformSettings) -> Driver:
     """The driver that the settings choose."""
     match settings.driver:
         case "sandbox":
+            from appliance.platforms.sandbox.driver import SandboxDriver
+
             return SandboxDriver(settings.sandbox)
         case "cxengage":
+            from appliance.platforms.cxengage.driver import CxEngageDriver
+
             return CxEngageDriver(settings.cxengage)
