@@ -50,7 +50,7 @@ class Asterisk:
         program = _program()
         version = subprocess.run([*program, "-V"], capture_output=True, text=True, check=True)
         assert version.stdout.startswith(f"Asterisk {MAJOR}."), (
-            f"the tests are for Asterisk {MAJOR}, and this is {version.stdout!r}: see tools/asterisk"
+            f"the tests are for Asterisk {MAJOR}, not {version.stdout!r}: see tools/asterisk"
         )
 
     def _write_configuration(self) -> None:
@@ -112,5 +112,4 @@ class Asterisk:
             auth=(ARI_USER, ARI_PASSWORD),
             timeout=30.0,
             trust_env=False,
-            verify=False,
         )
