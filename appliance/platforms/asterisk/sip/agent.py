@@ -11,6 +11,13 @@ from collections.abc import Callable
 
 from appliance.platforms.asterisk.sip import dialog as dialogs
 from appliance.platforms.asterisk.sip.account import Account
+from appliance.platforms.asterisk.sip.building import (
+    ALLOW,
+    ack_of_refusal,
+    ack_of_success,
+    cancel_of,
+    response_to,
+)
 from appliance.platforms.asterisk.sip.dialog import (
     SDP,
     Dialog,
@@ -30,7 +37,6 @@ log = logging.getLogger(__name__)
 MAX_CALLS = 64
 """Calls at once, both ways; a further one is busy."""
 SECONDS_TO_CALL = 30.0
-ALLOW = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, NOTIFY, UPDATE")
 _ASKS = {
     401: ("WWW-Authenticate", "Authorization"),
     407: ("Proxy-Authenticate", "Proxy-Authorization"),
@@ -130,27 +136,8 @@ class UserAgent:
         return response.body
 
     async def reply(self, request: Message, status: int, tag: str = "", sdp: str = "") -> None:
-        """A response (RFC 3261 section 8.2.6)."""
-        headers = [("Via", via) for via in request.all("Via")]
-        if request.method == "INVITE":
-            headers += [("Record-Route", route) for route in request.all("Record-Route")]
-        to = request.get("To")
-        if tag and not parameter(to, "tag"):
-            to += f";tag={tag}"
-        headers += [
-            ("From", request.get("From")),
-            ("To", to),
-            ("Call-ID", request.get("Call-ID")),
-            ("CSeq", request.get("CSeq")),
-            ("Contact", self.contact),
-            ALLOW,
-        ]
-        if sdp:
-            headers.append(("Content-Type", SDP))
-        reason = dialogs.REASONS.get(status, "No")
-        await self._connected().send(
-            Message(status=status, reason=reason, headers=headers, body=sdp)
-        )
+        """A response to a request."""
+        await self._connected().send(response_to(request, status, tag, sdp, self.contact))
 
     def remember(self, dialog: Dialog) -> None:
         """The call is up."""
@@ -185,7 +172,7 @@ class UserAgent:
             if response.status < 300:
                 return request, response
             if method == "INVITE":
-                await transport.send(_ack_of_refusal(request, response))
+                await transport.send(ack_of_refusal(request, response))
             if response.status not in _ASKS or proof:
                 raise SipError(
                     f"Asterisk refused a SIP {method} ({response.status}).", status=response.status
@@ -204,11 +191,8 @@ class UserAgent:
             raise
 
     async def _cancel(self, transport: Transport, invite: Message) -> None:
-        kept = ("via", "from", "to", "call-id", "max-forwards", "route")
-        headers = [(key, value) for key, value in invite.headers if key.lower() in kept]
-        headers.append(("CSeq", f"{invite.cseq[0]} CANCEL"))
         try:
-            await transport.request(Message("CANCEL", invite.uri, headers=headers))
+            await transport.request(cancel_of(invite))
         except SipError as error:
             log.debug("not cancelled: %s", error.detail)
 
@@ -221,16 +205,7 @@ class UserAgent:
     async def _acknowledge(self, dialog: Dialog, invite: Message) -> None:
         """The ACK of a 2xx is a transaction of its own (RFC 3261 section 13.2.2.4)."""
         transport = self._connected()
-        headers = [
-            ("Via", transport.via()),
-            *(("Route", route) for route in dialog.routes),
-            ("From", dialog.local),
-            ("To", dialog.remote),
-            ("Call-ID", dialog.call_id),
-            ("CSeq", f"{invite.cseq[0]} ACK"),
-            ("Max-Forwards", "70"),
-        ]
-        await transport.send(Message("ACK", dialog.target, headers=headers))
+        await transport.send(ack_of_success(dialog, invite, transport.via()))
 
     async def _register(self) -> float:
         """Seconds that the registration lasts."""
@@ -312,12 +287,3 @@ class UserAgent:
         call = IncomingCall(self, invite)
         self._calls[invite.get("Call-ID")] = call
         self._on_call(call)
-
-
-def _ack_of_refusal(invite: Message, response: Message) -> Message:
-    """In the INVITE's own transaction (RFC 3261 section 17.1.1.3)."""
-    headers = [("Via", invite.get("Via")), ("From", invite.get("From"))]
-    headers += [("Route", route) for route in invite.all("Route")]
-    headers += [("To", response.get("To")), ("Call-ID", invite.get("Call-ID"))]
-    headers += [("CSeq", f"{invite.cseq[0]} ACK"), ("Max-Forwards", "70")]
-    return Message("ACK", invite.uri, headers=headers)
