@@ -25,6 +25,11 @@ log = logging.getLogger(__name__)
 
 SECONDS_TO_KNOW_WHY = 0.4
 """A snoop ends a moment before its call does; only one that ends alone was removed."""
+SECONDS_TO_BE_GONE = 1.0
+SECONDS_TO_SETTLE = 0.5
+"""Asterisk 22.10 was seen to crash when the last connection of an ARI application closed in the
+very moment in which a channel left it; so a connection outlives our last channel by this.
+"""
 RTP_TIMEOUT_CAUSE = 44
 """The hang-up cause of a channel whose media stayed away (``rtp_timeout``)."""
 
@@ -58,6 +63,7 @@ class Legs:
         """Handles of which something may be on the server that nobody wants."""
         self._arrivals: dict[str, asyncio.Future[None]] = {}
         self._jobs = Jobs()
+        self._last_removal = -SECONDS_TO_SETTLE
 
     # -- what the driver asks
 
@@ -112,8 +118,9 @@ class Legs:
         self._leftovers.add(handle)
         ari = self._ari()
         await ari.delete(path("channels", wire.leg_id(handle)))
-        for channel in [one for one in self._listing.ours if wire.handle_of(one) == handle]:
+        for channel in self._channels_of(handle):
             await ari.delete(path("channels", channel))
+        await self._gone(handle)
         await ari.delete(path("bridges", wire.bridge_id(handle)))
         self._leftovers.discard(handle)
 
@@ -175,8 +182,10 @@ class Legs:
         self._leftovers.clear()
 
     async def finish(self, limit_s: float) -> None:
-        """Let what is being removed be removed, for a while."""
+        """Let what is being removed be removed, for a while, before the connection closes."""
         await self._jobs.finish(limit_s)
+        since = asyncio.get_running_loop().time() - self._last_removal
+        await asyncio.sleep(max(0.0, SECONDS_TO_SETTLE - since))
 
     def _arrived(self, channel_id: str) -> None:
         handle = wire.handle_of(channel_id)
@@ -208,6 +217,17 @@ class Legs:
         self._on_end(handle, reason)
 
     # -- the steps
+
+    def _channels_of(self, handle: str) -> list[str]:
+        return [one for one in self._listing.ours if wire.handle_of(one) == handle]
+
+    async def _gone(self, handle: str) -> None:
+        """Wait for a moment until the server says that the channels are gone."""
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + SECONDS_TO_BE_GONE
+        while self._channels_of(handle) and loop.time() < limit:
+            self._last_removal = loop.time()
+            await asyncio.sleep(0.01)
 
     def _leg(self, handle: str) -> Leg:
         if (leg := self._legs.get(handle)) is None:
