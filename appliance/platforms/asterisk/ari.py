@@ -15,6 +15,7 @@ import httpx
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.protocol import State
 
 from appliance.control_link.words import EndReason
 from appliance.platforms.asterisk import wire
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_PINGS = 5.0
 SECONDS_TO_CLOSE = 1.0
+SECONDS_TO_SETTLE = 0.2
+EVERYTHING = "channel:,bridge:"
+"""All channels and bridges, and not the endpoints: their comings and goings are no calls."""
 OnEvent = Callable[[wire.Event], None]
 
 
@@ -79,6 +83,8 @@ class Ari:
             )
         if answer.status_code == 404:
             raise NotFoundError("Asterisk does not have it any more.", code=EndReason.CALL_ENDED)
+        if method == "DELETE" and answer.status_code == 409:
+            raise NotFoundError("It is being removed already.", code=EndReason.CALL_ENDED)
         if not answer.is_success:
             log.warning("Asterisk refused %s %s: %s", method, path, answer.status_code)
             raise PlatformError(f"Asterisk refused a request ({answer.status_code}); try again.")
@@ -115,7 +121,7 @@ class Ari:
     async def open(self) -> None:
         """Begin to take events; nothing is lost between this and `read`."""
         url = self._settings.url.rstrip("/").replace("http", "ws", 1)
-        query = urlencode({"app": self.app, "subscribeAll": "true"})
+        query = urlencode({"app": self.app})
         options: dict[str, Any] = {"ssl": self._context} if self._context else {}
         try:
             async with asyncio.timeout(self._settings.request_timeout):
@@ -139,6 +145,8 @@ class Ari:
             raise self._unreachable(error) from error
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
             raise self._unreachable(error) from error
+        where = path("applications", self.app, "subscription")
+        await self.post(where, eventSource=EVERYTHING)
 
     async def read(self, on_event: OnEvent) -> None:
         """Take events until the connection is lost; what is not understood is dropped."""
@@ -157,10 +165,26 @@ class Ari:
             log.debug("the connection to ARI broke")
 
     async def close(self) -> None:
-        """Close politely, within a second."""
+        """Close politely, within two seconds."""
         if self._socket is not None:
+            if self._socket.state is State.OPEN:
+                await self._unsubscribe()
             await self._socket.close()
         await self._client.aclose()
+
+    async def _unsubscribe(self) -> None:
+        """Take our ears off the server before the application goes.
+
+        Asterisk 22.10 was seen to crash when an event came for a subscription just as the
+        application that it belonged to was destroyed.
+        """
+        where = path("applications", self.app, "subscription")
+        try:
+            async with asyncio.timeout(SECONDS_TO_CLOSE):
+                await self.ask("DELETE", where, eventSource=EVERYTHING)
+                await asyncio.sleep(SECONDS_TO_SETTLE)
+        except (PlatformError, TimeoutError) as error:
+            log.debug("not unsubscribed: %s", type(error).__name__)
 
     def _unreachable(self, error: Exception) -> PlatformError:
         cause: BaseException | None = error

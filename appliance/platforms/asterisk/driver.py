@@ -72,9 +72,10 @@ class AsteriskDriver:
         ]
 
     async def stop(self) -> None:
-        """Disconnect."""
+        """Disconnect; the leg's endpoint goes first, while ARI still stands."""
         await self._legs.finish(SECONDS_TO_FINISH)
-        await stop_tasks(*self._tasks)
+        for task in reversed(self._tasks):
+            await stop_tasks(task)
         self._tasks = []
         await self._jobs.finish(0)
 

@@ -26,10 +26,6 @@ log = logging.getLogger(__name__)
 SECONDS_TO_KNOW_WHY = 0.4
 """A snoop ends a moment before its call does; only one that ends alone was removed."""
 SECONDS_TO_BE_GONE = 1.0
-SECONDS_TO_SETTLE = 0.5
-"""Asterisk 22.10 was seen to crash when the last connection of an ARI application closed in the
-very moment in which a channel left it; so a connection outlives our last channel by this.
-"""
 RTP_TIMEOUT_CAUSE = 44
 """The hang-up cause of a channel whose media stayed away (``rtp_timeout``)."""
 
@@ -62,8 +58,8 @@ class Legs:
         self._leftovers: set[str] = set()
         """Handles of which something may be on the server that nobody wants."""
         self._arrivals: dict[str, asyncio.Future[None]] = {}
+        self._destroyed_one = asyncio.Event()
         self._jobs = Jobs()
-        self._last_removal = -SECONDS_TO_SETTLE
 
     # -- what the driver asks
 
@@ -184,8 +180,6 @@ class Legs:
     async def finish(self, limit_s: float) -> None:
         """Let what is being removed be removed, for a while, before the connection closes."""
         await self._jobs.finish(limit_s)
-        since = asyncio.get_running_loop().time() - self._last_removal
-        await asyncio.sleep(max(0.0, SECONDS_TO_SETTLE - since))
 
     def _arrived(self, channel_id: str) -> None:
         handle = wire.handle_of(channel_id)
@@ -195,6 +189,7 @@ class Legs:
             self.abandon(handle)
 
     def _destroyed(self, channel_id: str, cause: int | None) -> None:
+        self._destroyed_one.set()
         handle = wire.handle_of(channel_id)
         for leg in list(self._legs.values()):
             if leg.anchor == channel_id:
@@ -223,11 +218,13 @@ class Legs:
 
     async def _gone(self, handle: str) -> None:
         """Wait for a moment until the server says that the channels are gone."""
-        loop = asyncio.get_running_loop()
-        limit = loop.time() + SECONDS_TO_BE_GONE
-        while self._channels_of(handle) and loop.time() < limit:
-            self._last_removal = loop.time()
-            await asyncio.sleep(0.01)
+        try:
+            async with asyncio.timeout(SECONDS_TO_BE_GONE):
+                while self._channels_of(handle):
+                    self._destroyed_one.clear()
+                    await self._destroyed_one.wait()
+        except TimeoutError:
+            log.debug("%s is still being removed", handle)
 
     def _leg(self, handle: str) -> Leg:
         if (leg := self._legs.get(handle)) is None:

@@ -72,6 +72,8 @@ class Transport:
         complained = False
         try:
             async for data in self._socket:
+                if not data.strip():
+                    continue  # a keep-alive (RFC 5626 section 3.5.1)
                 try:
                     message = parse(data)
                     if message.method:
