@@ -13,6 +13,10 @@ def make_driver(settings: PlatformSettings) -> Driver:
             from appliance.platforms.sandbox.driver import SandboxDriver
 
             return SandboxDriver(settings.sandbox)
+        case "asterisk":
+            from appliance.platforms.asterisk.driver import AsteriskDriver
+
+            return AsteriskDriver(settings.asterisk)
         case "cxengage":
             from appliance.platforms.cxengage.driver import CxEngageDriver
 

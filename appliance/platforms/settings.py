@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.cxengage.settings import CxEngageSettings
 from appliance.platforms.sandbox.settings import SandboxSettings
 
@@ -15,6 +16,7 @@ class PlatformSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    driver: Literal["sandbox", "cxengage"] = "sandbox"
+    driver: Literal["sandbox", "asterisk", "cxengage"] = "sandbox"
     sandbox: SandboxSettings = SandboxSettings()
+    asterisk: AsteriskSettings = AsteriskSettings()
     cxengage: CxEngageSettings = CxEngageSettings()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.platforms.asterisk.site import asterisk_site
 from tests.platforms.cxengage.site import cxengage_site
 from tests.platforms.sandbox.site import sandbox_site
 from tests.platforms.site import Site
@@ -16,6 +17,7 @@ from tests.platforms.site import Site
 SITES: dict[str, Callable[[Path], AbstractAsyncContextManager[Site]]] = {
     "sandbox": sandbox_site,
     "cxengage": cxengage_site,
+    "asterisk": asterisk_site,
 }
 """Every platform with the real server, or the stand-in, that plays it."""
 

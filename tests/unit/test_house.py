@@ -142,7 +142,7 @@ def stranger(tmp_path: Path) -> Path:
     """A copy of the set-up script on a machine with nothing installed and nobody to ask."""
     place = tmp_path / "clone"
     (place / "tools").mkdir(parents=True)
-    for name in ("tools/setup", "pyproject.toml", *LOCKS):
+    for name in ("tools/setup", "tools/asterisk", "pyproject.toml", *LOCKS):
         (place / name).write_bytes((ROOT / name).read_bytes())
     (place / "tools/setup").chmod(0o755)
     tools = tmp_path / "bin"

@@ -1,0 +1,293 @@
+"""Channels and bridges as interactions: which channels belong to one call, and who is on it.
+
+A call is what hangs together by bridges, dialling, and the two halves of Local channels. It is
+named after its customer's channel, which stays when agents come and go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from appliance.control_link.words import EndReason
+from appliance.platforms.asterisk import wire
+from appliance.platforms.asterisk.settings import AsteriskSettings
+from appliance.platforms.protocol import Agent, Interaction, InteractionState
+
+MAX_TEXT = 120
+TALKING = ("in-conversation", "on-hold", "transferring")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_NOT_A_PARTY = ("Snoop", "Surrogate", "Announcer", "Recorder", "CBAnn", "CBRec")
+
+
+class Listing:
+    """The calls of one server, kept by `replace_all` and then `apply`, event by event."""
+
+    def __init__(self, settings: AsteriskSettings) -> None:
+        self._settings = settings
+        self.global_monitoring = ""
+        """The monitoring variable's global value."""
+        self.shown: dict[str, Interaction] = {}
+        self.ours: set[str] = set()
+        """Channels that a box made, this one or another."""
+        self._channels: dict[str, wire.Channel] = {}
+        self._bridge_of: dict[str, str] = {}
+        self._members: defaultdict[str, set[str]] = defaultdict(set)
+        self._dialled: defaultdict[str, set[str]] = defaultdict(set)
+        self._halves: defaultdict[str, set[str]] = defaultdict(set)
+        self._held: set[str] = set()
+        self._variables: dict[str, dict[str, str]] = {}
+        self._id_of: dict[str, str] = {}
+        self._hung_up: dict[str, EndReason] = {}
+
+    # -- what happens
+
+    def replace_all(
+        self, channels: Iterable[wire.Channel], bridges: Iterable[wire.Bridge]
+    ) -> list[Interaction]:
+        """Everything anew; the interactions that ended meanwhile."""
+        before, variables, held = set(self.shown), dict(self._variables), set(self._held)
+        for kept in (self._channels, self._bridge_of, self._members, self._dialled, self._halves):
+            kept.clear()
+        for also in (self._variables, self._id_of, self._hung_up, self._held, self.ours):
+            also.clear()
+        for channel in channels:
+            self._variables[channel.id] = variables.get(channel.id, {})
+            self._update(channel)
+        self._held = held & self._channels.keys()
+        for bridge in bridges:
+            for member in bridge.channels:
+                self._enter(member, bridge.id)
+        return self._refresh(set(self._channels), before)
+
+    def apply(self, event: wire.Event) -> list[Interaction]:
+        """What changed, the ended ones too."""
+        touched = {one.id for one in (event.channel, event.peer, event.caller) if one is not None}
+        if event.type == "ChannelVarset" and event.channel is None:
+            self._set_global(event)
+            touched = set(self._channels)
+        elif not touched and event.type != "BridgeDestroyed":
+            return []
+        if event.type == "BridgeDestroyed" and event.bridge is not None:
+            touched |= self._members.get(event.bridge.id, set())
+        before = self._around(touched)
+        self._take(event)
+        after = self._around(touched)
+        return self._refresh(before | after, set())
+
+    def reason(self, interaction_id: str) -> EndReason:
+        """Who ended a call that is over, as far as it was seen; it is told once."""
+        return self._hung_up.pop(interaction_id, EndReason.CALL_ENDED)
+
+    def is_agent(self, channel_id: str) -> bool:
+        """Whether an agent speaks there."""
+        channel = self._channels.get(channel_id)
+        return channel is not None and self._agent(channel) is not None
+
+    def knows(self, channel_id: str) -> bool:
+        """Whether the channel is there."""
+        return channel_id in self._channels
+
+    def _take(self, event: wire.Event) -> None:
+        channel, bridge = event.channel, event.bridge
+        for one in (channel, event.peer, event.caller):
+            if one is not None and event.type != "ChannelDestroyed":
+                self._update(one)
+        match event.type:
+            case "ChannelDestroyed" if channel:
+                self._remove(channel.id)
+            case "ChannelHold" if channel:
+                self._held.add(channel.id)
+            case "ChannelUnhold" if channel:
+                self._held.discard(channel.id)
+            case "ChannelEnteredBridge" if channel and bridge:
+                self._enter(channel.id, bridge.id)
+                self._hung_up.pop(self._id_of.get(channel.id, ""), None)
+            case "ChannelLeftBridge" if channel:
+                self._leave(channel.id)
+            case "BridgeDestroyed" if bridge:
+                for member in list(self._members.get(bridge.id, ())):
+                    self._leave(member)
+            case "Dial" if event.peer and event.caller:
+                self._dialled[event.peer.id].add(event.caller.id)
+                self._dialled[event.caller.id].add(event.peer.id)
+            case "ChannelHangupRequest" if channel:
+                self._hangs_up(channel)
+            case "ChannelVarset" if channel:
+                self._set(channel.id, event.variable.lstrip("_"), event.value)
+
+    def _update(self, channel: wire.Channel) -> None:
+        self._channels[channel.id] = channel
+        for name, value in channel.channelvars.items():
+            self._set(channel.id, name, value)
+        if wire.handle_of(channel.id) is not None:
+            self.ours.add(channel.id)
+        if channel.technology == "Local":
+            self._halves[channel.name.rpartition(";")[0]].add(channel.id)
+
+    def _set(self, channel_id: str, name: str, value: str) -> None:
+        if name in self._settings.variables:
+            self._variables.setdefault(channel_id, {})[name] = value
+
+    def _set_global(self, event: wire.Event) -> None:
+        if event.variable == self._settings.monitoring_variable:
+            self.global_monitoring = event.value
+
+    def _enter(self, channel_id: str, bridge_id: str) -> None:
+        self._leave(channel_id)
+        self._bridge_of[channel_id] = bridge_id
+        self._members[bridge_id].add(channel_id)
+
+    def _leave(self, channel_id: str) -> None:
+        if (bridge := self._bridge_of.pop(channel_id, None)) is not None:
+            self._members[bridge].discard(channel_id)
+            if not self._members[bridge]:
+                del self._members[bridge]
+
+    def _remove(self, channel_id: str) -> None:
+        self._leave(channel_id)
+        channel = self._channels.pop(channel_id, None)
+        self._variables.pop(channel_id, None)
+        self._held.discard(channel_id)
+        self.ours.discard(channel_id)
+        for other in self._dialled.pop(channel_id, ()):
+            if (others := self._dialled.get(other)) is not None:
+                others.discard(channel_id)
+        if channel is not None and channel.technology == "Local":
+            name = channel.name.rpartition(";")[0]
+            self._halves[name].discard(channel_id)
+            if not self._halves[name]:
+                del self._halves[name]
+
+    def _hangs_up(self, channel: wire.Channel) -> None:
+        """The first on a call to do so ends it; the other side's is the server's doing."""
+        agent = self._agent(channel) is not None
+        reason = EndReason.AGENT_ENDED if agent else EndReason.CUSTOMER_ENDED
+        if (known := self._id_of.get(channel.id)) is not None:
+            self._hung_up.setdefault(known, reason)
+
+    # -- what hangs together
+
+    def _around(self, touched: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        for one in touched:
+            if one not in found:
+                found |= self._together(one)
+        return found
+
+    def _together(self, channel_id: str) -> set[str]:
+        """All channels of one call; ours belong to none."""
+        found: set[str] = set()
+        waiting = {channel_id}
+        while waiting:
+            one = waiting.pop()
+            channel = self._channels.get(one)
+            if channel is None or one in self.ours or channel.technology in _NOT_A_PARTY:
+                continue
+            found.add(one)
+            waiting |= self._members.get(self._bridge_of.get(one, ""), set()) - found
+            waiting |= self._dialled.get(one, set()) - found
+            if channel.technology == "Local":
+                waiting |= self._halves.get(channel.name.rpartition(";")[0], set()) - found
+        return found
+
+    def _refresh(self, channels: set[str], gone: set[str]) -> list[Interaction]:
+        """Look at the calls of *channels* anew, and say what changed."""
+        now: dict[str, Interaction] = {}
+        for one in channels:
+            if (known := self._id_of.pop(one, None)) is not None:
+                gone.add(known)
+        waiting = {one for one in channels if one in self._channels}
+        while waiting:
+            call = self._together(one := waiting.pop())
+            waiting -= call | {one}
+            if call and (seen := self._interaction(call)) is not None:
+                now[seen.id] = seen
+                self._id_of.update(dict.fromkeys(call, seen.id))
+        ended = [replace(self.shown.pop(one), state="ended") for one in sorted(gone - now.keys())]
+        for over in ended:
+            if self.knows(over.id):
+                self._hung_up.pop(over.id, None)  # it goes on under another name
+        changed = [new for new in now.values() if self.shown.get(new.id) != new]
+        self.shown.update((new.id, new) for new in changed)
+        return ended + changed
+
+    # -- how it is shown
+
+    def _interaction(self, call: set[str]) -> Interaction | None:
+        """None for what is no call: an agent alone, or nobody."""
+        members = sorted((self._channels[one] for one in call), key=_age)
+        parties = [one for one in members if one.technology != "Local"]
+        parties = parties or [one for one in members if one.name.endswith(";1")]
+        agents = [one for one in parties if self._agent(one) is not None]
+        customers = [one for one in parties if self._agent(one) is None]
+        if not customers and len(agents) < 2:
+            return None
+        anchor = (customers or agents)[0]
+        known = self.shown.get(anchor.id)
+        connected = [one for one in agents if one.id in self._bridge_of]
+        direction: Literal["inbound", "outbound"] = "inbound"
+        if agents and _age(agents[0]) < _age(anchor):
+            direction = "outbound"
+        reason = self._refusal([anchor, *members])
+        settings = self._settings
+        contact_point = self._variable([anchor, *members], settings.contact_point_variable)
+        contact_point = contact_point or (known.contact_point if known else anchor.dialplan.exten)
+        return Interaction(
+            id=anchor.id,
+            channel="voice",
+            direction=known.direction if known else direction,
+            agents=tuple(
+                agent for one in (connected or agents) if (agent := self._agent(one)) is not None
+            ),
+            customer=_text(anchor.caller.number or anchor.caller.name or anchor.endpoint),
+            contact_point=_text(contact_point),
+            queue=_text(self._variable([anchor, *members], settings.queue_variable)),
+            flow=_text(self._variable([anchor, *members], settings.flow_variable)),
+            state=self._state(call, anchor, bool(connected or not agents), known),
+            started_at=anchor.creationtime,
+            monitorable=reason is None,
+            not_monitorable_reason=reason,
+        )
+
+    def _state(
+        self, call: set[str], anchor: wire.Channel, complete: bool, known: Interaction | None
+    ) -> InteractionState:
+        members = self._members.get(self._bridge_of.get(anchor.id, ""), set())
+        if len(members) > 1 and complete:
+            return "on-hold" if call & self._held else "in-conversation"
+        if anchor.technology == "Local" and anchor.state == "Up":
+            return "in-conversation"
+        return "transferring" if known is not None and known.state in TALKING else "ringing"
+
+    def _refusal(self, members: list[wire.Channel]) -> EndReason | None:
+        settings = self._settings
+        if not settings.monitoring_variable:
+            return None
+        value = self._variable(members, settings.monitoring_variable) or self.global_monitoring
+        if value == settings.monitoring_absent:
+            return EndReason.NO_MONITORING_OBJECT
+        return EndReason.MONITORING_DISABLED if value == settings.monitoring_off else None
+
+    def _variable(self, members: list[wire.Channel], name: str) -> str:
+        values = (self._variables.get(one.id, {}).get(name, "") for one in members)
+        return next((value for value in values if value), "") if name else ""
+
+    def _agent(self, channel: wire.Channel) -> Agent | None:
+        endpoint = channel.endpoint
+        for one in self._settings.agents:
+            if fnmatchcase(endpoint, one.endpoint):
+                return Agent(endpoint[:MAX_TEXT], _text(one.name or endpoint))
+        return None
+
+
+def _age(channel: wire.Channel) -> tuple[float, str]:
+    return channel.creationtime.timestamp(), channel.id
+
+
+def _text(text: str) -> str:
+    return _CONTROL.sub(" ", text)[:MAX_TEXT]

@@ -1,0 +1,69 @@
+"""Settings of the Asterisk driver: where the server is, how to get in, and what its words mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Seconds = Annotated[float, Field(gt=0, le=600)]
+Name = Annotated[str, Field(min_length=1, max_length=80)]
+Endpoint = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]{1,80}$")]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z0-9_()-]{0,80}$")]
+
+
+class AgentEndpoint(BaseModel):
+    """Whose endpoint it is; what matches none of these is a customer or a trunk."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    endpoint: Name
+    """An endpoint's name, ``agent-ada``, or a pattern of it, ``agent-*``."""
+    name: Annotated[str, Field(max_length=80)] = ""
+    """What the page shows; empty: the endpoint's name."""
+
+
+class AsteriskSettings(BaseModel):
+    """The section ``platform.asterisk``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, Field(pattern=r"^https?://", max_length=300)] = "http://127.0.0.1:8088"
+    user: Name = "bargebox"
+    password: SecretStr = SecretStr("")
+    ws_url: Annotated[str, Field(pattern=r"^wss?://", max_length=300)] = "ws://127.0.0.1:8088/ws"
+    endpoint: Endpoint = "bargebox"
+    """The box's own endpoint and address of record in ``pjsip.conf``; no other box may use it."""
+    endpoint_user: Annotated[str, Field(max_length=80)] = ""
+    """Empty: as the endpoint is named."""
+    endpoint_password: SecretStr = SecretStr("")
+    ca_file: Path | None = None
+    """Certificates that the server's may be signed by; none: those of the system."""
+    agents: tuple[AgentEndpoint, ...] = ()
+    monitoring_variable: Variable = ""
+    """Says of a call, or globally, whether it may be monitored; empty: every call may."""
+    monitoring_absent: Annotated[str, Field(max_length=80)] = ""
+    """The value of a call whose flow has no monitoring at all; empty: it is not set."""
+    monitoring_off: Annotated[str, Field(max_length=80)] = "off"
+    """The value of a call whose monitoring is switched off."""
+    queue_variable: Variable = ""
+    flow_variable: Variable = ""
+    contact_point_variable: Variable = ""
+    """Variables with what the list shows; empty: nothing, or the extension that was dialled."""
+    request_timeout: Seconds = 5.0
+    """Seconds that one request may take, connecting included."""
+    retry_first: Seconds = 0.1
+    retry_longest: Seconds = 2.0
+    """Seconds between attempts to connect: doubled from the first to the longest."""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All variables that are named."""
+        named = (
+            self.monitoring_variable,
+            self.queue_variable,
+            self.flow_variable,
+            self.contact_point_variable,
+        )
+        return tuple(name for name in named if name)

@@ -1,0 +1,32 @@
+"""Who signs in at the SIP server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An endpoint at the server behind *ws_url*."""
+
+    ws_url: str
+    name: str
+    """The address of record: ``sip:name@domain``."""
+    user: str
+    password: SecretStr
+    expires_s: int = 120
+    """Seconds that a registration is asked for."""
+
+    @property
+    def domain(self) -> str:
+        """The host of the server."""
+        host = urlsplit(self.ws_url).hostname or "invalid"
+        return f"[{host}]" if ":" in host else host
+
+    @property
+    def address(self) -> str:
+        """The address of record."""
+        return f"sip:{self.name}@{self.domain}"

@@ -1,0 +1,115 @@
+"""The real Asterisk 22 of ``build/asterisk`` as a subprocess with a configuration of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+from pathlib import Path
+
+import httpx
+
+ADDRESS = "10.77.0.1"
+ROOT = Path(__file__).parents[3] / "build/asterisk"
+CONFIG = Path(__file__).parent / "config"
+ARI_URL = f"http://{ADDRESS}:8088"
+WS_URL = f"ws://{ADDRESS}:8088/ws"
+ARI_USER, ARI_PASSWORD = "bargebox", "a-password-of-the-tests"
+PERSON_PASSWORD, LEG_PASSWORD = "a-password-of-a-person", "a-password-of-a-leg"
+MAJOR = 22
+SECONDS_TO_START = 20.0
+
+
+def _program() -> list[str]:
+    """Asterisk with its own loader and libraries, for it is not of this system."""
+    loader = next(ROOT.glob("usr/lib*/ld-linux-*"), None)
+    assert loader is not None, "there is no build/asterisk: run tools/setup test"
+    libraries = next(ROOT.glob("usr/lib/*/libc.so.6")).parent
+    return [str(loader), "--library-path", str(libraries), str(ROOT / "usr/sbin/asterisk")]
+
+
+def _endpoint(template: str, name: str, auth: str, aor: str) -> str:
+    return f"""
+[{name}]({template})
+auth = {name}-auth
+aors = {name}
+[{name}-auth]({auth})
+username = {name}
+[{name}]({aor})
+"""
+
+
+class Asterisk:
+    """One server after another in the same folder."""
+
+    def __init__(
+        self, directory: Path, people: list[str], legs: list[str], codecs: str = "slin16"
+    ) -> None:
+        self._run, self._people, self._legs, self._codecs = directory, people, legs, codecs
+        self._process: asyncio.subprocess.Process | None = None
+        program = _program()
+        version = subprocess.run([*program, "-V"], capture_output=True, text=True, check=True)
+        assert version.stdout.startswith(f"Asterisk {MAJOR}."), (
+            f"the tests are for Asterisk {MAJOR}, not {version.stdout!r}: see tools/asterisk"
+        )
+
+    def _write_configuration(self) -> None:
+        shutil.rmtree(self._run / "etc", ignore_errors=True)
+        for folder in ("etc", "spool", "log", "moh"):
+            (self._run / folder).mkdir(parents=True, exist_ok=True)
+        words = {
+            "@RUN@": str(self._run),
+            "@ROOT@": str(ROOT),
+            "@MULTIARCH@": next(ROOT.glob("usr/lib/*/libc.so.6")).parent.name,
+            "@ADDRESS@": ADDRESS,
+            "@CODECS@": self._codecs,
+        }
+        for file in CONFIG.glob("*.conf"):
+            text = file.read_text()
+            for word, value in words.items():
+                text = text.replace(word, value)
+            (self._run / "etc" / file.name).write_text(text)
+        with (self._run / "etc/pjsip.conf").open("a") as pjsip:
+            for name in self._people:
+                pjsip.write(_endpoint("person", name, "person-auth", "person-aor"))
+            for name in self._legs:
+                pjsip.write(_endpoint("leg", name, "leg-auth", "person-aor"))
+
+    async def start(self) -> None:
+        """Returns when ARI answers."""
+        self._write_configuration()
+        self._process = await asyncio.create_subprocess_exec(
+            *_program(),
+            "-f",
+            "-C",
+            str(self._run / "etc/asterisk.conf"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        async with asyncio.timeout(SECONDS_TO_START), self.administrator() as client:
+            while True:
+                assert self._process.returncode is None, f"Asterisk did not start: {self._run}/log"
+                try:
+                    if (await client.get("/channels")).is_success:
+                        return
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(0.05)
+
+    async def kill(self) -> None:
+        """As an accident would."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+
+    @staticmethod
+    def administrator() -> httpx.AsyncClient:
+        """A client of ARI."""
+        return httpx.AsyncClient(
+            base_url=f"{ARI_URL}/ari",
+            auth=(ARI_USER, ARI_PASSWORD),
+            timeout=30.0,
+            trust_env=False,
+        )

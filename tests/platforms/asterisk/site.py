@@ -1,0 +1,195 @@
+"""A contact centre on a real Asterisk 22 as a site of the contract suite.
+
+Calls are plain ``Dial()`` between SIP endpoints, in no ARI application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from appliance.platforms.asterisk.driver import AsteriskDriver
+from appliance.platforms.asterisk.settings import AsteriskSettings
+from appliance.platforms.protocol import Driver
+from tests.platforms.asterisk.people import LIMIT_S, Person, Phone
+from tests.platforms.asterisk.server import (
+    ADDRESS,
+    ARI_PASSWORD,
+    ARI_URL,
+    ARI_USER,
+    LEG_PASSWORD,
+    WS_URL,
+    Asterisk,
+)
+from tests.platforms.site import Party, SiteCall
+
+AGENTS = ("agent-ada", "agent-grace")
+CUSTOMER = "customer"
+LEGS = [f"supervisor-{number}" for number in range(6)]
+"""One for each box that may be there at the same time."""
+SIDE_BY_SIDE = 16
+
+
+class AsteriskCall:
+    """A call between two phones."""
+
+    def __init__(self, site: AsteriskSite, call: str, agent: Person, customer: Person) -> None:
+        self._site, self.id = site, call
+        self._agent, self._customer = agent, customer
+        self.agent: Party = agent
+        self.customer: Party = customer
+
+    async def active(self) -> bool:
+        return self._agent.connected() and self._customer.connected()
+
+    async def transfer(self, agent_id: str) -> None:
+        await self._agent.dialog.refer(f"sip:to-{agent_id}@{ADDRESS}")
+        async with asyncio.timeout(LIMIT_S):
+            self._agent = await self._site.phones[agent_id].answered.get()
+        self.agent = self._agent
+
+    async def hold(self, held: bool) -> None:
+        direction = "sendonly" if held else "sendrecv"
+        await self._agent.dialog.reinvite(self._agent.sound.sdp(direction))
+
+    async def remove_supervisors(self) -> None:
+        for channel in await self._site.channels():
+            if channel["name"].startswith("PJSIP/supervisor-"):
+                await self._site.admin.delete(f"/channels/{channel['id']}")
+
+    async def silence_supervisors(self) -> None:
+        for bridge in (await self._site.admin.get("/bridges")).json():
+            for channel in await self._site.channels():
+                name, member = channel["name"], channel["id"] in bridge["channels"]
+                if member and name.startswith("PJSIP/supervisor-"):
+                    await self._site.admin.post(
+                        f"/bridges/{bridge['id']}/removeChannel", params={"channel": channel["id"]}
+                    )
+
+
+class AsteriskSite:
+    """Implements `tests.platforms.site.Site`."""
+
+    name = "asterisk"
+    agent_ids = AGENTS
+    wrong_credentials: dict[str, object] = {"password": "not-the-password"}  # noqa: RUF012
+
+    def __init__(self, server: Asterisk) -> None:
+        self._server = server
+        self.admin: httpx.AsyncClient = server.administrator()
+        self.phones: dict[str, Phone] = {}
+        self._legs = itertools.cycle(LEGS)
+        self._calling = asyncio.Lock()
+
+    def driver(self, **settings: object) -> Driver:
+        return AsteriskDriver(AsteriskSettings.model_validate(self.settings() | settings))
+
+    def settings(self) -> dict[str, Any]:
+        """The driver's section for the next box."""
+        leg = next(self._legs)
+        return {
+            "url": ARI_URL,
+            "user": ARI_USER,
+            "password": ARI_PASSWORD,
+            "ws_url": WS_URL,
+            "endpoint": leg,
+            "endpoint_user": leg,
+            "endpoint_password": LEG_PASSWORD,
+            "agents": [{"endpoint": "agent-ada", "name": "Ada"}, {"endpoint": "agent-*"}],
+            "monitoring_variable": "MONITORING",
+            "monitoring_absent": "absent",
+            "queue_variable": "QUEUE",
+            "flow_variable": "FLOW",
+        }
+
+    async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
+        agent_id = agent_id or AGENTS[0]
+        async with self._calling, asyncio.timeout(LIMIT_S):
+            customer = await self.phones[CUSTOMER].call(f"call-{monitoring}-{agent_id}")
+            agent = await self.phones[agent_id].answered.get()
+            while not (agent.connected() and customer.connected()):
+                await asyncio.sleep(0.01)
+            found = [
+                channel["id"]
+                for channel in await self.channels()
+                if channel["protocol_id"] == customer.dialog.call_id
+            ]
+        return AsteriskCall(self, found[0], agent, customer)
+
+    async def channels(self) -> list[dict[str, Any]]:
+        """All channels of the server."""
+        answer = await self.admin.get("/channels")
+        return list(answer.raise_for_status().json())
+
+    async def ours(self) -> list[str]:
+        channels = [
+            channel["name"]
+            for channel in await self.channels()
+            if channel["name"].startswith(("PJSIP/supervisor-", "Snoop/"))
+        ]
+        bridges = (await self.admin.get("/bridges")).raise_for_status().json()
+        return channels + [one["id"] for one in bridges if one["bridge_class"] == "stasis"]
+
+    async def start(self) -> None:
+        await self._server.start()
+        self.phones = {name: Phone(name) for name in (*AGENTS, CUSTOMER)}
+        for phone in self.phones.values():
+            await phone.start()
+
+    async def stop(self) -> None:
+        await self._server.kill()
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Put the phones down."""
+        for phone in self.phones.values():
+            await phone.stop()
+        self.phones = {}
+
+    async def listed(self, count: int) -> None:
+        calls = [one["id"] for one in await self.channels() if one["name"].startswith("Local/")]
+        there = len(calls) // 2
+
+        async def more() -> None:
+            parameters = {"endpoint": "Local/wait@listed/n", "context": "listed"}
+            parameters |= {"extension": "hold", "priority": "1", "variables": "{}"}
+            answer = await self.admin.post("/channels", params=parameters)
+            answer.raise_for_status()
+
+        async def fewer(channel: str) -> None:
+            await self.admin.delete(f"/channels/{channel}")
+
+        await _side_by_side([more] * max(0, count - there))
+        if count == 0:
+            await _side_by_side([partial(fewer, one) for one in calls])
+
+
+async def _side_by_side(work: list[Callable[[], Awaitable[None]]]) -> None:
+    gate = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def one(job: Callable[[], Awaitable[None]]) -> None:
+        async with gate:
+            await job()
+
+    await asyncio.gather(*map(one, work))
+
+
+@asynccontextmanager
+async def asterisk_site(directory: Path) -> AsyncIterator[AsteriskSite]:
+    """A running server with its phones, and no calls."""
+    server = Asterisk(directory, [*AGENTS, CUSTOMER], LEGS)
+    site = AsteriskSite(server)
+    try:
+        await site.start()
+        yield site
+    finally:
+        await site.leave()
+        await site.admin.aclose()
+        await server.kill()
