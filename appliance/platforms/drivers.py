@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from appliance.platforms.janus.driver import JanusDriver
 from appliance.platforms.protocol import Driver
 from appliance.platforms.sandbox.driver import SandboxDriver
 from appliance.platforms.settings import PlatformSettings
@@ -12,3 +13,5 @@ def make_driver(settings: PlatformSettings) -> Driver:
     match settings.driver:
         case "sandbox":
             return SandboxDriver(settings.sandbox)
+        case "janus":
+            return JanusDriver(settings.janus)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from appliance.platforms.janus.settings import JanusSettings
 from appliance.platforms.sandbox.settings import SandboxSettings
 
 
@@ -14,5 +15,6 @@ class PlatformSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    driver: Literal["sandbox"] = "sandbox"
+    driver: Literal["sandbox", "janus"] = "sandbox"
     sandbox: SandboxSettings = SandboxSettings()
+    janus: JanusSettings = JanusSettings()

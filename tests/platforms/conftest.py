@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.platforms.janus.site import janus_site
 from tests.platforms.sandbox.site import sandbox_site
 from tests.platforms.site import Site
 
 SITES: dict[str, Callable[[Path], AbstractAsyncContextManager[Site]]] = {
     "sandbox": sandbox_site,
+    "janus": janus_site,
 }
 """Every platform with the real server, or the stand-in, that plays it."""
 
