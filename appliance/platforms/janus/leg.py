@@ -18,6 +18,12 @@ from appliance.platforms.protocol import LegPort, PlatformError
 log = logging.getLogger(__name__)
 
 MAX_LINES = 8
+HUNG_UP = {
+    "Detach": EndReason.REMOVED,  # now and then it comes before "detached"
+    "Admin API": EndReason.REMOVED,
+    "Close PC": EndReason.CALL_ENDED,  # the plugin has nothing more to send
+}
+"""What a ``hangup`` event's reason means; anything else is ICE or DTLS."""
 
 
 class JanusLeg:
@@ -102,7 +108,7 @@ class JanusLeg:
             return EndReason.REMOVED
         if event.janus == "hangup" and event.sender == self._listening:
             log.info("Janus hung the leg up: %.200r", event.reason)
-            return EndReason.MEDIA_LOST
+            return HUNG_UP.get(event.reason, EndReason.MEDIA_LOST)
         return None
 
     async def _subscribe(self, handle_id: int, feeds: list[str]) -> Reply:

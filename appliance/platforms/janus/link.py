@@ -57,12 +57,13 @@ class Link:
     async def open(cls, settings: JanusSettings) -> Link:
         """Connect. Raises `PlatformError` (``platform_lost``) when no Janus answers."""
         url = settings.url
+        trust = await asyncio.to_thread(_trust, settings)
         try:
             async with asyncio.timeout(settings.request_timeout):
                 socket = await connect(
                     url,
                     subprotocols=[Subprotocol("janus-protocol")],
-                    ssl=await asyncio.to_thread(_trust, settings),
+                    ssl=trust,
                     max_size=wire.MAX_MESSAGE,
                     compression=None,
                     ping_interval=SECONDS_BETWEEN_PINGS,
@@ -170,10 +171,16 @@ def _sentence(reason: object) -> str:
 
 
 def _trust(settings: JanusSettings) -> ssl.SSLContext | None:
-    """Raises OSError or ssl.SSLError for a file of certificates that cannot be read."""
+    """Raises `TlsError` for a file of certificates that cannot be read."""
     if not settings.url.startswith("wss:"):
         return None
-    return ssl.create_default_context(cafile=settings.tls_ca)
+    try:
+        return ssl.create_default_context(cafile=settings.tls_ca)
+    except OSError as error:  # which ssl.SSLError is too
+        raise TlsError(
+            f"There are no certificates to be read in {settings.tls_ca}; correct tls_ca.",
+            code=EndReason.PLATFORM_LOST,
+        ) from error
 
 
 _BROKEN = "The connection to Janus is lost; it is being made again."
