@@ -17,6 +17,10 @@ def make_driver(settings: PlatformSettings) -> Driver:
             from appliance.platforms.asterisk.driver import AsteriskDriver
 
             return AsteriskDriver(settings.asterisk)
+        case "janus":
+            from appliance.platforms.janus.driver import JanusDriver
+
+            return JanusDriver(settings.janus)
         case "cxengage":
             from appliance.platforms.cxengage.driver import CxEngageDriver
 

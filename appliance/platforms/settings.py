@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.cxengage.settings import CxEngageSettings
+from appliance.platforms.janus.settings import JanusSettings
 from appliance.platforms.sandbox.settings import SandboxSettings
 
 
@@ -16,7 +17,8 @@ class PlatformSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    driver: Literal["sandbox", "asterisk", "cxengage"] = "sandbox"
+    driver: Literal["sandbox", "asterisk", "janus", "cxengage"] = "sandbox"
     sandbox: SandboxSettings = SandboxSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
+    janus: JanusSettings = JanusSettings()
     cxengage: CxEngageSettings = CxEngageSettings()

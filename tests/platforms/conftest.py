@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from tests.platforms.asterisk.site import asterisk_site
 from tests.platforms.cxengage.site import cxengage_site
+from tests.platforms.janus.site import janus_site
 from tests.platforms.sandbox.site import sandbox_site
 from tests.platforms.site import Site
 
@@ -18,6 +19,7 @@ SITES: dict[str, Callable[[Path], AbstractAsyncContextManager[Site]]] = {
     "sandbox": sandbox_site,
     "cxengage": cxengage_site,
     "asterisk": asterisk_site,
+    "janus": janus_site,
 }
 """Every platform with the real server, or the stand-in, that plays it."""
 

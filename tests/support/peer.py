@@ -33,6 +33,7 @@ class ToneTrack(MediaStreamTrack):
     def __init__(self) -> None:
         super().__init__()
         self.hz: float | None = None
+        self.dbfs = -20.0
         self._encoder: Any = opuslib_next.Encoder(RATE, 1, "voip")
         self._number = 0
         self._start = time.monotonic()
@@ -45,7 +46,7 @@ class ToneTrack(MediaStreamTrack):
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         payload = OPUS_SILENCE
         if self.hz is not None:
-            sound = tone(self.hz, -20.0, self._number * FRAME)
+            sound = tone(self.hz, self.dbfs, self._number * FRAME)
             payload = self._encoder.encode(sound.tobytes(), FRAME)
         packet: Packet[Any] = Packet(payload)
         packet.pts = self._number * FRAME

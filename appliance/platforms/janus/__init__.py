@@ -1,0 +1,1 @@
+"""Janus: listening as an unseen VideoRoom subscriber, speaking over the AudioBridge."""

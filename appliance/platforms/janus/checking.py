@@ -1,0 +1,78 @@
+"""*Test connection* for a site with Janus: step by step up to the first that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from appliance.platforms.janus.directory import Directory
+from appliance.platforms.janus.link import Link, TlsError
+from appliance.platforms.janus.rooms import Book
+from appliance.platforms.janus.settings import JanusSettings
+from appliance.platforms.protocol import Check, PlatformError
+from appliance.service.tasks import stop_tasks
+
+LIMIT_S = 25.0
+
+Step = Literal["address", "tls", "sign_in", "list", "media"]
+
+
+class _Failed(PlatformError):  # noqa: N818 - never leaves this module
+    """A step that Janus answered, and not as it should."""
+
+
+async def check(settings: JanusSettings) -> list[Check]:
+    """Every step that passed, and the first that did not."""
+    checks: list[Check] = []
+    step: Step = "address"
+    try:
+        async with asyncio.timeout(LIMIT_S), _connected(settings) as link:
+            checks.append(Check("address", passed=True, detail=f"{settings.url} answers."))
+            if settings.url.startswith("wss:"):
+                checks.append(Check("tls", passed=True, detail="The certificate is trusted."))
+            step = "sign_in"
+            directory = await Directory.open(link, settings)
+            try:
+                checks.append(Check("sign_in", passed=True, detail="Janus lets the box in."))
+                step = "media"
+                await directory.attach()
+                step = "list"
+                checks.append(Check("list", passed=True, detail=await _calls(directory)))
+                checks.append(Check("media", passed=True, detail=_plugins(settings)))
+            finally:
+                await directory.session.destroy()
+    except TlsError as error:
+        checks.append(Check("tls", passed=False, detail=error.detail))
+    except PlatformError as error:
+        checks.append(Check(step, passed=False, detail=error.detail))
+    except TimeoutError:
+        detail = f"Janus took longer than {LIMIT_S:g} s; look at its load and the network."
+        checks.append(Check(step, passed=False, detail=detail))
+    return checks
+
+
+@asynccontextmanager
+async def _connected(settings: JanusSettings) -> AsyncIterator[Link]:
+    link = await Link.open(settings)
+    reading = asyncio.create_task(link.read(lambda event: None), name="janus check")
+    try:
+        yield link
+    finally:
+        await stop_tasks(reading)
+        await link.close()
+
+
+async def _calls(directory: Directory) -> str:
+    rooms = await directory.rooms()
+    if any(isinstance(room, dict) and not isinstance(room.get("room"), str) for room in rooms):
+        raise _Failed("Janus's rooms have numbers for names; set string_ids in both plugins.")
+    book = Book()
+    book.take(rooms)
+    return f"Of {len(rooms)} rooms, {len(book.calls)} are calls."
+
+
+def _plugins(settings: JanusSettings) -> str:
+    also = " and AudioBridge" if settings.speaking else ""
+    return f"VideoRoom{also} answer." if also else "VideoRoom answers."

@@ -1,0 +1,119 @@
+"""The leg's voice: an AudioBridge participant that waits alone, and is moved to whom shall hear it.
+
+Its connection is made when the leg joins, so that to barge in is one request, `changeroom`, and no
+new connection. To be muted is to be back in the waiting room, out of the call's sight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from appliance.control_link.words import Audience
+from appliance.platforms.janus import names, wire
+from appliance.platforms.janus.link import JanusRefusedError
+from appliance.platforms.janus.session import Session
+from appliance.platforms.janus.settings import JanusSettings
+from appliance.platforms.protocol import LegPort, PlatformError
+
+DISPLAY = "Supervisor"
+
+
+class Voice:
+    """Of one leg. Every method raises `PlatformError`; they are served one after the other."""
+
+    def __init__(self, settings: JanusSettings, session: Session, handle: str, call: str) -> None:
+        self._settings = settings
+        self._session = session
+        self._handle = handle
+        self._call = call
+        self._waiting = names.waiting_room(handle)
+        self._turn = asyncio.Lock()
+        self._up = False
+        self._room: str | None = None
+        """Where the voice is; None while a request's outcome is not known."""
+        self.handle_id: int | None = None
+
+    @property
+    def heard(self) -> bool:
+        """Whether anyone may hear it, as far as is known."""
+        return self.handle_id is not None and self._room != self._waiting
+
+    async def open(self, leg: LegPort) -> None:
+        """Make the connection; returns when it is up, and the voice alone in its waiting room."""
+        async with self._turn:
+            if not self._up:
+                await self._open(leg)
+
+    async def set_audience(self, audience: Audience | None) -> None:
+        """Returns when the AudioBridge has moved it."""
+        async with self._turn:
+            if audience is None:
+                if self.handle_id is not None:
+                    await self._move(self._waiting, muted=True)
+            elif not self._up:
+                raise PlatformError("The way to speak into this call is not up yet; try again.")
+            else:
+                suffix = self._settings.coach_suffix if audience is Audience.AGENT else ""
+                await self._move(self._call + suffix, muted=False)
+
+    def lost(self) -> None:
+        """The handle is gone; `open` makes another."""
+        self._up, self._room, self.handle_id = False, None, None
+
+    async def _open(self, leg: LegPort) -> None:
+        if self.handle_id is not None:
+            former, self.handle_id = self.handle_id, None
+            await self._session.detach(former)
+        handle_id = await self._session.attach(wire.AUDIOBRIDGE, self._handle)
+        join = {
+            "request": "join",
+            "id": names.voice(self._handle),
+            "display": DISPLAY,
+            **self._room_and_key(self._waiting),
+            "muted": True,
+        }
+        await self._session.message(handle_id, join)
+        self.handle_id, self._room = handle_id, self._waiting
+        offer = wire.Jsep(type="offer", sdp=await leg.speak())
+        _, answer = await self._session.message(
+            handle_id, {"request": "configure", "muted": True}, offer
+        )
+        if answer is None:
+            raise PlatformError("Janus took the supervisor's voice without an answer; try again.")
+        await leg.accept_speaking(answer.sdp)
+        self._up = True
+
+    async def _move(self, room: str, *, muted: bool) -> None:
+        if self._room == room:
+            return
+        known, self._room = self._room, None
+        body = {
+            "request": "changeroom",
+            "id": names.voice(self._handle),
+            "display": DISPLAY,
+            **self._room_and_key(room),
+            "muted": muted,
+        }
+        try:
+            await self._session.message(self.handle_id or 0, body)
+        except JanusRefusedError as error:
+            if error.number == wire.AUDIOBRIDGE_ALREADY_JOINED:
+                self._room = room
+                return
+            self._room = known
+            if error.number == wire.AUDIOBRIDGE_NO_SUCH_ROOM:
+                raise PlatformError(
+                    "This call has no AudioBridge room to be heard in; the site's call control "
+                    "has to make it."
+                ) from error
+            raise
+        self._room = room
+
+    def _room_and_key(self, room: str) -> dict[str, str]:
+        settings = self._settings
+        pin = settings.room_pin.get_secret_value()
+        if room == self._waiting:
+            pin = names.waiting_secret(self._handle)
+        elif room != self._call:
+            pin = settings.coach_pin.get_secret_value() or pin
+        return {"room": room} | ({"pin": pin} if pin else {})

@@ -1,0 +1,112 @@
+"""Debian's Janus as a process of its own, with a configuration folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from appliance.platforms.janus.settings import JanusSettings
+
+HOST = "10.77.0.1"
+PORT, ADMIN_PORT = 8188, 7188
+SECONDS_TO_START = 10.0
+RECLAIM_S = 5
+
+API_SECRET, ADMIN_SECRET, ADMIN_KEY, PIN, COACH_PIN, ROOM_SECRET = (
+    secrets.token_hex(8) for _ in range(6)
+)
+
+PLUGINS_LEFT_OUT = (
+    "echotest", "streaming", "sip", "nosip", "recordplay", "textroom", "videocall", "voicemail",
+    "duktape", "lua",
+)  # fmt: skip
+TRANSPORTS_LEFT_OUT = ("http", "mqtt", "nanomsg", "pfunix", "rabbitmq")
+
+
+def _files(names: Iterable[str]) -> str:
+    return ",".join(f"libjanus_{name}.so" for name in names)
+
+
+JANUS = f"""
+general: {{
+  configs_folder = "%s"
+  api_secret = "{API_SECRET}"
+  admin_secret = "{ADMIN_SECRET}"
+  session_timeout = 20
+  reclaim_session_timeout = {RECLAIM_S}
+  debug_level = 3
+  debug_timestamps = true
+}}
+media: {{ rtp_port_range = "20000-24000" }}
+nat: {{ ice_enforce_list = "10.77." }}
+plugins: {{ disable = "{_files(PLUGINS_LEFT_OUT)}" }}
+transports: {{ disable = "{_files(TRANSPORTS_LEFT_OUT)}" }}
+loggers: {{ disable = "{_files(["jsonlog"])}" }}
+events: {{ broadcast = false }}
+"""
+
+WEBSOCKETS = f"""
+general: {{ json = "compact", ws = true, ws_port = {PORT}, ws_ip = "{HOST}", wss = false }}
+admin: {{ admin_ws = true, admin_ws_port = {ADMIN_PORT}, admin_ws_ip = "{HOST}" }}
+"""
+
+PLUGIN = f"""
+general: {{ admin_key = "{ADMIN_KEY}", string_ids = true }}
+"""
+
+
+class JanusProcess:
+    """One server after another with the same settings, as long as `start` and `stop` are called."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._process: asyncio.subprocess.Process | None = None
+        for name, text in {
+            "janus.jcfg": JANUS % directory,
+            "janus.transport.websockets.jcfg": WEBSOCKETS,
+            "janus.plugin.videoroom.jcfg": PLUGIN,
+            "janus.plugin.audiobridge.jcfg": PLUGIN,
+        }.items():
+            (directory / name).write_text(text)
+
+    @staticmethod
+    def settings(**fields: Any) -> JanusSettings:
+        """What a driver needs to reach it."""
+        return JanusSettings.model_validate(
+            {
+                "url": f"ws://{HOST}:{PORT}",
+                "api_secret": API_SECRET,
+                "admin_key": ADMIN_KEY,
+                "room_pin": PIN,
+                "coach_pin": COACH_PIN,
+                "bridge_secret": ROOM_SECRET,
+                **fields,
+            }
+        )
+
+    async def start(self) -> None:
+        """Returns when clients may come."""
+        with (self._directory / "janus.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                "janus", "-F", str(self._directory), stdout=log, stderr=log
+            )
+        async with asyncio.timeout(SECONDS_TO_START):
+            while not await asyncio.to_thread(_listens):
+                assert self._process.returncode is None, "Janus did not start; see janus.log"
+                await asyncio.sleep(0.05)
+
+    async def kill(self) -> None:
+        """As an accident would."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+
+def _listens() -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((HOST, PORT)) == 0
