@@ -146,6 +146,7 @@ class CxEngageDriver:
             try:
                 await book.read(life.account)
                 if not self._well:
+                    await life.confirm()  # the list is told to a dead session too
                     self._well, self._complaint = True, ""
                     self._tell(PlatformConnection(connected=True))
                 await legs.look_after(life)

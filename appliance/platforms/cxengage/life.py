@@ -60,6 +60,7 @@ class Life:
         self._sqs = Sqs(rest.client, settings.sqs_endpoint, rest.oddities)
         self._renew_at = 0.0
         self._renewing = asyncio.Lock()
+        self._beat_now = asyncio.Event()
 
     @classmethod
     async def begin(
@@ -114,6 +115,14 @@ class Life:
         except (PlatformError, TimeoutError):
             log.info("CxEngage could not be told that the box signs out")
 
+    async def confirm(self) -> None:
+        """Whether the session outlived a loss. Raises `PlatformError`, and then ends this life."""
+        try:
+            await self._post("presence", "heartbeat", body=self._named({}))
+        except PlatformError:
+            self._beat_now.set()
+            raise
+
     async def interrupt(self, interaction: str, kind: str, interrupt: dict[str, Any]) -> None:
         """Ask something of a call. Raises `PlatformError` for anything but a consent."""
         body = {"source": "client", "interruptType": kind, "interrupt": interrupt}
@@ -167,7 +176,15 @@ class Life:
                 await asyncio.sleep(BEAT_AGAIN_S)
                 continue
             well_at = time.monotonic()
-            await asyncio.sleep(self._delay(said))
+            await self._until_next_beat(self._delay(said))
+
+    async def _until_next_beat(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._beat_now.wait()
+        except TimeoutError:
+            return
+        self._beat_now.clear()
 
     def _delay(self, said: Any) -> float:
         try:
