@@ -98,15 +98,20 @@ class Legs:
         leg = self._leg(handle)
         async with leg.lock:
             new = _snoop_id(handle)
+            bridge = path("bridges", wire.bridge_id(handle))
             try:
                 await self._snoop(new, leg.anchor, audience)
-                old, leg.snoop = leg.snoop, new
-                bridge = path("bridges", wire.bridge_id(handle))
+            except NotFoundError as error:
+                raise PlatformError("The call has ended.", code=EndReason.CALL_ENDED) from error
+            old, leg.snoop = leg.snoop, new
+            try:
                 await self._ari().post(f"{bridge}/removeChannel", channel=old)
                 await self._ari().post(f"{bridge}/addChannel", channel=new)
                 await self._ari().delete(path("channels", old))
-            except NotFoundError as error:
-                raise PlatformError("The call has ended.", code=EndReason.CALL_ENDED) from error
+            except PlatformError:
+                if self._legs.get(handle) is leg:  # half done: nobody knows who hears whom
+                    self._over(handle, EndReason.FAILED)
+                raise
 
     async def leave(self, handle: str) -> None:
         """Remove whatever is there of a handle. Raises `PlatformError` when that is not certain."""
