@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from appliance.control_link.words import Audience
+from appliance.control_link.words import Audience, EndReason
 from tests.platforms.asterisk.site import AsteriskSite, asterisk_site
 from tests.platforms.desk import Desk, desk_at
 from tests.platforms.site import HEARD_DBFS, SILENT_DBFS
+from tests.support.leg_end import LegEnd
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -62,3 +63,41 @@ async def test_coaching_goes_on_with_the_agent_after_a_transfer(
     assert await call.agent.level(SUPERVISOR_HZ) > HEARD_DBFS
     assert await call.customer.level(SUPERVISOR_HZ) < SILENT_DBFS
     await call.customer.hang_up()
+
+
+async def test_a_leg_that_vanished_is_cleared_and_named(asterisk: AsteriskSite, desk: Desk) -> None:
+    call = await asterisk.call()
+    handle, leg = await desk.join(call.id)
+    await leg.close()
+    await desk.until(lambda: desk.end_of(handle) is not None, 12)
+    assert desk.end_of(handle) is EndReason.MEDIA_LOST
+    await _nothing_is_left(asterisk)
+    assert await call.active()
+    await call.customer.hang_up()
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.005, 0.01, 0.02, 0.03])
+async def test_a_join_that_is_given_up_leaves_nothing(
+    asterisk: AsteriskSite, desk: Desk, after_s: float
+) -> None:
+    call = await asterisk.call()
+    await desk.lists(call.id)
+    leg = LegEnd(desk.driver.leg)
+    handle = f"bargebox-given-up-{after_s * 1000:.0f}"
+    joining = asyncio.create_task(desk.driver.monitor(handle, call.id, "sue", leg))
+    await asyncio.sleep(after_s)
+    joining.cancel()
+    await asyncio.gather(joining, return_exceptions=True)
+    if not joining.cancelled():  # it was up already
+        await desk.driver.leave(handle)
+    await asyncio.sleep(0.5)
+    await _nothing_is_left(asterisk)
+    assert await call.active()
+    await leg.close()
+    await call.customer.hang_up()
+
+
+async def _nothing_is_left(asterisk: AsteriskSite) -> None:
+    async with asyncio.timeout(10):
+        while await asterisk.ours():
+            await asyncio.sleep(0.05)
