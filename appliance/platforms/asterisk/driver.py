@@ -145,7 +145,8 @@ class AsteriskDriver:
 
     async def _read_anew(self, ari: Ari) -> None:
         info = await ari.get("asterisk/info", only="status")
-        started = str(info.get("status", "")) if isinstance(info, dict) else ""
+        status = info.get("status") if isinstance(info, dict) else None
+        started = str(status.get("startup_time", "")) if isinstance(status, dict) else ""
         channels, bridges = await ari.channels(), await ari.bridges()
         if variable := self._settings.monitoring_variable:
             answer = await ari.get("asterisk/variable", variable=variable)

@@ -89,7 +89,7 @@ class Legs:
         finally:
             self._joining.discard(handle)
             if not joined:
-                self.abandon(handle)
+                self.abandon(handle, again_after_s=SECONDS_TO_BE_GONE)
         if not self._listing.knows(anchor):
             self._over(handle, self._listing.reason(anchor))
 
@@ -98,15 +98,20 @@ class Legs:
         leg = self._leg(handle)
         async with leg.lock:
             new = _snoop_id(handle)
+            bridge = path("bridges", wire.bridge_id(handle))
             try:
                 await self._snoop(new, leg.anchor, audience)
-                old, leg.snoop = leg.snoop, new
-                bridge = path("bridges", wire.bridge_id(handle))
+            except NotFoundError as error:
+                raise PlatformError("The call has ended.", code=EndReason.CALL_ENDED) from error
+            old, leg.snoop = leg.snoop, new
+            try:
                 await self._ari().post(f"{bridge}/removeChannel", channel=old)
                 await self._ari().post(f"{bridge}/addChannel", channel=new)
                 await self._ari().delete(path("channels", old))
-            except NotFoundError as error:
-                raise PlatformError("The call has ended.", code=EndReason.CALL_ENDED) from error
+            except PlatformError:
+                if self._legs.get(handle) is leg:  # half done: nobody knows who hears whom
+                    self._over(handle, EndReason.FAILED)
+                raise
 
     async def leave(self, handle: str) -> None:
         """Remove whatever is there of a handle. Raises `PlatformError` when that is not certain."""
@@ -138,11 +143,14 @@ class Legs:
         self._legs[handle] = Leg(handle, anchor, snoop)
         return True
 
-    def abandon(self, handle: str) -> None:
-        """Nobody wants it any more: removed as soon as that is possible."""
+    def abandon(self, handle: str, again_after_s: float = 0.0) -> None:
+        """Nobody wants it any more: removed as soon as that is possible.
+
+        Once more after *again_after_s*, for what the server still made while it was given up.
+        """
         self._legs.pop(handle, None)
         self._leftovers.add(handle)
-        self._jobs.spawn(self._tidy(handle), "leftovers on Asterisk")
+        self._jobs.spawn(self._tidy(handle, again_after_s), "leftovers on Asterisk")
 
     # -- what the server tells
 
@@ -185,8 +193,8 @@ class Legs:
         handle = wire.handle_of(channel_id)
         if (arrival := self._arrivals.get(channel_id)) is not None and not arrival.done():
             arrival.set_result(None)
-        elif handle in self._leftovers:
-            self.abandon(handle)
+        elif handle is not None and handle not in self._joining and handle not in self._legs:
+            self.abandon(handle)  # made by a request that nobody waited for any more
 
     def _destroyed(self, channel_id: str, cause: int | None) -> None:
         self._destroyed_one.set()
@@ -276,9 +284,13 @@ class Legs:
         where = path("bridges", wire.bridge_id(handle), "addChannel")
         await self._ari().post(where, channel=",".join(channels))
 
-    async def _tidy(self, handle: str) -> None:
+    async def _tidy(self, handle: str, again_after_s: float) -> None:
         try:
             await self.leave(handle)
+            if again_after_s:
+                await asyncio.sleep(again_after_s)
+                if handle not in self._joining and handle not in self._legs:
+                    await self.leave(handle)
         except PlatformError as error:
             log.warning("%s is not removed from Asterisk yet: %s", handle, error.detail)
 

@@ -21,9 +21,9 @@ from appliance.platforms.asterisk.sip.dialog import Dialog, IncomingCall
 from appliance.platforms.asterisk.sip.errors import SipError
 from appliance.platforms.asterisk.sip.message import Message
 from appliance.platforms.sandbox.centre.sound import FLOOR, RATE, tone_level
+from tests.platforms.asterisk.codecs import LINEAR, Codec
 from tests.platforms.asterisk.server import ADDRESS, PERSON_PASSWORD, WS_URL
 
-CODEC_RATE, PAYLOAD, SAMPLES = 16_000, 118, 320
 FRAME_S = 0.02
 KEPT_FRAMES = 250
 LIMIT_S = 15.0
@@ -32,7 +32,8 @@ LIMIT_S = 15.0
 class Sound(asyncio.DatagramProtocol):
     """One RTP stream each way."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
         self.hz: float | None = None
         self.amplitude = 0.0
         self.last_packet = 0.0
@@ -56,8 +57,8 @@ class Sound(asyncio.DatagramProtocol):
                 "s=-",
                 f"c=IN IP4 {ADDRESS}",
                 "t=0 0",
-                f"m=audio {self.port} RTP/AVP {PAYLOAD}",
-                f"a=rtpmap:{PAYLOAD} L16/{CODEC_RATE}",
+                f"m=audio {self.port} RTP/AVP {self._codec.payload}",
+                f"a=rtpmap:{self._codec.payload} {self._codec.name}/{self._codec.rate}",
                 "a=ptime:20",
                 f"a={direction}",
                 "",
@@ -73,15 +74,15 @@ class Sound(asyncio.DatagramProtocol):
             self._mouth = asyncio.create_task(self._speak((host, port)))
 
     def datagram_received(self, data: bytes, addr: object) -> None:
-        if len(data) > 12 and data[1] & 0x7F == PAYLOAD:
+        if len(data) > 12 and data[1] & 0x7F == self._codec.payload:
             self.last_packet = time.monotonic()
             self._heard.append((self.last_packet, data[12:]))
 
     def level(self, hz: float, seconds: float) -> float:
         since = time.monotonic() - seconds
         heard = b"".join(payload for at, payload in self._heard if at >= since)
-        samples = np.frombuffer(heard[: len(heard) // 2 * 2], ">i2").astype(np.int16)
-        return tone_level(samples, hz * RATE / CODEC_RATE) if len(samples) else FLOOR
+        samples = self._codec.decode(heard)
+        return tone_level(samples, hz * RATE / self._codec.rate) if len(samples) else FLOOR
 
     async def close(self) -> None:
         if self._mouth is not None:
@@ -93,14 +94,19 @@ class Sound(asyncio.DatagramProtocol):
     async def _speak(self, to: tuple[str, int]) -> None:
         assert self._transport is not None
         source, begun = secrets.randbits(32), time.monotonic()
-        number = 0
+        number, samples = 0, self._codec.samples
         while True:
-            at = np.arange(number * SAMPLES, (number + 1) * SAMPLES) / CODEC_RATE
+            at = np.arange(number * samples, (number + 1) * samples) / self._codec.rate
             wave = np.sin(2 * np.pi * (self.hz or 0.0) * at) * self.amplitude * 32767
             header = struct.pack(
-                "!BBHII", 0x80, PAYLOAD, number & 0xFFFF, number * SAMPLES & 0xFFFFFFFF, source
+                "!BBHII",
+                0x80,
+                self._codec.payload,
+                number & 0xFFFF,
+                number * samples & 0xFFFFFFFF,
+                source,
             )
-            self._transport.sendto(header + wave.astype(">i2").tobytes(), to)
+            self._transport.sendto(header + self._codec.encode(wave.astype(np.int16)), to)
             number += 1
             await asyncio.sleep(max(0.0, begun + number * FRAME_S - time.monotonic()))
 
@@ -134,7 +140,8 @@ class Person:
 class Phone:
     """A person's endpoint: takes every call at once."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, codec: Codec = LINEAR) -> None:
+        self._codec = codec
         account = Account(WS_URL, name, name, SecretStr(PERSON_PASSWORD))
         self.agent = UserAgent(account, self._called)
         self.agent.tap = self._heard_of
@@ -191,7 +198,7 @@ class Phone:
         self.answered.put_nowait(Person(self, dialog, sound))
 
     async def _sound(self) -> Sound:
-        sound = Sound()
+        sound = Sound(self._codec)
         await sound.open()
         self.sounds.append(sound)
         return sound

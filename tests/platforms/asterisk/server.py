@@ -28,11 +28,12 @@ def _program() -> list[str]:
     return [str(loader), "--library-path", str(libraries), str(ROOT / "usr/sbin/asterisk")]
 
 
-def _endpoint(template: str, name: str, auth: str, aor: str) -> str:
+def _endpoint(template: str, name: str, auth: str, aor: str, codecs: str) -> str:
     return f"""
 [{name}]({template})
 auth = {name}-auth
 aors = {name}
+allow = {codecs}
 [{name}-auth]({auth})
 username = {name}
 [{name}]({aor})
@@ -42,10 +43,9 @@ username = {name}
 class Asterisk:
     """One server after another in the same folder."""
 
-    def __init__(
-        self, directory: Path, people: list[str], legs: list[str], codecs: str = "slin16"
-    ) -> None:
-        self._run, self._people, self._legs, self._codecs = directory, people, legs, codecs
+    def __init__(self, directory: Path, people: dict[str, str], legs: list[str]) -> None:
+        """*people* are endpoints, each with its one codec as Asterisk names it."""
+        self._run, self._people, self._legs = directory, people, legs
         self._process: asyncio.subprocess.Process | None = None
         program = _program()
         version = subprocess.run([*program, "-V"], capture_output=True, text=True, check=True)
@@ -62,7 +62,6 @@ class Asterisk:
             "@ROOT@": str(ROOT),
             "@MULTIARCH@": next(ROOT.glob("usr/lib/*/libc.so.6")).parent.name,
             "@ADDRESS@": ADDRESS,
-            "@CODECS@": self._codecs,
         }
         for file in CONFIG.glob("*.conf"):
             text = file.read_text()
@@ -70,10 +69,10 @@ class Asterisk:
                 text = text.replace(word, value)
             (self._run / "etc" / file.name).write_text(text)
         with (self._run / "etc/pjsip.conf").open("a") as pjsip:
-            for name in self._people:
-                pjsip.write(_endpoint("person", name, "person-auth", "person-aor"))
+            for name, codec in self._people.items():
+                pjsip.write(_endpoint("person", name, "person-auth", "person-aor", codec))
             for name in self._legs:
-                pjsip.write(_endpoint("leg", name, "leg-auth", "person-aor"))
+                pjsip.write(_endpoint("leg", name, "leg-auth", "person-aor", "opus,g722,ulaw"))
 
     async def start(self) -> None:
         """Returns when ARI answers."""

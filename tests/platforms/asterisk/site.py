@@ -18,6 +18,7 @@ import httpx
 from appliance.platforms.asterisk.driver import AsteriskDriver
 from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.protocol import Driver
+from tests.platforms.asterisk.codecs import LINEAR, MULAW
 from tests.platforms.asterisk.people import LIMIT_S, Person, Phone
 from tests.platforms.asterisk.server import (
     ADDRESS,
@@ -32,6 +33,12 @@ from tests.platforms.site import Party, SiteCall
 
 AGENTS = ("agent-ada", "agent-grace")
 CUSTOMER = "customer"
+PHONES = {
+    **dict.fromkeys((*AGENTS, CUSTOMER), LINEAR),
+    "agent-mulaw": MULAW,
+    "customer-mulaw": MULAW,
+}
+CODECS = {LINEAR: "slin16", MULAW: "ulaw"}
 LEGS = [f"supervisor-{number}" for number in range(6)]
 """One for each box that may be there at the same time."""
 SIDE_BY_SIDE = 16
@@ -109,10 +116,12 @@ class AsteriskSite:
             "flow_variable": "FLOW",
         }
 
-    async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
+    async def call(
+        self, *, agent_id: str | None = None, monitoring: str = "on", customer_id: str = CUSTOMER
+    ) -> SiteCall:
         agent_id = agent_id or AGENTS[0]
         async with self._calling, asyncio.timeout(LIMIT_S):
-            customer = await self.phones[CUSTOMER].call(f"call-{monitoring}-{agent_id}")
+            customer = await self.phones[customer_id].call(f"call-{monitoring}-{agent_id}")
             agent = await self.phones[agent_id].answered.get()
             while not (agent.connected() and customer.connected()):
                 await asyncio.sleep(0.01)
@@ -139,7 +148,7 @@ class AsteriskSite:
 
     async def start(self) -> None:
         await self._server.start()
-        self.phones = {name: Phone(name) for name in (*AGENTS, CUSTOMER)}
+        self.phones = {name: Phone(name, codec) for name, codec in PHONES.items()}
         for phone in self.phones.values():
             await phone.start()
 
@@ -184,7 +193,7 @@ async def _side_by_side(work: list[Callable[[], Awaitable[None]]]) -> None:
 @asynccontextmanager
 async def asterisk_site(directory: Path) -> AsyncIterator[AsteriskSite]:
     """A running server with its phones, and no calls."""
-    server = Asterisk(directory, [*AGENTS, CUSTOMER], LEGS)
+    server = Asterisk(directory, {name: CODECS[codec] for name, codec in PHONES.items()}, LEGS)
     site = AsteriskSite(server)
     try:
         await site.start()
