@@ -45,7 +45,7 @@ class Description(_Part):
     flow: Text = ""
     direction: Literal["inbound", "outbound"] = "inbound"
     state: Literal["ringing", "in-conversation", "on-hold", "transferring"] = "in-conversation"
-    started_at: AwareDatetime
+    started_at: Annotated[AwareDatetime, Field(strict=True)]
     monitoring: Literal["on", "off", "absent"] = "absent"
 
 

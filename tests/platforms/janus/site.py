@@ -206,7 +206,7 @@ class JanusSite:
 
     def __init__(self, server: JanusProcess) -> None:
         self._server = server
-        self._control: Control
+        self.control: Control
         self._calls: list[JanusCall] = []
         self._listed = 0
 
@@ -214,23 +214,23 @@ class JanusSite:
         return JanusDriver(self._server.settings(**settings))
 
     async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
-        call = JanusCall(self._control, agent_id or self.agent_ids[0], monitoring)
+        call = JanusCall(self.control, agent_id or self.agent_ids[0], monitoring)
         self._calls.append(call)
         await call.begin()
         return call
 
     async def ours(self) -> list[str]:
         handles = [f"handle of {info['opaque_id']}" for info in await handles_of_ours()]
-        control = self._control
+        control = self.control
         listed = await control.ask(control.bridges, request="list", admin_key=ADMIN_KEY)
         rooms = [str(item["room"]) for item in listed["list"]]
         return handles + [room for room in rooms if room.startswith("bargebox-")]
 
     async def listed(self, count: int) -> None:
         have = range(self._listed)
-        await asyncio.gather(*(self._control.destroy(f"listed-{n}") for n in have))
+        await asyncio.gather(*(self.control.destroy(f"listed-{n}") for n in have))
         made = (
-            self._control.make(f"listed-{n}", description(self.agent_ids[0])) for n in range(count)
+            self.control.make(f"listed-{n}", description(self.agent_ids[0])) for n in range(count)
         )
         await asyncio.gather(*made)
         self._listed = count
@@ -241,8 +241,8 @@ class JanusSite:
 
     async def start(self) -> None:
         await self._server.start()
-        self._control = Control()
-        await self._control.open()
+        self.control = Control()
+        await self.control.open()
 
     async def close(self) -> None:
         """End everything."""
@@ -253,7 +253,7 @@ class JanusSite:
         await asyncio.gather(*(call.close() for call in self._calls))
         self._calls.clear()
         self._listed = 0
-        await self._control.close()
+        await self.control.close()
 
 
 @asynccontextmanager

@@ -1,0 +1,51 @@
+"""The way to Janus, which can be cut: every connection over it breaks, and new ones may come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.platforms.janus.server import HOST, PORT
+
+
+class Relay:
+    """TCP, byte for byte."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    def cut(self) -> None:
+        """Break every connection as a network does: without a goodbye."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        beyond, to = await asyncio.open_connection(HOST, PORT)
+        self._writers |= {writer, to}
+        try:
+            await asyncio.gather(_pass(reader, to), _pass(beyond, writer))
+        finally:
+            self._writers -= {writer, to}
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        return
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def relayed() -> AsyncIterator[Relay]:
+    """A relay whose ``url`` a driver can be given."""
+    relay = Relay()
+    async with await asyncio.start_server(relay.carry, HOST, 0) as server:
+        relay.url = f"ws://{HOST}:{server.sockets[0].getsockname()[1]}"
+        yield relay
+        relay.cut()
