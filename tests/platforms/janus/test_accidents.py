@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 
 from appliance.control_link.words import Audience, EndReason
+from appliance.leg.peer import Peer
 from appliance.platforms.janus import names
-from appliance.platforms.protocol import PlatformConnection, PlatformError
+from appliance.platforms.protocol import LegNeeds, PlatformConnection, PlatformError
 from tests.platforms.desk import Desk, desk_at
 from tests.platforms.janus.clients import administer, handles_of_ours
 from tests.platforms.janus.relay import relayed
@@ -23,6 +24,7 @@ from tests.platforms.test_contract import (
     nothing_is_left,
     supervisor_heard_by,
 )
+from tests.support.leg_end import LegEnd
 
 UNDER_WAY_S = 0.5
 """What was said before is on its way to the ears for so long."""
@@ -212,4 +214,41 @@ async def test_other_rooms_are_no_calls(janus: JanusSite, desk: Desk) -> None:
     await desk.lists(call.id)
     assert not {"demo", "odd", "deep"} & set(desk.interactions())
     assert (await desk.refused("demo")).code == EndReason.CALL_ENDED
+    await call.customer.hang_up()
+
+
+class BoxLeg(LegEnd):
+    """The ear is the box's own peer, which takes both lines of Janus's offer."""
+
+    def __init__(self) -> None:
+        super().__init__(LegNeeds(direction="recvonly", offers=False, speaks_apart=True))
+        self.peer = Peer(None, "recvonly", [], lambda: None)
+
+    async def answer(self, offer: str) -> str:
+        return await self.peer.answer(offer)
+
+    def received(self) -> list[int]:
+        return [stream.stats.received for stream in self.peer.streams]
+
+    async def close(self) -> None:
+        await self.peer.close()
+        await super().close()
+
+
+async def test_the_boxs_own_peer_hears_both_and_follows_a_transfer(
+    janus: JanusSite, desk: Desk
+) -> None:
+    call = await janus.call()
+    await desk.lists(call.id)
+    leg = BoxLeg()
+    await desk.driver.monitor("bargebox-test-own-peer", call.id, "sue", leg)
+    await desk.until(lambda: len(leg.received()) == 2 and min(leg.received()) > 20)
+    await call.transfer(janus.agent_ids[1])
+    await asyncio.sleep(1.5)
+    before = leg.received()
+    await desk.until(lambda: all(n > b + 20 for n, b in zip(leg.received(), before, strict=True)))
+    assert not leg.peer.may_send
+    assert desk.end_of("bargebox-test-own-peer") is None
+    await desk.driver.leave("bargebox-test-own-peer")
+    await leg.close()
     await call.customer.hang_up()
