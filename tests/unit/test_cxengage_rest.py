@@ -14,7 +14,15 @@ from hypothesis import given
 from hypothesis import settings as given_settings
 from hypothesis import strategies as st
 
-from appliance.platforms.cxengage.answers import Config, Login, Presence, QueueAccess, read
+from appliance.platforms.cxengage.answers import (
+    Config,
+    Login,
+    Presence,
+    QueueAccess,
+    Token,
+    read,
+)
+from appliance.platforms.cxengage.jsontext import load
 from appliance.platforms.cxengage.listing import Rights, rows_of
 from appliance.platforms.cxengage.oddities import Oddities
 from appliance.platforms.cxengage.rest import Rest, StatusError, path_of, read_bounded
@@ -208,6 +216,32 @@ def test_a_bad_row_spoils_only_itself() -> None:
     assert row.monitored_by_us
     assert row.interaction.started_at.isoformat() == "2026-01-02T03:04:05+00:00"
     assert not row.interaction.monitorable
+
+
+@pytest.mark.parametrize("token", ["\ud800", "é", "two words", "a\r\nX-Y: z", "", "x" * 20_000])
+def test_a_token_that_fits_no_header_is_refused_unseen(token: str) -> None:
+    with pytest.raises(PlatformError) as caught:
+        read(Token, {"token": token}, Oddities())
+    assert not token or token not in f"{caught.value.detail} {caught.value.__cause__!r}"
+
+
+@given_settings(deadline=None)
+@given(st.binary() | st.text(st.characters()) | JSON.map(json.dumps))
+def test_json_is_loaded_so_that_it_can_be_written_again(raw: bytes | str) -> None:
+    try:
+        value = load(raw)
+    except ValueError:
+        return
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize("load_raw", [b'{"a":"x\\ud800"}', '{"a":"x\ud800"}', b'{"a":"x\xff"}'])
+def test_half_a_character_spoils_nothing_else(load_raw: bytes | str) -> None:
+    try:
+        assert load(load_raw) == {"a": "x?"}
+    except ValueError:
+        assert isinstance(load_raw, bytes)
+        assert b"\xff" in load_raw  # no UTF-8 at all
 
 
 # -- the queue

@@ -5,9 +5,10 @@ All text is bounded, and an answer that does not fit is a `PlatformError`, never
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
 from appliance.platforms.cxengage.oddities import Oddities
@@ -15,7 +16,16 @@ from appliance.platforms.protocol import PlatformError
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=2000)]
-Secret = Annotated[SecretStr, Field(max_length=16_384)]
+
+
+def _for_a_header(secret: SecretStr) -> SecretStr:
+    """Secrets travel in headers, which take visible ASCII."""
+    if not re.fullmatch(r"[!-~]{1,16384}", secret.get_secret_value()):
+        raise ValueError("must be visible ASCII, at most 16384 characters")
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(_for_a_header)]
 Ttl = Annotated[float, Field(gt=0, le=10_000_000)]
 
 
@@ -23,7 +33,11 @@ class Answer(BaseModel):
     """Common form."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="allow",
+        frozen=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
 
@@ -85,7 +99,7 @@ class Beat(Answer):
 class QueueCredentials(Answer):
     """Signed access to the queue, for *ttl* seconds."""
 
-    access_key: Id
+    access_key: Annotated[str, Field(pattern=r"^\w{1,128}$")]
     secret_key: Secret
     session_token: Secret
     ttl: Ttl

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from enum import Enum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from appliance.platforms.cxengage.jsontext import load
 from appliance.platforms.cxengage.oddities import Oddities
 
 MOST = 1024 * 1024
@@ -106,9 +106,9 @@ def parse(body: str, oddities: Oddities) -> Message | None:
         oddities.note("message", "longer than the queue allows")
         return None
     try:
-        data = json.loads(body)
+        data = load(body)
         message = Message.model_validate(_camel(data)) if isinstance(data, dict) else None
-    except (ValueError, ValidationError, RecursionError):
+    except ValueError:  # pydantic's is one too
         message = None
     if message is None:
         oddities.note("message", "not in a known form")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import ssl
 import time
@@ -14,6 +13,7 @@ import httpx
 
 from appliance.control_link.words import EndReason
 from appliance.platforms.cxengage.answers import Token, read
+from appliance.platforms.cxengage.jsontext import load
 from appliance.platforms.cxengage.oddities import Oddities
 from appliance.platforms.cxengage.settings import CxEngageSettings
 from appliance.platforms.protocol import PlatformError
@@ -161,8 +161,8 @@ class Rest:
         if response.status_code != httpx.codes.OK:
             raise self._refused(response.status_code, raw)
         try:
-            return json.loads(raw)
-        except (ValueError, RecursionError) as error:
+            return load(raw)
+        except ValueError as error:
             raise PlatformError("CxEngage answered something that is not JSON; try again.") from (
                 error
             )

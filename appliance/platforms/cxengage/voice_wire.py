@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from appliance.platforms.cxengage import sdp
+from appliance.platforms.cxengage.jsontext import load
 from appliance.platforms.cxengage.oddities import Oddities
 
 BEAT = "\n"
@@ -51,8 +51,8 @@ def parse(text: str | bytes, oddities: Oddities) -> Invite | Ended | Fault | Wor
     if text in (BEAT, BEAT.encode(), ""):
         return None
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
+        data = load(text)
+    except ValueError:
         data = None
     if not isinstance(data, dict) or not isinstance(data.get("type"), str):
         oddities.note("voice message", "not in a known form")
