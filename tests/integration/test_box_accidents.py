@@ -176,8 +176,10 @@ async def test_control_that_stays_away_leaves_no_leg(world: World) -> None:
         async with asyncio.timeout(10):
             while not await _answers(person):
                 await asyncio.sleep(0.05)
-        history = await person.get("/history")
-        assert history["items"][0]["end_reason"] == "control_lost"
+        async with asyncio.timeout(5):  # written down in the background
+            while not (ended := (await person.get("/history"))["items"]):
+                await asyncio.sleep(0.05)
+        assert ended[0]["end_reason"] == "control_lost"
         assert await call_is_running(call)
 
 
