@@ -7,7 +7,12 @@ import asyncio
 from appliance.platforms.cxengage.account import MONITOR, Account
 from appliance.platforms.cxengage.listing import REQUEST, Rights, Row, rows_of
 from appliance.platforms.cxengage.rest import Rest
-from appliance.platforms.protocol import InteractionChanged, InteractionsSnapshot, Sink
+from appliance.platforms.protocol import (
+    InteractionChanged,
+    InteractionsSnapshot,
+    PlatformConnection,
+    Sink,
+)
 
 
 class Book:
@@ -24,8 +29,10 @@ class Book:
         """The next reading is told as a whole."""
         self._told = None
 
-    async def read(self, account: Account) -> dict[str, Row]:
-        """The list as it is now; what changed is told. Raises `PlatformError`."""
+    async def read(
+        self, account: Account, ahead: PlatformConnection | None = None
+    ) -> dict[str, Row]:
+        """The list as it is now; *ahead* and what changed is told. Raises `PlatformError`."""
         async with self._reading:
             answer = await self._rest.post(
                 "tenants", account.tenant_id, "realtime-statistics", "batch", body=REQUEST
@@ -33,6 +40,8 @@ class Book:
             rights = Rights(account.user_id, MONITOR in account.permissions)
             found = rows_of(answer, rights, self.rows, self._rest.oddities)
             self.rows = {row.interaction.id: row for row in found}
+            if ahead is not None:
+                self._tell(ahead)
             self._tell_changes()
             return self.rows
 

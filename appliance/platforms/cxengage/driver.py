@@ -144,11 +144,14 @@ class CxEngageDriver:
     async def _poll(self, life: Life, book: Book, legs: Legs) -> None:
         while True:
             try:
-                await book.read(life.account)
-                if not self._well:
-                    await life.confirm()  # the list is told to a dead session too
+                if self._well:
+                    await book.read(life.account)
+                else:
+                    # After a gap the list may be there again while the session is dead.
+                    await life.prove()
+                    book.begin_anew()
+                    await book.read(life.account, ahead=PlatformConnection(connected=True))
                     self._well, self._complaint = True, ""
-                    self._tell(PlatformConnection(connected=True))
                 await legs.look_after(life)
             except PlatformError as error:
                 self._complain(error.detail)

@@ -21,7 +21,7 @@ from appliance.platforms.cxengage.answers import (
 )
 from appliance.platforms.cxengage.inbox import Inbox
 from appliance.platforms.cxengage.messages import Message
-from appliance.platforms.cxengage.rest import Rest
+from appliance.platforms.cxengage.rest import Rest, StatusError
 from appliance.platforms.cxengage.settings import CxEngageSettings
 from appliance.platforms.cxengage.sqs import Sqs
 from appliance.platforms.cxengage.voice import Voice
@@ -115,21 +115,17 @@ class Life:
         except (PlatformError, TimeoutError):
             log.info("CxEngage could not be told that the box signs out")
 
-    async def confirm(self) -> None:
-        """Whether the session outlived a loss. Raises `PlatformError`, and then ends this life."""
-        try:
-            await self._post("presence", "heartbeat", body=self._named({}))
-        except PlatformError:
-            self._beat_now.set()
-            raise
-
     async def interrupt(self, interaction: str, kind: str, interrupt: dict[str, Any]) -> None:
         """Ask something of a call. Raises `PlatformError` for anything but a consent."""
         body = {"source": "client", "interruptType": kind, "interrupt": interrupt}
         tenant = self.account.tenant_id
-        await self._rest.post(
-            "tenants", tenant, "interactions", interaction, "interrupts", body=body
-        )
+        try:
+            await self._rest.post(
+                "tenants", tenant, "interactions", interaction, "interrupts", body=body
+            )
+        except StatusError:
+            self._beat_now.set()  # it may be refused because the session is dead
+            raise
 
     async def interrupt_own(self, interaction: str, kind: str) -> None:
         """The same about our own leg."""
@@ -154,6 +150,14 @@ class Life:
                 await self.voice.use(voice.token, (self.extension or {}).get("region"))
             self._renew_at = time.monotonic() + max(SHORTEST_S, min(lives))
 
+    async def prove(self) -> None:
+        """Ask whether the session still lives. Raises `PlatformError`; `run` then ends soon."""
+        try:
+            await self._post("presence", "heartbeat", body=self._named({}))
+        except PlatformError:
+            self._beat_now.set()
+            raise
+
     # -- what goes on all the time
 
     async def _beat(self) -> None:
@@ -176,15 +180,15 @@ class Life:
                 await asyncio.sleep(BEAT_AGAIN_S)
                 continue
             well_at = time.monotonic()
-            await self._until_next_beat(self._delay(said))
+            self._beat_now.clear()
+            await self._pause(self._delay(said))
 
-    async def _until_next_beat(self, seconds: float) -> None:
+    async def _pause(self, longest_s: float) -> None:
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(longest_s):
                 await self._beat_now.wait()
         except TimeoutError:
             return
-        self._beat_now.clear()
 
     def _delay(self, said: Any) -> float:
         try:

@@ -13,7 +13,12 @@ import pytest_asyncio
 
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.cxengage import voice
-from appliance.platforms.protocol import Capability, PlatformConnection, PlatformError
+from appliance.platforms.protocol import (
+    Capability,
+    InteractionsSnapshot,
+    PlatformConnection,
+    PlatformError,
+)
 from tests.platforms.cxengage.process import StandinProcess, running_standin
 from tests.platforms.cxengage.site import AtDesk, CxEngageSite
 from tests.platforms.desk import Desk, desk_at
@@ -489,3 +494,5 @@ async def test_a_list_in_an_unknown_form_is_told_and_passes(standin: StandinProc
             await found.until(lambda n=number: len(found.of(PlatformConnection)) >= n + 2)  # type: ignore[misc]
             assert not found.of(PlatformConnection)[number].connected
             assert found.connected()
+            # Whatever changed meanwhile: the list is told as a whole again.
+            assert isinstance(found.events[-1], InteractionsSnapshot)
