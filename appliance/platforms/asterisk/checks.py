@@ -8,10 +8,10 @@ import ssl
 
 from appliance.platforms.asterisk.ari import Ari, SignInError, UntrustedError, tls_context
 from appliance.platforms.asterisk.settings import AsteriskSettings
-from appliance.platforms.asterisk.sip.account import Account
-from appliance.platforms.asterisk.sip.agent import UserAgent
-from appliance.platforms.asterisk.sip.errors import SipError
 from appliance.platforms.protocol import Check, PlatformError
+from appliance.platforms.sip.account import Account
+from appliance.platforms.sip.agent import UserAgent
+from appliance.platforms.sip.errors import SipError
 
 LIMIT_S = 25.0
 _REGISTERED = Check("media", passed=True, detail="The leg's endpoint is registered.")

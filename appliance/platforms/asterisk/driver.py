@@ -13,9 +13,6 @@ from appliance.platforms.asterisk.checks import account_of, run_checks
 from appliance.platforms.asterisk.listing import Listing
 from appliance.platforms.asterisk.monitoring import Legs
 from appliance.platforms.asterisk.settings import AsteriskSettings
-from appliance.platforms.asterisk.sip.agent import UserAgent
-from appliance.platforms.asterisk.sip.dialog import IncomingCall
-from appliance.platforms.asterisk.sip.errors import SipError
 from appliance.platforms.protocol import (
     Capability,
     Check,
@@ -30,6 +27,9 @@ from appliance.platforms.protocol import (
     PlatformEvent,
     Sink,
 )
+from appliance.platforms.sip.agent import UserAgent
+from appliance.platforms.sip.dialog import IncomingCall
+from appliance.platforms.sip.errors import SipError
 from appliance.service.jobs import Jobs
 from appliance.service.tasks import deadly_task, stop_tasks
 

@@ -15,12 +15,12 @@ from collections import deque
 import numpy as np
 from pydantic import SecretStr
 
-from appliance.platforms.asterisk.sip.account import Account
-from appliance.platforms.asterisk.sip.agent import UserAgent
-from appliance.platforms.asterisk.sip.dialog import Dialog, IncomingCall
-from appliance.platforms.asterisk.sip.errors import SipError
-from appliance.platforms.asterisk.sip.message import Message
 from appliance.platforms.sandbox.centre.sound import FLOOR, RATE, tone_level
+from appliance.platforms.sip.account import Account
+from appliance.platforms.sip.agent import UserAgent
+from appliance.platforms.sip.dialog import Dialog, IncomingCall
+from appliance.platforms.sip.errors import SipError
+from appliance.platforms.sip.message import Message
 from tests.platforms.asterisk.codecs import LINEAR, Codec
 from tests.platforms.asterisk.server import ADDRESS, PERSON_PASSWORD, WS_URL
 

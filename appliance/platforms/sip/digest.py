@@ -6,8 +6,8 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 
-from appliance.platforms.asterisk.sip.errors import SipError
-from appliance.platforms.asterisk.sip.message import split
+from appliance.platforms.sip.errors import SipError
+from appliance.platforms.sip.message import split
 
 _HASHES = {"md5": hashlib.md5, "sha-256": hashlib.sha256}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from appliance.platforms.asterisk.sip.dialog import REASONS, SDP, Dialog
-from appliance.platforms.asterisk.sip.message import Message, parameter
+from appliance.platforms.sip.dialog import REASONS, SDP, Dialog
+from appliance.platforms.sip.message import Message, parameter
 
 ALLOW = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, NOTIFY, UPDATE")
 

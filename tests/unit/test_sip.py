@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.platforms.asterisk.sip.building import cancel_of, response_to
-from appliance.platforms.asterisk.sip.digest import authorization, parse_challenge
-from appliance.platforms.asterisk.sip.errors import SipError
-from appliance.platforms.asterisk.sip.message import (
+from appliance.platforms.sip.building import cancel_of, response_to
+from appliance.platforms.sip.digest import authorization, parse_challenge
+from appliance.platforms.sip.errors import SipError
+from appliance.platforms.sip.message import (
     MAX_HEADERS,
     MAX_MESSAGE,
     Message,

@@ -17,14 +17,14 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.typing import Subprotocol
 
-from appliance.platforms.asterisk.sip.errors import SipError
-from appliance.platforms.asterisk.sip.message import MAX_MESSAGE, Message, parse
+from appliance.platforms.sip.errors import SipError
+from appliance.platforms.sip.message import MAX_MESSAGE, Message, parse
 
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_PINGS = 10.0
 SECONDS_TO_CLOSE = 1.0
-LOST = "The SIP connection to Asterisk is lost; it is being made again."
+LOST = "The SIP connection is lost; it is being made again."
 
 
 class Transport:
@@ -62,7 +62,7 @@ class Transport:
             ) from error
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
             raise SipError(
-                f"Asterisk's WebSocket for SIP at {url} does not answer; "
+                f"The WebSocket for SIP at {url} does not answer; "
                 "correct its address in the settings, or have it enabled there."
             ) from error
         return cls(socket, time_limit)
@@ -82,7 +82,7 @@ class Transport:
                         self._settle(message)
                 except SipError as error:
                     if not complained:
-                        log.warning("dropped from Asterisk: %s", error.detail)
+                        log.warning("dropped from SIP: %s", error.detail)
                     complained = True
         except ConnectionClosed:
             log.debug("the SIP connection broke")
@@ -117,7 +117,7 @@ class Transport:
                 await self.send(message)
                 return await future
         except TimeoutError as error:
-            raise SipError(f"Asterisk did not answer a SIP {message.method} in time.") from error
+            raise SipError(f"The SIP server did not answer a {message.method} in time.") from error
         finally:
             self._pending.pop(key, None)
             if future.done() and not future.cancelled():

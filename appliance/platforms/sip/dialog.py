@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from appliance.platforms.asterisk.sip.errors import SipError
-from appliance.platforms.asterisk.sip.message import Message, address, parameter, split, user_of
+from appliance.platforms.sip.errors import SipError
+from appliance.platforms.sip.message import Message, address, parameter, split, user_of
 
 SDP = "application/sdp"
 OK, TRYING, BUSY, TERMINATED, NOT_ACCEPTABLE, NO_SUCH_CALL = 200, 100, 486, 487, 488, 481
@@ -143,7 +143,7 @@ def dialog_of_answer(line: Line, invite: Message, response: Message) -> Dialog:
     """The caller's side of a call; the routes are in reverse (RFC 3261 section 12.1.2)."""
     routes = [route for line in response.all("Record-Route") for route in split(line)]
     if not parameter(response.get("To"), "tag"):
-        raise SipError("Asterisk took a call without a name for it.")
+        raise SipError("The SIP server took a call without a name for it.")
     return Dialog(
         line,
         invite.get("Call-ID"),

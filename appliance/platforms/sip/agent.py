@@ -9,26 +9,26 @@ import secrets
 import ssl
 from collections.abc import Callable
 
-from appliance.platforms.asterisk.sip import dialog as dialogs
-from appliance.platforms.asterisk.sip.account import Account
-from appliance.platforms.asterisk.sip.building import (
+from appliance.platforms.sip import dialog as dialogs
+from appliance.platforms.sip.account import Account
+from appliance.platforms.sip.building import (
     ALLOW,
     ack_of_refusal,
     ack_of_success,
     cancel_of,
     response_to,
 )
-from appliance.platforms.asterisk.sip.dialog import (
+from appliance.platforms.sip.dialog import (
     SDP,
     Dialog,
     Headers,
     IncomingCall,
     dialog_of_answer,
 )
-from appliance.platforms.asterisk.sip.digest import authorization
-from appliance.platforms.asterisk.sip.errors import SipError
-from appliance.platforms.asterisk.sip.message import Message, parameter
-from appliance.platforms.asterisk.sip.transport import LOST, Transport
+from appliance.platforms.sip.digest import authorization
+from appliance.platforms.sip.errors import SipError
+from appliance.platforms.sip.message import Message, parameter
+from appliance.platforms.sip.transport import LOST, Transport
 from appliance.service.jobs import Jobs
 from appliance.service.tasks import stop_tasks
 
@@ -111,7 +111,7 @@ class UserAgent:
         finally:
             await stop_tasks(waiting, task)
 
-    # -- what a dialog needs (`appliance.platforms.asterisk.sip.dialog.Line`)
+    # -- what a dialog needs (`appliance.platforms.sip.dialog.Line`)
 
     @property
     def contact(self) -> str:
@@ -175,7 +175,8 @@ class UserAgent:
                 await transport.send(ack_of_refusal(request, response))
             if response.status not in _ASKS or proof:
                 raise SipError(
-                    f"Asterisk refused a SIP {method} ({response.status}).", status=response.status
+                    f"The SIP server refused a {method} ({response.status}).",
+                    status=response.status,
                 )
             asked, answered = _ASKS[response.status]
             proof = [(answered, self._prove(response.all(asked), method, uri))]
@@ -224,7 +225,7 @@ class UserAgent:
             self._cseq += 2
             if error.status in (401, 403, 404, 407):
                 raise SipError(
-                    f"Asterisk does not let the leg's endpoint {self.account.name!r} in; "
+                    f"The SIP server does not let the leg's endpoint {self.account.name!r} in; "
                     "correct its name, user and password in the settings.",
                     status=error.status,
                 ) from error

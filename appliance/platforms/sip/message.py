@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from appliance.platforms.asterisk.sip.errors import SipError
+from appliance.platforms.sip.errors import SipError
 
 MAX_MESSAGE = 64 * 1024
 """Bytes; a longer message is refused."""
