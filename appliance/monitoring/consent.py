@@ -38,7 +38,7 @@ class Consent:
                 await together(
                     asyncio.shield(preparing),
                     recording,
-                    desk.driver.set_audience(session.handle, ask.audience),
+                    self._platform(ask),
                     self._look_up(ask),
                 )
         except TimeoutError:
@@ -55,6 +55,11 @@ class Consent:
             link = self._desk.link
             reply = await link.request(lambda n: PrepareGate(id=n, session_id=session_id))
             ask.epoch = reply.epoch
+
+    async def _platform(self, ask: Ask) -> None:
+        """A press may come before the platform knows this life of the process; it waits."""
+        await ask.session.ours.wait()
+        await self._desk.driver.set_audience(ask.session.handle, ask.audience)
 
     async def _look_up(self, ask: Ask) -> None:
         """The button speaks for an account that may have changed since the call began."""

@@ -96,6 +96,7 @@ class Joining:
         leg = SessionLeg(desk, session)
         await together(leg.prepare(), self._put_on_record(session))
         await desk.driver.monitor(session.handle, session.interaction.id, session.owner.name, leg)
+        session.ours.set()
         # The outer time limit is the one that counts; this one only has to be longer.
         await desk.until(lambda: session.media is Media.CONNECTED, 2 * desk.settings.join_limit_s)
 

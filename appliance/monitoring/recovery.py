@@ -209,10 +209,12 @@ class Recovery:
             self._endings.end(session, EndReason.OWN_CALL)
         elif not there:
             self._endings.end(session, EndReason.CALL_ENDED)
-        elif session.gate is Gate.OPEN:
-            await self._consent_again(session)
         else:
-            self._microphone.settle_soon()
+            session.ours.set()
+            if session.gate is Gate.OPEN:
+                await self._consent_again(session)
+            else:
+                self._microphone.settle_soon()
 
     async def _consent_again(self, session: Session) -> None:
         """An open gate is taken over only with everybody's consent; else it closes."""

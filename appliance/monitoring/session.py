@@ -55,6 +55,8 @@ class Session:
     """Somebody asked to mute and the gate has not been seen closed since."""
     muted_by: str | None = None
     quality: Quality | None = None
+    ours: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while the platform takes orders for the leg from this life of the process."""
     joining: asyncio.Task[None] | None = None
     ending: Ending | None = None
     begun: float = field(default_factory=time.monotonic)

@@ -44,6 +44,19 @@ async def test_a_session_is_taken_up_again_muted(tmp_path: Path) -> None:
             ]
 
 
+async def test_a_press_waits_until_the_platform_knows_the_new_life(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        async with w.control() as life:
+            await life.service.monitor(w.ann, "call-1")
+        w.driver.slow["resume"] = 0.5
+        async with w.control() as life:
+            assert life.state is State.LISTENING
+            w.leg.press_microphone()
+            await eventually(lambda: life.state is State.LIVE)
+            assert w.agreed
+            assert "unmute_refused" not in await life.actions()
+
+
 async def test_an_open_gate_is_taken_over_as_it_is(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         async with w.control() as life:

@@ -64,6 +64,8 @@ class FakeDriver:
     jitter: random.Random | None = None
     connected: bool = True
     _sink: Sink | None = None
+    _owned: set[str] = field(default_factory=set)
+    """Legs that this life of control made or resumed; the others take no orders."""
 
     @classmethod
     def with_calls(cls, calls: Iterable[Interaction]) -> FakeDriver:
@@ -72,6 +74,7 @@ class FakeDriver:
 
     async def start(self, sink: Sink) -> None:
         self._sink = sink
+        self._owned.clear()
         if self.connected:
             self.connect()
 
@@ -91,6 +94,7 @@ class FakeDriver:
         if interaction_id not in self.interactions:
             raise PlatformError("The call has ended.", code="call_ended")
         self.legs[handle] = None
+        self._owned.add(handle)
         self.supervisors.append(supervisor)
         await leg.accept(f"answer for {handle}")
 
@@ -99,6 +103,8 @@ class FakeDriver:
         await self._trouble("set_audience")
         if handle not in self.legs:
             raise PlatformError("There is no such leg.")
+        if handle not in self._owned:
+            raise PlatformError("This leg is not yours; resume it.")
         self.legs[handle] = audience
 
     async def leave(self, handle: str) -> None:
@@ -108,6 +114,8 @@ class FakeDriver:
 
     async def resume(self, handle: str, leg: LegPort) -> bool:
         await self._trouble("resume")
+        if handle in self.legs:
+            self._owned.add(handle)
         return handle in self.legs
 
     # -- what happens on the platform
