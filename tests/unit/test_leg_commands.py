@@ -93,7 +93,7 @@ async def test_level_of_a_headset_that_does_not_play_is_silence(
 ) -> None:
     control = await box.connect()
     other = await connected(box, control, "sendrecv")
-    monkeypatch.setattr(box.leg.downlink, "_level", -12.0)
+    monkeypatch.setattr(type(box.leg.downlink), "level", -12.0)  # whatever is played
     assert (await control.next("levels"))["downlink"] == -12.0
     box.headset.state = HeadsetState(present=False)
     await control.next("levels")
