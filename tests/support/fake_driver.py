@@ -70,7 +70,7 @@ class FakeDriver:
         """A platform with these active calls."""
         return cls({item.id: item for item in calls})
 
-    async def start(self, sink: Sink) -> None:
+    async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
         self._sink = sink
         if self.connected:
             self.connect()

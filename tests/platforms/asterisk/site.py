@@ -139,7 +139,7 @@ class AsteriskSite:
         channels = [
             channel["name"]
             for channel in await self.channels()
-            if channel["name"].startswith(("PJSIP/supervisor-", "Snoop/"))
+            if channel["name"].startswith(("PJSIP/supervisor-", "Snoop/", "Local/barge@"))
         ]
         bridges = (await self.admin.get("/bridges")).raise_for_status().json()
         return channels + [one["id"] for one in bridges if one["bridge_class"] == "stasis"]

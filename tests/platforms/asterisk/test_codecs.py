@@ -39,11 +39,14 @@ class Levels:
     at_the_leg: tuple[float, float]
 
 
+@pytest.mark.parametrize("barge_by", ["whisper", "bridge"])
 @pytest.mark.parametrize("shift", range(len(NAMES)))
-async def test_each_mode_reaches_whom_it_shall(asterisk: AsteriskSite, shift: int) -> None:
+async def test_each_mode_reaches_whom_it_shall(
+    asterisk: AsteriskSite, shift: int, barge_by: str
+) -> None:
     """Four calls at once, in which each codec meets another one each time."""
     customers = NAMES[shift:] + NAMES[:shift]
-    async with desk_at(asterisk) as desk:
+    async with desk_at(asterisk, barge_by=barge_by) as desk:
         pairs = zip(NAMES, customers, strict=True)
         measured = await asyncio.gather(*(_measure(asterisk, desk, *pair) for pair in pairs))
     for levels in measured:
