@@ -63,6 +63,7 @@ class FakeDriver:
     slow: dict[str, float] = field(default_factory=dict)
     jitter: random.Random | None = None
     connected: bool = True
+    kept: frozenset[str] = frozenset()
     _sink: Sink | None = None
 
     @classmethod
@@ -71,7 +72,7 @@ class FakeDriver:
         return cls({item.id: item for item in calls})
 
     async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
-        self._sink = sink
+        self._sink, self.kept = sink, kept
         if self.connected:
             self.connect()
 
