@@ -106,7 +106,8 @@ class MonitoringService:
         await self._recovery.load()
         self.audit.start()
         self._microphone.start()
-        await self._desk.driver.start(self._platform_events.take)
+        kept = frozenset(leg.handle for leg in await self.history.open_legs())
+        await self._desk.driver.start(self._platform_events.take, kept)
         self._desk.link.start()
         self._watching = deadly_task(self._watch.run(), "monitoring watch", on_death=self._on_death)
 

@@ -157,8 +157,12 @@ class Driver(Protocol):
     capabilities: frozenset[Capability]
     leg: LegNeeds
 
-    async def start(self, sink: Sink) -> None:
-        """Begin to connect and go on re-connecting until `stop`; returns at once."""
+    async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
+        """Begin to connect and go on re-connecting until `stop`; returns at once.
+
+        *kept* are handles of a former life that the caller still knows, and resumes or leaves.
+        Anything else of this box that is found on the platform is removed.
+        """
 
     async def stop(self) -> None:
         """Disconnect. Legs are left first by their owner."""

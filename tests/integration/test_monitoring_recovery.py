@@ -30,6 +30,7 @@ async def test_a_session_is_taken_up_again_muted(tmp_path: Path) -> None:
             assert (view.session_id, view.owner) == (before.session_id, "ann")
             assert view.started_at == before.started_at
             assert w.driver.left == []
+            assert w.driver.kept == {w.handle}  # not to be swept away at the driver's start
             await eventually(lambda: w.driver.asked[-1:] == [(w.handle, None)])
             await life.service.set_microphone(w.ann, muted=False)
             assert w.agreed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +27,11 @@ from tests.support.leg_end import LegEnd
 LIMIT_S = 10.0
 EventT = TypeVar("EventT", bound=PlatformEvent)
 _numbers = itertools.count(1)
+
+
+def new_handle() -> str:
+    """Unlike any other, also of another process at the same platform."""
+    return f"bargebox-test-{os.getpid()}-{next(_numbers)}"
 
 
 class Desk:
@@ -75,7 +81,7 @@ class Desk:
     async def join(self, call: str, supervisor: str = "sue") -> tuple[str, LegEnd]:
         """Handle and leg once it hears something."""
         await self.lists(call)
-        handle, leg = f"bargebox-test-{next(_numbers)}", LegEnd(self.driver.leg)
+        handle, leg = new_handle(), LegEnd(self.driver.leg)
         self._legs[handle] = leg
         await self.driver.monitor(handle, call, supervisor, leg)
         await self.until(lambda: leg.frames > 5)
@@ -86,7 +92,7 @@ class Desk:
         leg = LegEnd(self.driver.leg)
         try:
             async with asyncio.timeout(LIMIT_S):
-                await self.driver.monitor(f"bargebox-test-{next(_numbers)}", call, "sue", leg)
+                await self.driver.monitor(new_handle(), call, "sue", leg)
         except PlatformError as error:
             return error
         finally:

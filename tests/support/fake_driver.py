@@ -63,6 +63,7 @@ class FakeDriver:
     slow: dict[str, float] = field(default_factory=dict)
     jitter: random.Random | None = None
     connected: bool = True
+    kept: frozenset[str] = frozenset()
     _sink: Sink | None = None
     _owned: set[str] = field(default_factory=set)
     """Legs that this life of control made or resumed; the others take no orders."""
@@ -72,8 +73,8 @@ class FakeDriver:
         """A platform with these active calls."""
         return cls({item.id: item for item in calls})
 
-    async def start(self, sink: Sink) -> None:
-        self._sink = sink
+    async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
+        self._sink, self.kept = sink, kept
         self._owned.clear()
         if self.connected:
             self.connect()

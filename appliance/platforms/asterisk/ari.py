@@ -42,6 +42,10 @@ class NotFoundError(PlatformError):
     """What was asked for is not there (any more)."""
 
 
+class RefusedError(PlatformError):
+    """Asterisk does not do what was asked."""
+
+
 class Ari:
     """ARI of one server, from `open` to `close`; it is not used again afterwards."""
 
@@ -61,21 +65,25 @@ class Ari:
         token = base64.b64encode(f"{settings.user}:{password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {token}"}
 
-    async def ask(self, method: str, path: str, **parameters: str) -> Any:
+    async def ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, **parameters: str
+    ) -> Any:
         """One request, and its answer. Raises `PlatformError`: refused, late, or lost."""
         try:
             async with asyncio.timeout(self._settings.request_timeout):
-                return await self._ask(method, path, parameters)
+                return await self._ask(method, path, body, parameters)
         except (httpx.TransportError, TimeoutError) as error:
             raise self._unreachable(error) from error
 
-    async def _ask(self, method: str, path: str, parameters: dict[str, str]) -> Any:
+    async def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None, parameters: dict[str, str]
+    ) -> Any:
         """Whatever the answer is, it is read within bounds."""
-        async with self._client.stream(method, path, params=parameters) as answer:
-            body = bytearray()
+        async with self._client.stream(method, path, params=parameters, json=body) as answer:
+            read = bytearray()
             async for piece in answer.aiter_bytes():
-                body += piece
-                if len(body) > wire.MAX_ANSWER:
+                read += piece
+                if len(read) > wire.MAX_ANSWER:
                     raise PlatformError("Asterisk's answer is too long for this box.")
         if answer.status_code in (401, 403):
             raise SignInError(
@@ -89,9 +97,9 @@ class Ari:
             raise NotFoundError("It is being removed already.", code=EndReason.CALL_ENDED)
         if not answer.is_success:
             log.warning("Asterisk refused %s %s: %s", method, path, answer.status_code)
-            raise PlatformError(f"Asterisk refused a request ({answer.status_code}); try again.")
+            raise RefusedError(f"Asterisk refused a request ({answer.status_code}); try again.")
         try:
-            return json.loads(body) if body else None
+            return json.loads(read) if read else None
         except ValueError as error:
             raise PlatformError(
                 f"What answers at {self._settings.url} is not Asterisk; correct the address."
@@ -99,11 +107,11 @@ class Ari:
 
     async def get(self, path: str, **parameters: str) -> Any:
         """Ask for something."""
-        return await self.ask("GET", path, **parameters)
+        return await self.ask("GET", path, None, **parameters)
 
-    async def post(self, path: str, **parameters: str) -> Any:
+    async def post(self, path: str, body: dict[str, Any] | None = None, **parameters: str) -> Any:
         """Make or do something."""
-        return await self.ask("POST", path, **parameters)
+        return await self.ask("POST", path, body, **parameters)
 
     async def delete(self, path: str) -> None:
         """Remove something; it may be gone already."""

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 SECONDS_TO_FINISH = 1.0
 HANDLE = re.compile(r"[A-Za-z0-9_-]{1,100}")
+"""With what is appended (`wire`) it fits into a channel's id, which has 149 letters at most."""
 
 
 class AsteriskDriver:
@@ -63,9 +64,10 @@ class AsteriskDriver:
         self._server = ""
         """Which life of the server this is."""
 
-    async def start(self, sink: Sink) -> None:
+    async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
         """Begin to connect; returns at once."""
         self._sink = sink
+        self._legs.keep(kept)
         self._tasks = [
             deadly_task(self._stay_connected(), "ARI"),
             deadly_task(self._stay_registered(), "SIP"),
@@ -158,7 +160,7 @@ class AsteriskDriver:
         if self._server not in ("", started):
             self._legs.server_is_new()
         self._server = started
-        self._legs.read_anew()
+        self._legs.read_anew(channels, bridges)
         self._fault("ari", None)
 
     async def _stay_registered(self) -> None:

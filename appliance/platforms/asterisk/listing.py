@@ -92,6 +92,23 @@ class Listing:
         """Whether the channel is there."""
         return channel_id in self._channels
 
+    def name_of(self, channel_id: str) -> str:
+        """The channel's name; empty when it is gone."""
+        channel = self._channels.get(channel_id)
+        return channel.name if channel else ""
+
+    def named(self, name: str) -> str:
+        """The id of the channel of that name; empty when there is none."""
+        return next((one.id for one in self._channels.values() if one.name == name), "")
+
+    def bridge_of(self, channel_id: str) -> str:
+        """The bridge that the channel is in; empty when in none."""
+        return self._bridge_of.get(channel_id, "")
+
+    def company(self, bridge_id: str) -> int:
+        """How many channels are in a bridge, ours left aside."""
+        return len(self._members.get(bridge_id, set()) - self.ours)
+
     def _take(self, event: wire.Event) -> None:
         channel, bridge = event.channel, event.bridge
         for one in (channel, event.peer, event.caller):
@@ -257,8 +274,7 @@ class Listing:
     def _state(
         self, call: set[str], anchor: wire.Channel, complete: bool, known: Interaction | None
     ) -> InteractionState:
-        members = self._members.get(self._bridge_of.get(anchor.id, ""), set())
-        if len(members) > 1 and complete:
+        if self.company(self.bridge_of(anchor.id)) > 1 and complete:
             return "on-hold" if call & self._held else "in-conversation"
         if anchor.technology == "Local" and anchor.state == "Up":
             return "in-conversation"

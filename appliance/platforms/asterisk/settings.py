@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -41,6 +41,14 @@ class AsteriskSettings(BaseModel):
     ca_file: Path | None = None
     """Certificates that the server's may be signed by; none: those of the system."""
     agents: tuple[AgentEndpoint, ...] = ()
+    barge_by: Literal["whisper", "bridge"] = "whisper"
+    """How all are made to hear the leg: whispered into the customer's channel, which needs nothing
+    but is heard only while the other side sends packets; or out of the call's own bridge, always.
+    """
+    barge_extension: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}@[A-Za-z0-9_-]{1,40}$")] = (
+        "barge@bargebox"
+    )
+    """The dialplan's way into a call's bridge, where `barge_by` is ``bridge``."""
     monitoring_variable: Variable = ""
     """Says of a call, or globally, whether it may be monitored; empty: every call may."""
     monitoring_absent: Annotated[str, Field(max_length=80)] = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from datetime import datetime
 from typing import Annotated
 
@@ -34,6 +35,8 @@ class Dialplan(Record):
     """Where a channel is in the dialplan."""
 
     exten: Text = ""
+    app_name: Text = ""
+    app_data: Text = ""
 
 
 class Channel(Record):
@@ -62,6 +65,7 @@ class Bridge(Record):
     """Where channels hear each other."""
 
     id: Id
+    name: Text = ""
     channels: tuple[Id, ...] = ()
 
 
@@ -102,7 +106,7 @@ HEARD = frozenset(
 channels: TypeAdapter[list[Channel]] = TypeAdapter(list[Channel])
 bridges: TypeAdapter[list[Bridge]] = TypeAdapter(list[Bridge])
 
-_OURS = re.compile(r"(.+)\.(leg|bridge|snoop-[0-9a-f]+)")
+_OURS = re.compile(r"(.+)\.(leg|bridge|(?:snoop|voice|far)-[0-9a-f]+)")
 
 
 def leg_id(handle: str) -> str:
@@ -115,7 +119,36 @@ def bridge_id(handle: str) -> str:
     return f"{handle}.bridge"
 
 
+def snoop_id(handle: str) -> str:
+    """A new snoop on the customer's channel."""
+    return f"{handle}.snoop-{secrets.token_hex(4)}"
+
+
+def voice_id(handle: str) -> str:
+    """A new Local channel from our bridge into the call's own."""
+    return f"{handle}.voice-{secrets.token_hex(4)}"
+
+
+def far_id(voice: str) -> str:
+    """The other half of it, which is in the call's bridge."""
+    return voice.replace(".voice-", ".far-")
+
+
+def is_voice(name: str) -> bool:
+    """Whether it is such a channel, and no snoop."""
+    return ".voice-" in name
+
+
 def handle_of(name: str) -> str | None:
     """The handle of something that a box made, this one or another."""
     match = _OURS.fullmatch(name)
     return match[1] if match else None
+
+
+def owned(made: Channel | Bridge, app: str, endpoint: str) -> bool:
+    """Whether what a box made is of the box with this ARI application and endpoint."""
+    if isinstance(made, Bridge):
+        return made.name == app
+    if made.technology == "PJSIP":
+        return made.endpoint == endpoint
+    return made.dialplan.app_name == "Stasis" and made.dialplan.app_data.partition(",")[0] == app

@@ -57,7 +57,7 @@ class CxEngageDriver:
         self._well = False
         self._complaint = ""
 
-    async def start(self, sink: Sink) -> None:
+    async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
         """Begin to connect; returns at once."""
         self._sink = sink
         self._task = deadly_task(self._stay_connected(), "cxengage platform")

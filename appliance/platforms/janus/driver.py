@@ -38,7 +38,7 @@ class JanusDriver:
         self._connection = Connection(settings)
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self, sink: Sink) -> None:
+    async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
         """Begin to connect; returns at once."""
         self._connection.sink = sink
         self._task = deadly_task(self._connection.stay(), "janus platform")

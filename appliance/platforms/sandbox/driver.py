@@ -53,7 +53,7 @@ class SandboxDriver:
         self._jobs = Jobs()
         self._complaint: str | None = None
 
-    async def start(self, sink: Sink) -> None:
+    async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
         """Begin to connect; returns at once."""
         self._sink = sink
         self._task = deadly_task(self._stay_connected(), "sandbox platform")

@@ -1,55 +1,99 @@
-"""What the phones speak: linear 16 kHz, and G.711 mu-law."""
+"""What the phones speak. A stream has an encoder or decoder of its own, since codecs remember."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
+import av
 import numpy as np
+from av import AudioFrame, Packet
+from av.audio.codeccontext import AudioCodecContext
 
+from appliance.leg import opus
 from appliance.platforms.sandbox.centre.sound import Pcm
 
-BIAS, CLIP = 132, 32635
+OPUS_BITRATE = 32_000
+
+
+class Coder(Protocol):
+    """One direction of one stream, packet by packet of 20 ms."""
+
+    def encode(self, samples: Pcm) -> bytes: ...
+
+    def decode(self, payload: bytes) -> Pcm: ...
 
 
 @dataclass(frozen=True)
 class Codec:
     """An RTP payload format, 20 ms in a packet."""
 
-    name: str
+    asterisk: str
+    """As Asterisk names it."""
+    rtpmap: str
     payload: int
     rate: int
-    encode: Callable[[Pcm], bytes]
-    decode: Callable[[bytes], Pcm]
+    clock: int
+    """Ticks of its RTP timestamps in a second: G.722 counts 8000 for 16,000 samples (RFC 3551)."""
+    coder: Callable[[], Coder]
 
-    @property
-    def samples(self) -> int:
-        return self.rate // 50
-
-
-def _to_mulaw(samples: Pcm) -> bytes:
-    """ITU-T G.711: sign, exponent and mantissa, inverted."""
-    magnitude = np.minimum(np.abs(samples.astype(np.int32)), CLIP) + BIAS
-    exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
-    mantissa = (magnitude >> (exponent + 3)) & 0x0F
-    sign = np.where(samples < 0, 0x80, 0)
-    code: bytes = (~(sign | exponent << 4 | mantissa) & 0xFF).astype(np.uint8).tobytes()
-    return code
+    def decode(self, payloads: Iterable[bytes]) -> Pcm:
+        """What a new decoder makes of successive packets."""
+        coder = self.coder()
+        return np.concatenate([np.zeros(0, np.int16), *map(coder.decode, payloads)])
 
 
-def _from_mulaw(data: bytes) -> Pcm:
-    code = ~np.frombuffer(data, np.uint8).astype(np.int32) & 0xFF
-    magnitude = (((code & 0x0F) << 3) + BIAS << (code >> 4 & 7)) - BIAS
-    return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
+class _Linear:
+    """Passes through Asterisk unchanged, so that -80 dBFS of a tone is nothing but silence."""
+
+    def encode(self, samples: Pcm) -> bytes:
+        return samples.astype(">i2").tobytes()
+
+    def decode(self, payload: bytes) -> Pcm:
+        return np.frombuffer(payload[: len(payload) // 2 * 2], ">i2").astype(np.int16)
 
 
-def _to_linear(samples: Pcm) -> bytes:
-    return samples.astype(">i2").tobytes()
+class _Opus:
+    def __init__(self) -> None:
+        self._encoder = opus.Encoder(OPUS_BITRATE, complexity=5, expected_loss_percent=0)
+        self._decoder = opus.Decoder()
+
+    def encode(self, samples: Pcm) -> bytes:
+        return self._encoder.encode(samples)
+
+    def decode(self, payload: bytes) -> Pcm:
+        return self._decoder.decode(payload)
 
 
-def _from_linear(data: bytes) -> Pcm:
-    return np.frombuffer(data[: len(data) // 2 * 2], ">i2").astype(np.int16)
+class _Libav:
+    """The telephone's old codecs, of FFmpeg."""
+
+    def __init__(self, name: str, rate: int) -> None:
+        self._ends = [av.CodecContext.create(name, mode) for mode in ("w", "r")]
+        for end in self._ends:
+            assert isinstance(end, AudioCodecContext)
+            end.format, end.layout, end.sample_rate = "s16", "mono", rate
+        self._rate = rate
+
+    def encode(self, samples: Pcm) -> bytes:
+        frame = AudioFrame.from_ndarray(samples[np.newaxis], format="s16", layout="mono")
+        frame.sample_rate = self._rate
+        encoder = self._ends[0]
+        assert isinstance(encoder, AudioCodecContext)
+        return b"".join(bytes(packet) for packet in encoder.encode(frame))
+
+    def decode(self, payload: bytes) -> Pcm:
+        decoder = self._ends[1]
+        assert isinstance(decoder, AudioCodecContext)
+        frames = decoder.decode(Packet(payload))
+        return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
 
 
-LINEAR = Codec("L16", 118, 16_000, _to_linear, _from_linear)
-MULAW = Codec("PCMU", 0, 8_000, _to_mulaw, _from_mulaw)
+LINEAR = Codec("slin16", "L16/16000", 118, 16_000, 16_000, _Linear)
+OPUS = Codec("opus", "opus/48000/2", 107, 48_000, 48_000, _Opus)
+G722 = Codec("g722", "G722/8000", 9, 16_000, 8_000, lambda: _Libav("g722", 16_000))
+MULAW = Codec("ulaw", "PCMU/8000", 0, 8_000, 8_000, lambda: _Libav("pcm_mulaw", 8_000))
+ALAW = Codec("alaw", "PCMA/8000", 8, 8_000, 8_000, lambda: _Libav("pcm_alaw", 8_000))
+OF_A_SITE = {"opus": OPUS, "g722": G722, "mulaw": MULAW, "alaw": ALAW}
+"""Those that phones of a real site speak, by what the test's phones are named after."""

@@ -1,7 +1,7 @@
 """Agents and customers as real SIP endpoints, with plain RTP: a mouth and an ear of their own.
 
-They send and take linear 16 kHz, which passes through Asterisk unchanged, so that -80 dBFS of
-another tone is nothing but silence.
+Most send and take linear 16 kHz, which passes through Asterisk unchanged; others speak a real
+site's codecs (`codecs`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from tests.platforms.asterisk.server import ADDRESS, PERSON_PASSWORD, WS_URL
 
 FRAME_S = 0.02
 KEPT_FRAMES = 250
+WARM_UP_FRAMES = 10
+"""Decoded before what is measured, for a decoder that begins in the middle."""
 LIMIT_S = 15.0
 
 
@@ -33,9 +35,11 @@ class Sound(asyncio.DatagramProtocol):
     """One RTP stream each way."""
 
     def __init__(self, codec: Codec) -> None:
-        self._codec = codec
+        self._codec, self._samples = codec, round(codec.rate * FRAME_S)
         self.hz: float | None = None
         self.amplitude = 0.0
+        self.sending = True
+        """Off: no packet, as a phone that suppresses silence."""
         self.last_packet = 0.0
         self._heard: deque[tuple[float, bytes]] = deque(maxlen=KEPT_FRAMES)
         self._transport: asyncio.DatagramTransport | None = None
@@ -58,7 +62,7 @@ class Sound(asyncio.DatagramProtocol):
                 f"c=IN IP4 {ADDRESS}",
                 "t=0 0",
                 f"m=audio {self.port} RTP/AVP {self._codec.payload}",
-                f"a=rtpmap:{self._codec.payload} {self._codec.name}/{self._codec.rate}",
+                f"a=rtpmap:{self._codec.payload} {self._codec.rtpmap}",
                 "a=ptime:20",
                 f"a={direction}",
                 "",
@@ -79,9 +83,9 @@ class Sound(asyncio.DatagramProtocol):
             self._heard.append((self.last_packet, data[12:]))
 
     def level(self, hz: float, seconds: float) -> float:
-        since = time.monotonic() - seconds
-        heard = b"".join(payload for at, payload in self._heard if at >= since)
-        samples = self._codec.decode(heard)
+        since = time.monotonic() - seconds - WARM_UP_FRAMES * FRAME_S
+        samples = self._codec.decode(payload for at, payload in self._heard if at >= since)
+        samples = samples[WARM_UP_FRAMES * self._samples :]
         return tone_level(samples, hz * RATE / self._codec.rate) if len(samples) else FLOOR
 
     async def close(self) -> None:
@@ -93,20 +97,21 @@ class Sound(asyncio.DatagramProtocol):
 
     async def _speak(self, to: tuple[str, int]) -> None:
         assert self._transport is not None
-        source, begun = secrets.randbits(32), time.monotonic()
-        number, samples = 0, self._codec.samples
+        source, begun, number = secrets.randbits(32), time.monotonic(), 0
+        coder, ticks = self._codec.coder(), round(self._codec.clock * FRAME_S)
         while True:
-            at = np.arange(number * samples, (number + 1) * samples) / self._codec.rate
+            at = np.arange(number * self._samples, (number + 1) * self._samples) / self._codec.rate
             wave = np.sin(2 * np.pi * (self.hz or 0.0) * at) * self.amplitude * 32767
             header = struct.pack(
                 "!BBHII",
                 0x80,
                 self._codec.payload,
                 number & 0xFFFF,
-                number * samples & 0xFFFFFFFF,
+                number * ticks & 0xFFFFFFFF,
                 source,
             )
-            self._transport.sendto(header + self._codec.encode(wave.astype(np.int16)), to)
+            if self.sending:
+                self._transport.sendto(header + coder.encode(wave.astype(np.int16)), to)
             number += 1
             await asyncio.sleep(max(0.0, begun + number * FRAME_S - time.monotonic()))
 

@@ -18,7 +18,7 @@ import httpx
 from appliance.platforms.asterisk.driver import AsteriskDriver
 from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.protocol import Driver
-from tests.platforms.asterisk.codecs import LINEAR, MULAW
+from tests.platforms.asterisk.codecs import LINEAR, OF_A_SITE
 from tests.platforms.asterisk.people import LIMIT_S, Person, Phone
 from tests.platforms.asterisk.server import (
     ADDRESS,
@@ -35,10 +35,8 @@ AGENTS = ("agent-ada", "agent-grace")
 CUSTOMER = "customer"
 PHONES = {
     **dict.fromkeys((*AGENTS, CUSTOMER), LINEAR),
-    "agent-mulaw": MULAW,
-    "customer-mulaw": MULAW,
+    **{f"{who}-{name}": it for who in ("agent", "customer") for name, it in OF_A_SITE.items()},
 }
-CODECS = {LINEAR: "slin16", MULAW: "ulaw"}
 LEGS = [f"supervisor-{number}" for number in range(6)]
 """One for each box that may be there at the same time."""
 SIDE_BY_SIDE = 16
@@ -141,7 +139,7 @@ class AsteriskSite:
         channels = [
             channel["name"]
             for channel in await self.channels()
-            if channel["name"].startswith(("PJSIP/supervisor-", "Snoop/"))
+            if channel["name"].startswith(("PJSIP/supervisor-", "Snoop/", "Local/barge@"))
         ]
         bridges = (await self.admin.get("/bridges")).raise_for_status().json()
         return channels + [one["id"] for one in bridges if one["bridge_class"] == "stasis"]
@@ -193,7 +191,7 @@ async def _side_by_side(work: list[Callable[[], Awaitable[None]]]) -> None:
 @asynccontextmanager
 async def asterisk_site(directory: Path) -> AsyncIterator[AsteriskSite]:
     """A running server with its phones, and no calls."""
-    server = Asterisk(directory, {name: CODECS[codec] for name, codec in PHONES.items()}, LEGS)
+    server = Asterisk(directory, {name: codec.asterisk for name, codec in PHONES.items()}, LEGS)
     site = AsteriskSite(server)
     try:
         await site.start()

@@ -66,9 +66,9 @@ class AtDesk(CxEngageDriver):
         super().__init__(settings)
         self._user, self._taken = settings.user, taken
 
-    async def start(self, sink: Sink) -> None:
+    async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
         self._taken.append(self._user)
-        await super().start(sink)
+        await super().start(sink, kept)
 
     async def stop(self) -> None:
         await super().stop()
