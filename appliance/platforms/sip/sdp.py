@@ -73,7 +73,7 @@ def answer_again(before: str, offer: str, made: str, said: str) -> str | None:
             return None
         parts[number] = _fitted(mine, theirs, wanted[0], formats)
     last = sections(said)
-    if parts[1:] == last[1:]:
+    if [set(part) for part in parts[1:]] == [set(part) for part in last[1:]]:
         return said
     parts[0] = [_counted_up(line) for line in last[0]]
     return text_of(parts)
@@ -81,15 +81,15 @@ def answer_again(before: str, offer: str, made: str, said: str) -> str | None:
 
 def _fitted(mine: Section, theirs: Section, session: Section, formats: list[str]) -> Section:
     """One medium of ours: the direction, the role and the name that answer theirs."""
-    direction, setup = _direction(mine, session=[]), _attribute("setup", theirs + session)
-    mid = _attribute("mid", theirs)
+    direction = _both(_direction(mine, session=[]), _direction(theirs, session))
+    setup, mid = _attribute("setup", theirs + session), _attribute("mid", theirs)
     out: Section = []
     for line in mine:
         word = line.removeprefix("a=")
         if line.startswith("m="):
             line = " ".join([*line.split(" ")[:3], *formats])
         elif word in _DIRECTIONS:
-            line = f"a={_both(direction, _direction(theirs, session))}"
+            continue
         elif word == "setup:actpass":  # ours was an offer; the roles were agreed then
             line = f"a=setup:{'active' if setup == 'passive' else 'passive'}"
         elif word.startswith("mid:") and mid is not None:
@@ -97,7 +97,7 @@ def _fitted(mine: Section, theirs: Section, session: Section, formats: list[str]
         elif (match := _OF_PAYLOAD.match(line)) and match[1] not in formats:
             continue
         out.append(line)
-    return out
+    return [*out, f"a={direction}"]
 
 
 def _both(ours: str, offered: str) -> str:
