@@ -69,7 +69,8 @@ class Client:
             if not self._credentials.learn(response, answered) and not _adapt(draft, response):
                 break
         raise SipError(
-            f"The SIP server refused a {draft.method} ({response.status}).", status=response.status
+            f"The SIP server refused our {draft.method} ({response.status}).",
+            status=response.status,
         )
 
     def _request(self, draft: Draft) -> Message:
