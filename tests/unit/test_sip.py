@@ -1,4 +1,4 @@
-"""The SIP messages of the Asterisk driver: parsing with bounds, building, signing in."""
+"""The SIP messages of the user agent: parsing with bounds, building, signing in."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from appliance.platforms.sip.building import cancel_of, response_to
-from appliance.platforms.sip.digest import authorization, parse_challenge
+from appliance.platforms.sip.credentials import MAX_REALMS, Credentials, Realm
+from appliance.platforms.sip.digest import authorization, challenges_of, parse_challenge
 from appliance.platforms.sip.errors import SipError
 from appliance.platforms.sip.message import (
     MAX_HEADERS,
@@ -137,7 +139,7 @@ CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
 
 def answer(*challenges: str) -> str:
     return authorization(
-        challenges,
+        challenges_of(challenges)[0],
         user="Mufasa",
         password="Circle of Life",
         method="GET",
@@ -156,7 +158,7 @@ def test_sha_256_as_in_the_rfc() -> None:
 
 
 def test_the_topmost_challenge_that_is_known_is_answered() -> None:
-    proof = answer('Basic realm="x"', CHALLENGE.format("SHA-512-256"), CHALLENGE.format("SHA-256"))
+    proof = answer('Basic realm="x"', CHALLENGE.format("SHA-9"), CHALLENGE.format("SHA-256"))
     assert "algorithm=SHA-256" in proof
 
 
@@ -168,8 +170,49 @@ def test_a_challenge_without_quality_is_answered_as_of_old() -> None:
 
 @pytest.mark.parametrize("challenges", [(), ("Basic x",), ('Digest realm="r"',), ("Digest ,=,",)])
 def test_an_unknown_sign_in_is_refused_in_words(challenges: tuple[str, ...]) -> None:
+    credentials = Credentials("ada", SecretStr("secret"))
     with pytest.raises(SipError, match=r"\.$"):
-        answer(*challenges)
+        credentials.learn(refusal(*challenges), set())
+
+
+def refusal(*challenges: str, status: int = 401) -> Message:
+    name = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}[status]
+    return Message(status=status, headers=[*HEADERS, *((name, one) for one in challenges)])
+
+
+def test_a_nonce_is_counted_and_a_new_one_begins_anew() -> None:
+    credentials = Credentials("ada", SecretStr("secret"))
+    assert credentials.proofs("INVITE", "sip:x") == []
+    assert credentials.learn(refusal(CHALLENGE.format("MD5")), set())
+    counts = [credentials.proofs("INVITE", "sip:x")[0][1][-11:] for _ in range(3)]
+    assert counts == ["nc=00000001", "nc=00000002", "nc=00000003"]
+    assert credentials.learn(refusal(CHALLENGE.format("MD5").replace("7ypf", "other")), set())
+    assert "nc=00000001" in credentials.proofs("INVITE", "sip:x")[0][1]
+
+
+def test_the_same_password_is_tried_again_only_for_a_stale_nonce() -> None:
+    credentials, answered = Credentials("ada", SecretStr("secret")), set[Realm]()
+    assert credentials.learn(refusal(CHALLENGE.format("MD5")), answered)
+    assert credentials.learn(refusal(CHALLENGE.format("MD5") + ", stale=true"), answered)
+    assert not credentials.learn(refusal(CHALLENGE.format("MD5")), answered)
+
+
+def test_server_and_proxy_are_each_answered_in_their_own_realm() -> None:
+    credentials, answered = Credentials("ada", SecretStr("secret")), set[Realm]()
+    assert credentials.learn(refusal('Digest realm="proxy", nonce="1"', status=407), answered)
+    assert credentials.learn(refusal('Digest realm="server", nonce="2"'), answered)
+    proofs = dict(credentials.proofs("INVITE", "sip:x"))
+    assert 'realm="proxy"' in proofs["Proxy-Authorization"]
+    assert 'realm="server"' in proofs["Authorization"]
+
+
+@given(st.lists(st.text(max_size=30), max_size=40))
+def test_what_is_remembered_of_realms_is_bounded(realms: list[str]) -> None:
+    credentials = Credentials("ada", SecretStr("secret"))
+    for realm in realms:
+        with contextlib.suppress(SipError):
+            credentials.learn(refusal(f'Digest realm="{realm}", nonce="1"'), set())
+    assert len(credentials.proofs("INVITE", "sip:x")) <= MAX_REALMS
 
 
 @given(st.text(max_size=80))

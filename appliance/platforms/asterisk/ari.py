@@ -20,6 +20,7 @@ from appliance.control_link.words import EndReason
 from appliance.platforms.asterisk import wire
 from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.protocol import PlatformError
+from appliance.platforms.trust import tls_fault
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,8 @@ class Ari:
         """Begin to take events; nothing is lost between this and `read`."""
         url = self._settings.url.rstrip("/").replace("http", "ws", 1)
         query = urlencode({"app": self.app})
-        options: dict[str, Any] = {"ssl": self._context} if self._context else {}
+        secured = url.startswith("wss")  # the leg's address alone may be, too
+        options: dict[str, Any] = {"ssl": self._context} if secured else {}
         try:
             async with asyncio.timeout(self._settings.request_timeout):
                 self._socket = await connect(
@@ -181,15 +183,8 @@ class Ari:
         await self._client.aclose()
 
     def _unreachable(self, error: Exception) -> PlatformError:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-            cause = cause.__cause__ or cause.__context__
-        if cause is not None:
-            return UntrustedError(
-                f"The certificate of {self._settings.url} is not trusted "
-                f"({cause.verify_message}); name the site's CA file in the settings.",
-                code=EndReason.PLATFORM_LOST,
-            )
+        if (fault := tls_fault(self._settings.url, error)) is not None:
+            return UntrustedError(fault, code=EndReason.PLATFORM_LOST)
         return PlatformError(
             f"Asterisk at {self._settings.url} does not answer; "
             "start it, or correct its address in the settings.",
@@ -198,7 +193,7 @@ class Ari:
 
 
 class UntrustedError(PlatformError):
-    """The server's certificate is signed by nobody we know."""
+    """The server's certificate is not to be trusted, or it speaks no TLS."""
 
 
 def _event(data: str | bytes) -> wire.Event | None:

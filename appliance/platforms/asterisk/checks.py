@@ -11,7 +11,7 @@ from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.protocol import Check, PlatformError
 from appliance.platforms.sip.account import Account
 from appliance.platforms.sip.agent import UserAgent
-from appliance.platforms.sip.errors import SipError
+from appliance.platforms.sip.errors import SipError, SipUntrustedError
 
 LIMIT_S = 25.0
 _REGISTERED = Check("media", passed=True, detail="The leg's endpoint is registered.")
@@ -82,6 +82,8 @@ async def _leg(
     agent = UserAgent(account_of(settings), lambda _call: None, settings.request_timeout)
     try:
         await agent.check(context)
+    except SipUntrustedError as error:
+        checks.append(Check("tls", passed=False, detail=error.detail))
     except SipError as error:
         checks.append(Check("media", passed=False, detail=error.detail))
     else:

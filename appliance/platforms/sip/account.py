@@ -19,12 +19,18 @@ class Account:
     password: SecretStr
     expires_s: int = 120
     """Seconds that a registration is asked for."""
+    site: str = ""
+    """The SIP domain where a proxy stands before it; empty: the host of *ws_url*."""
+    session_s: int = 1800
+    """Seconds after which a call is over that nobody refreshed (RFC 4028)."""
+    min_session_s: int = 90
+    """The least that another side may ask for."""
 
     @property
     def domain(self) -> str:
-        """The host of the server."""
-        host = urlsplit(self.ws_url).hostname or "invalid"
-        return f"[{host}]" if ":" in host else host
+        """The SIP domain."""
+        host = self.site or urlsplit(self.ws_url).hostname or "invalid"
+        return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
     @property
     def address(self) -> str:

@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-import re
 import secrets
 import ssl
 from collections.abc import Callable
 
-from appliance.platforms.sip import dialog as dialogs
+from appliance.platforms.sip import timer
 from appliance.platforms.sip.account import Account
-from appliance.platforms.sip.building import (
-    ALLOW,
-    ack_of_refusal,
-    ack_of_success,
-    cancel_of,
-    response_to,
-)
+from appliance.platforms.sip.building import ack_of_success, inside, response_to
+from appliance.platforms.sip.client import Client, Draft
+from appliance.platforms.sip.credentials import Credentials
 from appliance.platforms.sip.dialog import (
     SDP,
     Dialog,
-    Headers,
     IncomingCall,
     dialog_of_answer,
+    dialog_of_call,
 )
-from appliance.platforms.sip.digest import authorization
 from appliance.platforms.sip.errors import SipError
-from appliance.platforms.sip.message import Message, parameter
+from appliance.platforms.sip.inbound import Inbound
+from appliance.platforms.sip.keeping import keep
+from appliance.platforms.sip.message import Headers, Message, parameter
+from appliance.platforms.sip.registration import Registration
+from appliance.platforms.sip.sdp import with_mids
+from appliance.platforms.sip.timer import Agreement
 from appliance.platforms.sip.transport import LOST, Transport
 from appliance.service.jobs import Jobs
 from appliance.service.tasks import stop_tasks
 
 log = logging.getLogger(__name__)
 
-MAX_CALLS = 64
-"""Calls at once, both ways; a further one is busy."""
-SECONDS_TO_CALL = 30.0
-_ASKS = {
-    401: ("WWW-Authenticate", "Authorization"),
-    407: ("Proxy-Authenticate", "Proxy-Authorization"),
-}
+FIRST_REPEAT_S, LONGEST_REPEAT_S = 0.5, 4.0
+SECONDS_TO_ACKNOWLEDGE = 32.0
+"""T1, T2 and 64 x T1 of RFC 3261 section 13.3.1.4."""
 
 
 class UserAgent:
@@ -53,52 +49,79 @@ class UserAgent:
         self.registered = asyncio.Event()
         self.tap: Callable[[Message], None] = lambda _request: None
         """Sees each request that comes in."""
-        self._on_call = on_call
         self._time_limit = time_limit
-        self._transport: Transport | None = None
-        self._calls: dict[str, Dialog | IncomingCall] = {}
+        self._client: Client | None = None
+        self._inbound = Inbound(self, account.min_session_s, on_call)
+        self._registration = Registration(account)
+        self._credentials = Credentials(account.user, account.password)
         self._jobs = Jobs()
-        self._registrar_call = secrets.token_hex(10)
-        self._tag = secrets.token_hex(8)
-        self._cseq = 0
+
+    @property
+    def calls(self) -> tuple[Dialog | IncomingCall, ...]:
+        """Those that are up, and those that ring."""
+        return tuple(self._inbound.calls.values())
 
     async def run(
         self, context: ssl.SSLContext | None, on_registered: Callable[[], None] = lambda: None
     ) -> None:
-        """Connect and register, until the connection is lost. Raises `SipError` in words."""
+        """Connect and register, until the connection is lost. Raises `SipError` in words.
+
+        A call outlasts the connection: with the next one it is refreshed, or found to be over.
+        """
         transport = await Transport.open(self.account.ws_url, context, self._time_limit)
-        reading = self._jobs.spawn(transport.read(self._requested), "SIP reader")
-        self._transport = transport
-        refreshing: asyncio.Task[None] | None = None
+        name = self.account.name
+        client = Client(transport, name, self._credentials, self._jobs, self._taken_late)
+        reading = asyncio.create_task(transport.read(self._requested, self._stray), name="SIP")
+        keeping: asyncio.Task[None] | None = None
+        self._client = client
         try:
-            lasts = await self._register()
+            lasts = await self._registration.begin(client)
             self.registered.set()
             on_registered()
-            refreshing = asyncio.create_task(self._refresh(lasts), name="SIP registration")
-            await asyncio.wait((reading, refreshing), return_when=asyncio.FIRST_COMPLETED)
-            if refreshing.done():
-                refreshing.result()
-            raise SipError(LOST)
+            for call in self.calls:
+                if isinstance(call, Dialog):
+                    self._jobs.spawn(self._take_along(call), "SIP call after a gap")
+            keeping = asyncio.create_task(
+                self._registration.keep(client, lasts), name="SIP registration"
+            )
+            done, _ = await asyncio.wait((reading, keeping), return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()
         finally:
+            await stop_tasks(keeping)
+            if self.registered.is_set() and not reading.done():
+                self.registered.clear()
+                await self._registration.end(client)
             self.registered.clear()
-            self._transport = None
-            self._calls.clear()  # nothing can reach them by this connection any more
-            await stop_tasks(refreshing, reading)
+            self._client = None
+            self._inbound.connection_lost()
+            await stop_tasks(reading)
             await transport.close()
 
     async def invite(self, uri: str, sdp: str) -> tuple[Dialog, str]:
-        """Call *uri*: the dialog, and the answer to our offer. Raises `SipError`."""
-        call_id, tag = secrets.token_hex(12), secrets.token_hex(8)
+        """Call *uri*: the dialog, and the answer to our offer. Raises `SipError`.
+
+        Cancelled while it rings, the call is taken back.
+        """
+        account, client = self.account, self._connected()
         headers = [
-            ("From", f"<{self.account.address}>;tag={tag}"),
+            ("From", f"<{account.address}>;tag={secrets.token_hex(8)}"),
             ("To", f"<{uri}>"),
-            ("Call-ID", call_id),
+            ("Call-ID", secrets.token_hex(12)),
+            *timer.asked(account.session_s, account.min_session_s, None),
         ]
-        request, response = await self._exchange("INVITE", uri, headers, sdp, SDP, 0)
-        dialog = dialog_of_answer(self, request, response)
-        self.remember(dialog)
-        await self._acknowledge(dialog, request)
-        return dialog, response.body
+        draft = Draft("INVITE", uri, headers, itertools.count(1).__next__, sdp, SDP)
+        invite, response = await client.exchange(draft)
+        dialog = dialog_of_answer(self, invite, response)
+        answer = with_mids(sdp, response.body)
+        dialog.describe(sdp, answer)
+        self._inbound.calls[dialog.call_id] = dialog
+        try:
+            await self._acknowledge(dialog, invite)
+        except (asyncio.CancelledError, SipError):
+            self._jobs.spawn(self._bye(dialog), "SIP BYE")
+            raise
+        self.agree(dialog, timer.agreed(response))
+        return dialog, answer
 
     async def check(self, context: ssl.SSLContext | None) -> None:
         """Register once and leave. Raises `SipError`."""
@@ -111,180 +134,140 @@ class UserAgent:
         finally:
             await stop_tasks(waiting, task)
 
-    # -- what a dialog needs (`appliance.platforms.sip.dialog.Line`)
-
-    @property
-    def contact(self) -> str:
-        """Where we are reached: on this connection only."""
-        return f"<sip:{self.account.name}@{self._connected().host};transport=ws>"
+    # -- what a dialog needs (`appliance.platforms.sip.inbound.Office`)
 
     async def ask(self, dialog: Dialog, method: str, body: str, kind: str, extra: Headers) -> str:
         """A request in a dialog, and the body of the 2xx to it."""
-        headers = [
-            ("From", dialog.local),
-            ("To", dialog.remote),
-            ("Call-ID", dialog.call_id),
-            *(("Route", route) for route in dialog.routes),
-            *extra,
-        ]
-        request, response = await self._exchange(
-            method, dialog.target, headers, body, kind, dialog.cseq
-        )
-        dialog.cseq = request.cseq[0]
-        if method == "INVITE":
-            await self._acknowledge(dialog, request)
+        uri, headers = inside(dialog)
+        timed = method in ("INVITE", "UPDATE")
+        draft = Draft(method, uri, [*headers, *extra], dialog.next_cseq, body, kind)
+        if timed:
+            agreement, account = dialog.agreement, self.account
+            interval = agreement.interval_s if agreement else account.session_s
+            refresher = agreement.we_refresh if agreement else None
+            draft.headers += timer.asked(interval, account.min_session_s, refresher)
+        dialog.inviting = dialog.inviting or method == "INVITE"
+        try:
+            request, response = await self._connected().exchange(draft)
+            if method == "INVITE":
+                await self._acknowledge(dialog, request)
+        finally:
+            if method == "INVITE":
+                dialog.inviting = False
+        if timed:
+            dialog.retarget(response)
+            self.agree(dialog, timer.agreed(response))
         return response.body
 
-    async def reply(self, request: Message, status: int, tag: str = "", sdp: str = "") -> None:
+    async def reply(
+        self,
+        request: Message,
+        status: int,
+        tag: str = "",
+        sdp: str = "",
+        extra: Headers | None = None,
+    ) -> None:
         """A response to a request."""
-        await self._connected().send(response_to(request, status, tag, sdp, self.contact))
+        client = self._connected()
+        await client.transport.send(response_to(request, status, tag, sdp, client.contact, extra))
 
-    def remember(self, dialog: Dialog) -> None:
-        """The call is up."""
-        self._calls[dialog.call_id] = dialog
-
-    def forget(self, call_id: str) -> None:
-        """The call is over."""
-        self._calls.pop(call_id, None)
-
-    # -- requests of ours
-
-    def _connected(self) -> Transport:
-        if self._transport is None:
-            raise SipError(LOST)
-        return self._transport
-
-    async def _exchange(
-        self, method: str, uri: str, headers: Headers, body: str, kind: str, cseq: int
-    ) -> tuple[Message, Message]:
-        """Request and 2xx; signs in when asked to. Raises `SipError` with the status."""
-        transport = self._connected()
-        proof: Headers = []
-        while True:
-            cseq += 1
-            request = Message(method, uri, headers=[("Via", transport.via()), *headers, *proof])
-            request.headers += [("CSeq", f"{cseq} {method}"), ("Max-Forwards", "70"), ALLOW]
-            request.headers.append(("Contact", self.contact))
-            if kind:
-                request.headers.append(("Content-Type", kind))
-            request.body = body
-            response = await self._final(transport, request)
-            if response.status < 300:
-                return request, response
-            if method == "INVITE":
-                await transport.send(ack_of_refusal(request, response))
-            if response.status not in _ASKS or proof:
-                raise SipError(
-                    f"The SIP server refused a {method} ({response.status}).",
-                    status=response.status,
-                )
-            asked, answered = _ASKS[response.status]
-            proof = [(answered, self._prove(response.all(asked), method, uri))]
-
-    async def _final(self, transport: Transport, request: Message) -> Message:
-        """The final response; an INVITE that nobody waits for any more is cancelled."""
-        if request.method != "INVITE":
-            return await transport.request(request)
+    async def take(self, call: IncomingCall, sdp: str) -> Dialog:
+        """Answer a call that comes in."""
+        agreement, extra = timer.answered(call.invite, self.account.min_session_s)
+        dialog = dialog_of_call(self, call)
+        dialog.describe(sdp, call.offer)
+        self._inbound.calls[dialog.call_id] = dialog
         try:
-            return await transport.request(request, SECONDS_TO_CALL)
-        except asyncio.CancelledError:
-            self._jobs.spawn(self._cancel(transport, request), "SIP CANCEL")
+            await self.accept(dialog, call.invite, call.tag, sdp, extra)
+        except (asyncio.CancelledError, SipError):
+            self._jobs.spawn(self._bye(dialog), "SIP BYE")
             raise
+        self.agree(dialog, agreement)
+        return dialog
 
-    async def _cancel(self, transport: Transport, invite: Message) -> None:
-        try:
-            await transport.request(cancel_of(invite))
-        except SipError as error:
-            log.debug("not cancelled: %s", error.detail)
+    async def accept(
+        self, dialog: Dialog, invite: Message, tag: str, sdp: str, extra: Headers
+    ) -> None:
+        """The 200 to an INVITE; it comes again until it is acknowledged."""
+        dialog.unacknowledged = invite.cseq[0]
+        dialog.acknowledged.clear()
+        await self.reply(invite, 200, tag, sdp, extra)
+        self._jobs.spawn(self._repeat(dialog, invite, tag, sdp, extra), "SIP 200")
 
-    def _prove(self, challenges: list[str], method: str, uri: str) -> str:
-        password = self.account.password.get_secret_value()
-        return authorization(
-            challenges, user=self.account.user, password=password, method=method, uri=uri
-        )
+    def agree(self, dialog: Dialog, agreement: Agreement | None) -> None:
+        """How long the call lasts from now on without a refresh."""
+        dialog.agreement = agreement
+        dialog.refreshed.set()
+        if agreement is not None and not dialog.kept and not dialog.ended.is_set():
+            dialog.kept = True
+            self._jobs.spawn(keep(dialog), "SIP session timer")
+
+    def forget(self, call: Dialog | IncomingCall) -> None:
+        """The call is over."""
+        self._inbound.forget(call)
+
+    # -- the steps
+
+    def _connected(self) -> Client:
+        if self._client is None:
+            raise SipError(LOST)
+        return self._client
 
     async def _acknowledge(self, dialog: Dialog, invite: Message) -> None:
-        """The ACK of a 2xx is a transaction of its own (RFC 3261 section 13.2.2.4)."""
-        transport = self._connected()
-        await transport.send(ack_of_success(dialog, invite, transport.via()))
+        transport = self._connected().transport
+        dialog.ack = ack_of_success(dialog, invite, transport.via())
+        await transport.send(dialog.ack)
 
-    async def _register(self) -> float:
-        """Seconds that the registration lasts."""
-        own = self.account.address
-        headers = [
-            ("From", f"<{own}>;tag={self._tag}"),
-            ("To", f"<{own}>"),
-            ("Call-ID", self._registrar_call),
-            ("Expires", str(self.account.expires_s)),
-        ]
+    async def _repeat(
+        self, dialog: Dialog, invite: Message, tag: str, sdp: str, extra: Headers
+    ) -> None:
+        """A hop behind a proxy may lose it; without its ACK there is no call."""
+        pause = FIRST_REPEAT_S
         try:
-            request, response = await self._exchange(
-                "REGISTER", f"sip:{self.account.domain}", headers, "", "", self._cseq
-            )
+            async with asyncio.timeout(SECONDS_TO_ACKNOWLEDGE):
+                while dialog.unacknowledged == invite.cseq[0] and not dialog.ended.is_set():
+                    try:
+                        await asyncio.wait_for(dialog.acknowledged.wait(), pause)
+                    except TimeoutError:
+                        pause = min(pause * 2, LONGEST_REPEAT_S)
+                        await self.reply(invite, 200, tag, sdp, extra)
+        except TimeoutError:
+            log.warning("a call is ended whose answer was not acknowledged")
+            await self._bye(dialog)
         except SipError as error:
-            self._cseq += 2
-            if error.status in (401, 403, 404, 407):
-                raise SipError(
-                    f"The SIP server does not let the leg's endpoint {self.account.name!r} in; "
-                    "correct its name, user and password in the settings.",
-                    status=error.status,
-                ) from error
-            raise
-        self._cseq = request.cseq[0]
-        granted = parameter(response.get("Contact"), "expires") or response.get("Expires")
-        lasts = int(granted) if re.fullmatch(r"\d{1,6}", granted) else self.account.expires_s
-        return float(max(lasts, 10))
+            log.debug("the answer is not repeated: %s", error.detail)
 
-    async def _refresh(self, lasts: float) -> None:
-        while True:
-            await asyncio.sleep(lasts / 2)
-            lasts = await self._register()
+    async def _bye(self, dialog: Dialog) -> None:
+        try:
+            await dialog.bye()
+        except SipError as error:
+            log.debug("the other side did not hear of the end: %s", error.detail)
 
-    # -- requests of theirs
+    async def _take_along(self, dialog: Dialog) -> None:
+        try:
+            await dialog.refresh()
+        except SipError as error:
+            log.warning("a call is not as it was before the gap: %s", error.detail)
 
-    def _requested(self, request: Message) -> None:
+    async def _requested(self, request: Message) -> None:
         self.tap(request)
-        if request.method != "ACK":  # needs no answer
-            self._jobs.spawn(self._respond(request), f"SIP {request.method[:10]}")
+        await self._inbound.take(request)
 
-    async def _respond(self, request: Message) -> None:
-        try:
-            await self._respond_to(request)
-        except SipError as error:
-            log.warning("a SIP %s is not answered: %s", request.method, error.detail)
+    async def _stray(self, response: Message) -> None:
+        if response.cseq[1] == "INVITE" and 200 <= response.status < 300:
+            await self._taken_late(response, response)
 
-    async def _respond_to(self, request: Message) -> None:
-        call = self._calls.get(request.get("Call-ID"))
-        inside = bool(parameter(request.get("To"), "tag"))
-        if request.method == "CANCEL":
-            await self.reply(request, 200)
-            if isinstance(call, IncomingCall):
-                await call.reject(dialogs.TERMINATED)
-        elif inside and not isinstance(call, Dialog):
-            await self.reply(request, dialogs.NO_SUCH_CALL)
-        elif isinstance(call, Dialog):
-            await self._respond_inside(call, request)
-        elif request.method == "INVITE":
-            await self._called(request)
-        else:
-            known = request.method in ("OPTIONS", "NOTIFY", "INFO")
-            await self.reply(request, 200 if known else 405, secrets.token_hex(8))
-
-    async def _respond_inside(self, dialog: Dialog, request: Message) -> None:
-        if request.method == "BYE":
-            await self.reply(request, 200)
-            dialog.over()
-        elif request.method in ("INVITE", "UPDATE") and (request.body or request.method[0] == "I"):
-            answer = dialog.on_offer(request.body)
-            await self.reply(request, 200 if answer else 488, sdp=answer or "")
-        else:
-            await self.reply(request, 200)
-
-    async def _called(self, invite: Message) -> None:
-        if len(self._calls) >= MAX_CALLS or invite.get("Call-ID") in self._calls:
-            await self.reply(invite, dialogs.BUSY, secrets.token_hex(8))
+    async def _taken_late(self, invite: Message, response: Message) -> None:
+        """A 2xx that came again, after we had given up, or from a second place that took it."""
+        call = self._inbound.calls.get(response.get("Call-ID"))
+        names = parameter(response.get("To"), "tag"), response.cseq[0]
+        if isinstance(call, Dialog) and parameter(call.remote, "tag") == names[0]:
+            again = call.ack is not None and call.ack.cseq[0] == names[1]
+            transport = self._connected().transport
+            ack = call.ack if again else ack_of_success(call, invite, transport.via())
+            assert ack is not None
+            await transport.send(ack)
             return
-        await self.reply(invite, dialogs.TRYING)
-        call = IncomingCall(self, invite)
-        self._calls[invite.get("Call-ID")] = call
-        self._on_call(call)
+        late = dialog_of_answer(self, invite, response)
+        await self._acknowledge(late, invite)
+        self._jobs.spawn(self._bye(late), "SIP BYE")

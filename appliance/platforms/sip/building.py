@@ -1,14 +1,37 @@
-"""Messages that follow from another message alone: responses, ACK and CANCEL."""
+"""Messages that follow from another message or a dialog alone."""
 
 from __future__ import annotations
 
-from appliance.platforms.sip.dialog import REASONS, SDP, Dialog
-from appliance.platforms.sip.message import Message, parameter
+import re
+
+from appliance.platforms.sip import timer
+from appliance.platforms.sip.dialog import SDP, Dialog
+from appliance.platforms.sip.message import Headers, Message, address, parameter
 
 ALLOW = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, NOTIFY, UPDATE")
+REASONS = {
+    100: "Trying",
+    180: "Ringing",
+    200: "OK",
+    400: "Bad Request",
+    405: "Method Not Allowed",
+    415: "Unsupported Media Type",
+    420: "Bad Extension",
+    422: "Session Interval Too Small",
+    481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected",
+    486: "Busy Here",
+    487: "Request Terminated",
+    488: "Not Acceptable Here",
+    491: "Request Pending",
+    500: "Server Internal Error",
+}
+_PROOFS = ("authorization", "proxy-authorization")
 
 
-def response_to(request: Message, status: int, tag: str, sdp: str, contact: str) -> Message:
+def response_to(
+    request: Message, status: int, tag: str, sdp: str, contact: str, extra: Headers | None = None
+) -> Message:
     """A response (RFC 3261 section 8.2.6); *tag* where the request's To has none yet."""
     headers = [("Via", via) for via in request.all("Via")]
     if request.method == "INVITE":
@@ -23,24 +46,29 @@ def response_to(request: Message, status: int, tag: str, sdp: str, contact: str)
         ("CSeq", request.get("CSeq")),
         ("Contact", contact),
         ALLOW,
+        *(extra or []),
     ]
     if sdp:
         headers.append(("Content-Type", SDP))
     return Message(status=status, reason=REASONS.get(status, "No"), headers=headers, body=sdp)
 
 
+def inside(dialog: Dialog) -> tuple[str, Headers]:
+    """URI and headers of a request in a dialog (RFC 3261 section 12.2.1.1)."""
+    uri, routes = dialog.target, list(dialog.routes)
+    if routes and not re.search(r";lr(?:[;=]|$)", address(routes[0]), re.IGNORECASE):
+        routes.append(f"<{uri}>")  # a strict router of old
+        uri = address(routes.pop(0))
+    headers = [("From", dialog.local), ("To", dialog.remote), ("Call-ID", dialog.call_id)]
+    return uri, [*headers, *(("Route", route) for route in routes)]
+
+
 def ack_of_success(dialog: Dialog, invite: Message, via: str) -> Message:
-    """A transaction of its own (RFC 3261 section 13.2.2.4)."""
-    headers = [
-        ("Via", via),
-        *(("Route", route) for route in dialog.routes),
-        ("From", dialog.local),
-        ("To", dialog.remote),
-        ("Call-ID", dialog.call_id),
-        ("CSeq", f"{invite.cseq[0]} ACK"),
-        ("Max-Forwards", "70"),
-    ]
-    return Message("ACK", dialog.target, headers=headers)
+    """A transaction of its own, signed as the INVITE was (RFC 3261 section 13.2.2.4)."""
+    uri, headers = inside(dialog)
+    headers = [("Via", via), *headers, *_proofs(invite)]
+    headers += [("CSeq", f"{invite.cseq[0]} ACK"), ("Max-Forwards", "70")]
+    return Message("ACK", uri, headers=headers)
 
 
 def ack_of_refusal(invite: Message, response: Message) -> Message:
@@ -58,3 +86,12 @@ def cancel_of(invite: Message) -> Message:
     headers = [(key, value) for key, value in invite.headers if key.lower() in kept]
     headers.append(("CSeq", f"{invite.cseq[0]} CANCEL"))
     return Message("CANCEL", invite.uri, headers=headers)
+
+
+def unsupported(request: Message) -> Headers:
+    """Extensions that are required and that we do not have (RFC 3261 section 8.2.2.3)."""
+    return [("Unsupported", name) for name in sorted(request.tokens("Require") - {timer.OPTION})]
+
+
+def _proofs(request: Message) -> Headers:
+    return [(key, value) for key, value in request.headers if key.lower() in _PROOFS]

@@ -1,15 +1,29 @@
-"""Digest access authentication (RFC 7616, RFC 8760): MD5 and SHA-256, ``qop=auth`` or none."""
+"""Digest access authentication (RFC 7616, RFC 8760) with ``qop=auth`` or none."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from appliance.platforms.sip.errors import SipError
 from appliance.platforms.sip.message import split
 
-_HASHES = {"md5": hashlib.md5, "sha-256": hashlib.sha256}
+_HASHES = {"md5": "md5", "sha-256": "sha256", "sha-512-256": "sha512_256"}
+
+
+@dataclass(slots=True)
+class Challenge:
+    """One that can be answered; ``count`` is how often its nonce was used."""
+
+    realm: str
+    nonce: str
+    algorithm: str
+    qop: bool
+    opaque: str | None
+    stale: bool
+    count: int = 0
 
 
 def parse_challenge(value: str) -> dict[str, str]:
@@ -27,52 +41,54 @@ def parse_challenge(value: str) -> dict[str, str]:
     return found
 
 
-def authorization(
-    challenges: Iterable[str], *, user: str, password: str, method: str, uri: str, cnonce: str = ""
-) -> str:
-    """The header that answers the topmost challenge that we know (RFC 8760 section 2.4).
-
-    Raises `SipError` when none is known.
-    """
-    for value in challenges:
+def challenges_of(values: Iterable[str]) -> list[Challenge]:
+    """The topmost challenge that we know, of each realm (RFC 8760 section 2.4, RFC 3261 22.3)."""
+    found: dict[str, Challenge] = {}
+    for value in values:
         try:
-            challenge = parse_challenge(value)
+            words = parse_challenge(value)
         except SipError:
             continue
-        algorithm = challenge.get("algorithm", "MD5")
-        qops = [word.strip() for word in challenge.get("qop", "").split(",") if word.strip()]
-        usable = "nonce" in challenge and "realm" in challenge and (not qops or "auth" in qops)
+        algorithm = words.get("algorithm", "MD5")
+        qops = [word.strip() for word in words.get("qop", "").split(",") if word.strip()]
+        usable = "nonce" in words and "realm" in words and (not qops or "auth" in qops)
         if usable and algorithm.lower() in _HASHES:
-            cnonce = cnonce or secrets.token_hex(8)
-            return _answer(challenge, algorithm, bool(qops), user, password, method, uri, cnonce)
-    raise SipError("The SIP server asks for a sign-in that this box does not know.")
+            challenge = Challenge(
+                words["realm"],
+                words["nonce"],
+                algorithm,
+                bool(qops),
+                words.get("opaque"),
+                words.get("stale", "").lower() == "true",
+            )
+            found.setdefault(challenge.realm, challenge)
+    return list(found.values())
 
 
-def _answer(
-    challenge: dict[str, str],
-    algorithm: str,
-    qop: bool,
-    user: str,
-    password: str,
-    method: str,
-    uri: str,
-    cnonce: str,
+def authorization(
+    challenge: Challenge, *, user: str, password: str, method: str, uri: str, cnonce: str = ""
 ) -> str:
-    def hashed(*parts: str) -> str:
-        return _HASHES[algorithm.lower()](":".join(parts).encode()).hexdigest()
+    """The header that answers *challenge* once more; counts (RFC 7616 section 3.4)."""
 
-    realm, nonce = challenge["realm"], challenge["nonce"]
+    def hashed(*parts: str) -> str:
+        digest = hashlib.new(_HASHES[challenge.algorithm.lower()], ":".join(parts).encode())
+        return digest.hexdigest()
+
+    challenge.count += 1
+    cnonce, count = cnonce or secrets.token_hex(8), f"{challenge.count:08x}"
+    realm, nonce = challenge.realm, challenge.nonce
     secret, asked = hashed(user, realm, password), hashed(method, uri)
     words = {"username": user, "realm": realm, "nonce": nonce, "uri": uri}
-    if qop:
-        words["response"] = hashed(secret, nonce, "00000001", cnonce, "auth", asked)
+    if challenge.qop:
+        words["response"] = hashed(secret, nonce, count, cnonce, "auth", asked)
         words["cnonce"] = cnonce
     else:
         words["response"] = hashed(secret, nonce, asked)
-    if "opaque" in challenge:
-        words["opaque"] = challenge["opaque"]
+    if challenge.opaque is not None:
+        words["opaque"] = challenge.opaque
     quoted = ", ".join(f'{key}="{_escaped(value)}"' for key, value in words.items())
-    return f"Digest {quoted}, algorithm={algorithm}" + (", qop=auth, nc=00000001" if qop else "")
+    counted = f", qop=auth, nc={count}" if challenge.qop else ""
+    return f"Digest {quoted}, algorithm={challenge.algorithm}{counted}"
 
 
 def _escaped(value: str) -> str:

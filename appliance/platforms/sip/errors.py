@@ -11,3 +11,7 @@ class SipError(BargeboxError):
     def __init__(self, detail: str, *, status: int = 0) -> None:
         super().__init__(detail)
         self.status = status
+
+
+class SipUntrustedError(SipError):
+    """The server's certificate is not to be trusted, or it speaks no TLS."""

@@ -32,7 +32,9 @@ _COMPACT = {
     "k": "supported",
     "e": "content-encoding",
     "s": "subject",
+    "x": "session-expires",
 }
+Headers = list[tuple[str, str]]
 
 
 @dataclass(slots=True)
@@ -43,7 +45,7 @@ class Message:
     uri: str = ""
     status: int = 0
     reason: str = ""
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: Headers = field(default_factory=list)
     body: str = ""
 
     def get(self, name: str) -> str:
@@ -65,6 +67,10 @@ class Message:
     def branch(self) -> str:
         """The transaction's name in the topmost Via (RFC 3261 section 17.1.3)."""
         return parameter(split(self.get("Via"))[0], "branch")
+
+    def tokens(self, name: str) -> frozenset[str]:
+        """The words of a header that is a list of such."""
+        return frozenset(word for line in self.all(name) for word in split(line) if word)
 
     def build(self) -> str:
         """The text to send; a control character in a header would be another header."""

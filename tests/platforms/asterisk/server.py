@@ -46,6 +46,8 @@ class Asterisk:
     def __init__(self, directory: Path, people: dict[str, str], legs: list[str]) -> None:
         """*people* are endpoints, each with its one codec as Asterisk names it."""
         self._run, self._people, self._legs = directory, people, legs
+        self.more: dict[str, str] = {}
+        """What a test adds at the end of a configuration file."""
         self._process: asyncio.subprocess.Process | None = None
         program = _program()
         version = subprocess.run([*program, "-V"], capture_output=True, text=True, check=True)
@@ -73,6 +75,10 @@ class Asterisk:
                 pjsip.write(_endpoint("person", name, "person-auth", "person-aor", codec))
             for name in self._legs:
                 pjsip.write(_endpoint("leg", name, "leg-auth", "person-aor", "opus,g722,ulaw"))
+
+        for name, text in self.more.items():
+            with (self._run / "etc" / name).open("a") as written:
+                written.write(text)
 
     async def start(self) -> None:
         """Returns when ARI answers."""

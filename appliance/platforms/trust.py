@@ -1,0 +1,36 @@
+"""Why a secured connection was not made, in words that say who can mend it."""
+
+from __future__ import annotations
+
+import ssl
+
+_OTHER_NAME = (62, 64)
+"""OpenSSL's codes of a certificate for another host name, or another address."""
+_NOT_YET_VALID, _EXPIRED = 9, 10
+
+
+def tls_fault(url: str, error: BaseException) -> str | None:
+    """What is wrong with the certificate or the handshake; None when that is not the reason."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return None
+    if not isinstance(cause, ssl.SSLCertVerificationError):
+        return (
+            f"No secured connection to {url} ({(cause.reason or 'broken off').lower()}); "
+            "correct its address in the settings, or have TLS enabled there."
+        )
+    if cause.verify_code in _OTHER_NAME:
+        return (
+            f"The certificate of {url} is for another name; put a name that it carries into the "
+            "address, or have it issued for this one."
+        )
+    if cause.verify_code == _EXPIRED:
+        return f"The certificate of {url} has expired; have it renewed, or set the box's clock."
+    if cause.verify_code == _NOT_YET_VALID:
+        return f"The certificate of {url} is not valid yet; set the box's clock."
+    return (
+        f"The certificate of {url} is not trusted ({cause.verify_message}); "
+        "name the site's CA file in the settings."
+    )
