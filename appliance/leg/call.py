@@ -33,7 +33,9 @@ class CallError(BargeboxError):
 
 class Call:
     """Media state of one session. *on_media(media, reason)* is called on the loop at each change;
-    with `Media.ENDED` comes the reason, and the owner then closes the call.
+    with `Media.ENDED` comes the reason, and the owner then closes the call. *on_voice_lost()* is
+    called while a leg that speaks apart has nothing to speak over: the call goes on without, and
+    `speak` makes another way.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class Call:
         make_track: Callable[[], UplinkTrack],
         settings: LegSettings,
         on_media: Callable[[Media, EndReason | None], None],
+        on_voice_lost: Callable[[], object],
     ) -> None:
         self.session_id = join.session_id
         self.media = Media.CONNECTING
         self._join = join
         self._settings = settings
         self._on_media = on_media
+        self._on_voice_lost = on_voice_lost
         self._answered = False
         self._accepting = False
         self._waits_since = 0.0
@@ -92,7 +96,7 @@ class Call:
     def may_send(self) -> bool:
         """Whether the platform takes what we send."""
         peer = self.speaking if self._join.speaks_apart else self.peer
-        return peer is not None and peer.may_send
+        return peer is not None and peer.may_send and self.track.readyState == "live"
 
     async def speak(self, ice_servers: list[IceServer]) -> str:
         """Our offer of a connection that only speaks, in place of one that there was."""
@@ -100,7 +104,7 @@ class Call:
             raise CallError("this leg is heard over the connection that it has", code="failed")
         former = self.speaking
         self.track = self._make_track()  # one that a connection had ends with it
-        self.speaking = peer = Peer(self.track, "sendonly", ice_servers, self._lost)
+        self.speaking = peer = Peer(self.track, "sendonly", ice_servers, self._check_voice)
         if former is not None:
             await former.close()
         return await peer.offer()
@@ -127,7 +131,9 @@ class Call:
 
     def _check(self, now: float) -> None:
         last = self.peer.last_packet
-        if self.track.readyState != "live":
+        if self._join.speaks_apart:
+            self._check_voice()
+        if self.track.readyState != "live" and not self._join.speaks_apart:
             # aiortc's sender has given up, which it tells nobody: we could only seem to speak.
             self._set(Media.ENDED, EndReason.MEDIA_LOST)
         elif last is None:
@@ -145,6 +151,10 @@ class Call:
 
     def _lost(self) -> None:
         self._set(Media.ENDED, EndReason.MEDIA_LOST)
+
+    def _check_voice(self) -> None:
+        if self.media is not Media.ENDED and not self.may_send:
+            self._on_voice_lost()
 
     def _set(self, media: Media, reason: EndReason | None = None) -> None:
         if media is not self.media and self.media is not Media.ENDED:

@@ -177,6 +177,20 @@ class MicrophoneGate:
         self._let_follow()
         return before
 
+    def withdraw(self, cause: str) -> Gate:
+        """Close if consent was given; returns what the gate was, and ``CLOSED`` if it was not.
+
+        For when what was consented to is gone. A gate that still waits for consent lets nothing
+        pass, and may go on waiting.
+        """
+        with self._lock:
+            before = self._state
+            if not self._consented:
+                return Gate.CLOSED
+            self._shut(cause)
+        self._let_follow()
+        return before
+
     def transitions(self) -> list[Transition]:
         """All moves not read yet, oldest first."""
         with self._lock:

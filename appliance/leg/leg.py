@@ -7,6 +7,8 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
 
 from appliance.audio.headset import PlaybackSource
 from appliance.audio.levels import SILENCE_DBFS
@@ -97,7 +99,10 @@ class Leg:
             raise CallError("the leg is stopping", code="busy")
         # Before anything is awaited, so that no second call or self-test begins meanwhile, and
         # the hang-up button ends this one.
-        self.call = call = Call(command, self._make_track, self._settings, self._media_changed)
+        voice_lost = partial(self.gate.withdraw, "media")
+        self.call = call = Call(
+            command, self._make_track, self._settings, self._media_changed, voice_lost
+        )
         self._show_phase()
         with ExitStack() as undo:
             undo.callback(self.end, call.session_id, EndReason.FAILED)
@@ -124,9 +129,12 @@ class Leg:
         await (call.accept_speaking(sdp) if speaking else call.accept(sdp))
 
     async def speak(self, session_id: str, ice_servers: list[IceServer]) -> str:
-        """Our offer of a connection that only speaks. The gate is closed: nothing carries it."""
-        self.close_gate(session_id)
-        return await self.in_call(session_id).speak(ice_servers)
+        """Our offer of a connection that only speaks. Consent that was given is void, an open gate
+        closed; one that waits for consent waits on, since it may be consent to this connection.
+        """
+        call = self.in_call(session_id)
+        self.gate.withdraw("control")
+        return await call.speak(ice_servers)
 
     def in_call(self, session_id: str) -> Call:
         """The call of this session. Raises `CallError` when the leg is not in it."""
@@ -255,16 +263,7 @@ class Leg:
     def _drain_gate(self) -> None:
         for moved in self.gate.transitions():
             self._openings.settle(moved)
-            self._emit(
-                GateChanged(
-                    session_id=moved.session_id,
-                    gate=moved.gate,
-                    audience=moved.audience,
-                    epoch=moved.epoch,
-                    cause=moved.cause,
-                    at=moved.at,
-                )
-            )
+            self._emit(GateChanged(**asdict(moved)))
 
     def _headset_changed(self, state: HeadsetState) -> None:
         # Asked now, not taken from the message: a later stream may run already.

@@ -66,11 +66,14 @@ class Peer:
         self._direction = direction
         self._describing = asyncio.Lock()
         self._up = asyncio.Event()
+        self._ended = False
 
     @property
     def may_send(self) -> bool:
-        """Whether both sides agreed that we send; without an agreement yet, no."""
-        return any(t.currentDirection in SENDING for t in self._connection.getTransceivers())
+        """Whether both sides agreed that we send, and the connection has not ended since."""
+        return not self._ended and any(
+            t.currentDirection in SENDING for t in self._connection.getTransceivers()
+        )
 
     def _add_line(self) -> None:
         transceiver = self._connection.addTransceiver(
@@ -148,6 +151,7 @@ class Peer:
         if state == "connected":
             self._up.set()
         if state in ("failed", "closed"):
+            self._ended = True
             self._on_lost()
 
     async def until_up(self, limit_s: float) -> None:

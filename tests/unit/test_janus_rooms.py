@@ -130,7 +130,7 @@ def test_a_look_that_changed_nothing_tells_nothing() -> None:
 @given(st.text(max_size=80))
 def test_names_are_the_same_in_every_life_and_do_not_tell_the_handle(handle: str) -> None:
     assert 1 <= names.session_id(handle) <= 2**52
-    made = (names.voice(handle), names.waiting_room(handle), names.waiting_secret(handle))
+    made = (names.voice(handle), names.own_room(handle), names.own_secret(handle))
     assert len({*made, names.PREFIX + handle}) == 4
     assert all(name.isascii() for name in made)
-    assert made == (names.voice(handle), names.waiting_room(handle), names.waiting_secret(handle))
+    assert made == (names.voice(handle), names.own_room(handle), names.own_secret(handle))

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.control_link.words import EndReason
-from appliance.platforms.janus.watch import GRACE_S, Watch
+from appliance.platforms.janus.watch import GRACE_S, Watch, moves
 
 BOTH = frozenset({"ada", "cust"})
 feeds = st.frozensets(st.sampled_from(["ada", "grace", "cust", "guest"]))
 
 
-def watch(**lines: str) -> Watch:
-    return Watch(lines or {"0": "ada", "1": "cust"}, "cust")
+def watch() -> Watch:
+    return Watch("cust")
 
 
 def test_a_call_goes_on_while_both_are_there() -> None:
@@ -55,27 +55,19 @@ def test_a_room_that_is_gone_names_whoever_went_first() -> None:
 
 
 def test_the_new_agent_takes_the_old_ones_line() -> None:
-    looked = watch()
-    assert looked.moves(BOTH | {"grace"}) == {}
-    assert looked.moves(frozenset({"grace", "cust"})) == {"0": "grace"}
-
-
-def test_a_leg_of_a_former_life_ends_with_a_transfer() -> None:
-    looked = Watch({}, "cust", known=BOTH)
-    assert looked.look(BOTH, "in-conversation", 0.0) is None
-    assert looked.look(BOTH | {"guest"}, "in-conversation", 0.5) is None
-    handed_over = frozenset({"grace", "cust"})
-    assert looked.look(handed_over, "transferring", 1.0) is EndReason.CALL_ENDED
+    lines = {"0": "ada", "1": "cust"}
+    assert moves(lines, BOTH | {"grace"}) == {}
+    assert moves(lines, frozenset({"grace", "cust"})) == {"0": "grace"}
 
 
 @given(st.dictionaries(st.sampled_from("01234"), st.sampled_from(["ada", "cust", ""])), feeds)
 def test_only_free_lines_are_moved_and_to_nobody_twice(
     lines: dict[str, str], here: frozenset[str]
 ) -> None:
-    moves = Watch(lines, "cust").moves(here)
-    assert all(lines[mid] not in here for mid in moves)
-    assert len(set(moves.values())) == len(moves)
-    assert set(moves.values()) <= here - set(lines.values())
+    moved = moves(lines, here)
+    assert all(lines[mid] not in here for mid in moved)
+    assert len(set(moved.values())) == len(moved)
+    assert set(moved.values()) <= here - set(lines.values())
 
 
 @given(st.lists(st.tuples(feeds, st.floats(0.0, 2.0)), max_size=8))

@@ -41,6 +41,7 @@ class Talk:
             lambda: self.track,
             self.settings,
             lambda media, why: self.changes.append((media, why)),
+            lambda: None,
         )
         await self.other.accept(await call.describe())
         return call
@@ -122,7 +123,7 @@ async def test_hook_on_the_sender_is_still_there() -> None:
 
 async def test_call_hung_up_while_it_is_described_leaves_no_watch(talk: Talk) -> None:
     join = Join(id=1, session_id="s", offer=await talk.other.offer())
-    call = Call(join, lambda: talk.track, talk.settings, lambda media, why: None)
+    call = Call(join, lambda: talk.track, talk.settings, lambda media, why: None, lambda: None)
     describing = asyncio.create_task(call.describe())
     await asyncio.sleep(0)
     await call.close()
@@ -138,6 +139,7 @@ async def test_second_answer_is_refused_also_while_the_first_is_taken() -> None:
         new_track,
         LegSettings(),
         lambda media, why: changes.append((media, why)),
+        lambda: None,
     )
     answer, other = await answer_to(await call.describe())
     results = await asyncio.gather(call.accept(answer), call.accept(answer), return_exceptions=True)

@@ -138,6 +138,26 @@ def test_racing_movers_leave_lamp_and_microphone_with_the_gate() -> None:
     assert world.capture[-1] is False
 
 
+def test_withdrawing_closes_what_was_consented_to_and_nothing_else() -> None:
+    gate = World().gate()
+    gate.arm("s")
+    assert gate.withdraw("media") is Gate.CLOSED
+    epoch = gate.prepare("button")
+    assert gate.withdraw("media") is Gate.CLOSED
+    assert (gate.state, gate.epoch) == (Gate.OPENING, epoch)
+    gate.consent(epoch, Audience.EVERYONE)
+    assert gate.withdraw("media") is Gate.OPENING
+    assert not gate.frame_ready()
+    epoch = gate.prepare("button")
+    gate.frame_ready()
+    gate.consent(epoch, Audience.EVERYONE)
+    assert gate.withdraw("media") is Gate.OPEN
+    assert gate.state is Gate.CLOSED
+    assert not gate.frame_ready()
+    with pytest.raises(GateError):
+        gate.consent(epoch, Audience.EVERYONE)
+
+
 def test_lamp_that_fails_does_not_keep_the_microphone_running() -> None:
     def lamp(gate: Gate) -> None:
         if gate is Gate.CLOSED:

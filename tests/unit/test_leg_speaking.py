@@ -11,7 +11,7 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.rtp import RtpPacket
 
-from appliance.control_link.words import Audience, Gate
+from appliance.control_link.words import Audience, Gate, Media
 from appliance.webrtc import OPUS_SILENCE, tap_receiver
 from tests.support.leg_box import Box, leg_box
 from tests.support.peer import ToneTrack
@@ -92,6 +92,13 @@ def gate(box: Box) -> Gate:
     return box.leg.gate.state
 
 
+async def speak_loudly(box: Box) -> None:
+    """200 ms of the microphone, at twice its pace."""
+    for _ in range(20):
+        box.leg._uplink.push(LOUD, 0.0)
+        await asyncio.sleep(0.01)
+
+
 async def leave(control: Control) -> None:
     await control.ask("hang_up", session_id="s", reason="hung_up")
 
@@ -128,18 +135,14 @@ async def test_what_is_spoken_goes_over_the_second_connection_only(box: Box, mix
 
     prepared = await control.ask("prepare_gate", session_id="s")
     box.leg.gate.consent(prepared["epoch"], Audience.EVERYONE)
-    for _ in range(20):
-        box.leg._uplink.push(LOUD, 0.0)
-        await asyncio.sleep(0.01)
+    await speak_loudly(box)
     assert gate(box) is Gate.OPEN
     assert set(mixer.taken) > {OPUS_SILENCE}
 
     await control.ask("close_gate", session_id="s")
     await asyncio.sleep(0.05)
     before = len(mixer.taken)
-    for _ in range(20):
-        box.leg._uplink.push(LOUD, 0.0)
-        await asyncio.sleep(0.01)
+    await speak_loudly(box)
     assert len(mixer.taken) > before
     assert set(mixer.taken[before:]) == {OPUS_SILENCE}
     assert box.leg.call is not None
@@ -171,3 +174,72 @@ async def test_a_new_way_to_speak_replaces_the_old_and_is_muted(box: Box, mixer:
     assert set(other.taken) == {OPUS_SILENCE}
     await leave(control)
     await other.close()
+
+
+async def test_a_press_outlasts_the_making_of_a_new_way_to_speak(box: Box, mixer: Mixer) -> None:
+    """The platform's consent to that press may need it."""
+    control = await listening(box, mixer)
+    await speaking(control, mixer)
+    epoch = (await control.ask("prepare_gate", session_id="s"))["epoch"]
+    await speak_loudly(box)
+    other = Mixer()
+    await speaking(control, other)
+    await speak_loudly(box)
+    assert gate(box) is Gate.OPENING
+    opened = await control.ask("open_gate", session_id="s", epoch=epoch)
+    assert opened["ok"], opened
+    assert gate(box) is Gate.OPEN
+    await asyncio.sleep(0.1)
+    assert set(mixer.taken) | set(other.taken) == {OPUS_SILENCE}, "sent before consent"
+    await speak_loudly(box)
+    await asyncio.sleep(0.1)
+    assert set(mixer.taken) == {OPUS_SILENCE}, "the former way still carries the microphone"
+    assert set(other.taken) > {OPUS_SILENCE}
+    await leave(control)
+    await other.close()
+
+
+async def test_consent_to_a_way_that_is_replaced_opens_nothing(box: Box, mixer: Mixer) -> None:
+    control = await listening(box, mixer)
+    await speaking(control, mixer)
+    epoch = (await control.ask("prepare_gate", session_id="s"))["epoch"]
+    box.leg.gate.consent(epoch, Audience.EVERYONE)  # the microphone has given no sound yet
+    other = Mixer()
+    await speaking(control, other)
+    assert gate(box) is Gate.CLOSED
+    await speak_loudly(box)
+    opened = await control.ask("open_gate", session_id="s", epoch=epoch)
+    assert opened["code"] == "stale"
+    await speak_loudly(box)
+    await asyncio.sleep(0.1)
+    assert set(mixer.taken) | set(other.taken) == {OPUS_SILENCE}
+    await leave(control)
+    await other.close()
+
+
+@pytest.mark.parametrize("how", ["ended by the platform", "given up by the sender"])
+async def test_a_way_to_speak_that_is_lost_mutes_and_nothing_else(
+    box: Box, mixer: Mixer, how: str
+) -> None:
+    control = await listening(box, mixer)
+    await speaking(control, mixer)
+    epoch = (await control.ask("prepare_gate", session_id="s"))["epoch"]
+    box.leg.gate.consent(epoch, Audience.EVERYONE)
+    await speak_loudly(box)
+    assert gate(box) is Gate.OPEN
+    assert box.leg.call is not None
+    if how == "ended by the platform":
+        await mixer.taking.close()
+    else:
+        box.leg.call.track.stop()
+    async with asyncio.timeout(2):
+        while gate(box) is not Gate.CLOSED:
+            await asyncio.sleep(0.005)
+    again = (await control.ask("prepare_gate", session_id="s"))["epoch"]
+    opened = await control.ask("open_gate", session_id="s", epoch=again)
+    assert opened["code"] == "not_connected"
+    assert box.leg.call.media is Media.CONNECTED
+    heard = sum(stream.stats.received for stream in box.leg.call.peer.streams)
+    await asyncio.sleep(0.3)
+    assert sum(stream.stats.received for stream in box.leg.call.peer.streams) > heard + 5
+    await leave(control)

@@ -28,7 +28,7 @@ from appliance.service.tasks import stop_tasks
 
 log = logging.getLogger(__name__)
 
-KEEP_S = 10.0
+KEEP_S = 2.0
 """Janus forgets a session after ``session_timeout``, 60 s by default."""
 SIGN_OUT_S = 1.0
 
@@ -73,7 +73,7 @@ class Connection:
         """Remove whatever Janus has of this leg. Raises `PlatformError`."""
         link, directory = self.link(), self.directory()
         await Session(link, names.session_id(handle)).destroy()
-        await directory.drop_waiting_room(handle)
+        await directory.drop_own_room(handle)
         self._leftovers.discard(handle)
 
     async def look(self, directory: Directory) -> None:

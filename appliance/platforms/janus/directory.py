@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from appliance.control_link.words import EndReason
 from appliance.platforms.janus import names, wire
 from appliance.platforms.janus.link import JanusRefusedError, Link
+from appliance.platforms.janus.note import Note
 from appliance.platforms.janus.session import Session
 from appliance.platforms.janus.settings import JanusSettings
 from appliance.platforms.protocol import PlatformError
@@ -62,7 +64,13 @@ class Directory:
                 "file into the settings.",
                 code=EndReason.NOT_PERMITTED,
             ) from error
-        return _listed(data.get("list"))
+        rooms = _listed(data.get("list"))
+        if any(isinstance(room, dict) and isinstance(room.get("room"), int) for room in rooms):
+            raise PlatformError(
+                "Janus's rooms have numbers for names; set string_ids in both plugins' jcfg files.",
+                code=EndReason.FAILED,
+            )
+        return rooms
 
     async def publishers(self, room: str) -> frozenset[str] | None:
         """Who publishes there; None when there is no such room. Raises `PlatformError`."""
@@ -78,14 +86,15 @@ class Directory:
         feeds = (item.get("id") for item in people if item.get("publisher") is True)
         return frozenset(feed for feed in feeds if isinstance(feed, str))
 
-    async def make_waiting_room(self, handle: str, call: str) -> None:
-        """The room where the leg's voice is alone. Its description, which only the administrator's
-        key shows, tells a later life which call it was. Raises `PlatformError`.
+    async def make_own_room(self, handle: str, note: Note) -> None:
+        """The room where the leg's voice is alone, with the note for a later life.
+
+        Raises `PlatformError`.
         """
-        secret = names.waiting_secret(handle)
+        secret = names.own_secret(handle)
         room = {
-            "room": names.waiting_room(handle),
-            "description": call,
+            "room": names.own_room(handle),
+            "description": note.model_dump_json(),
             "secret": secret,
             "pin": secret,
             "is_private": True,
@@ -93,34 +102,33 @@ class Directory:
             "default_prebuffering": 2,
         }
         try:
-            await self._bridge({"request": "create", **room, **self._admin()})
+            await self._own({"request": "create", **room, **self._admin()})
         except JanusRefusedError as error:
-            if error.number == wire.AUDIOBRIDGE_ROOM_EXISTS:
+            if error.number in (wire.AUDIOBRIDGE_ROOM_EXISTS, wire.VIDEOROOM_ROOM_EXISTS):
                 return
+            plugin = "AudioBridge" if self._settings.speaking else "VideoRoom"
             raise PlatformError(
-                "Janus's AudioBridge plugin made no room for the supervisor's voice; check "
-                f"admin_key and string_ids in its jcfg file. {error.detail}"
+                f"Janus's {plugin} plugin made no room for the supervisor's leg; check admin_key "
+                f"and string_ids in its jcfg file. {error.detail}"
             ) from error
 
-    async def drop_waiting_room(self, handle: str) -> None:
+    async def drop_own_room(self, handle: str) -> None:
         """Succeeds when it is gone. Raises `PlatformError`."""
-        if self._settings.speaking:
-            room, secret = names.waiting_room(handle), names.waiting_secret(handle)
-            await self._unless_gone({"request": "destroy", "room": room, "secret": secret})
+        room, secret = names.own_room(handle), names.own_secret(handle)
+        await _unless_gone(self._own({"request": "destroy", "room": room, "secret": secret}))
 
-    async def call_of(self, handle: str) -> str | None:
-        """Which call a leg of a former life was in. Raises `PlatformError`."""
-        data = await self._bridge({"request": "list", **self._admin()})
+    async def note_of(self, handle: str) -> Note | None:
+        """What a former life left for us of this leg, if it did. Raises `PlatformError`."""
+        data = await self._own({"request": "list", **self._admin()})
         for item in _listed(data.get("list")):
-            if isinstance(item, dict) and item.get("room") == names.waiting_room(handle):
-                call = item.get("description")
-                return call if isinstance(call, str) else None
+            if isinstance(item, dict) and item.get("room") == names.own_room(handle):
+                return Note.read(item.get("description"))
         return None
 
     async def throw_out(self, handle: str, room: str, secret: str) -> None:
         """Take the leg's voice out of a bridge, where it is there. Raises `PlatformError`."""
         body = {"request": "kick", "room": room, "id": names.voice(handle)}
-        await self._unless_gone(body | ({"secret": secret} if secret else {}))
+        await _unless_gone(self._bridge(body | ({"secret": secret} if secret else {})))
 
     async def is_in(self, handle: str, room: str) -> bool:
         """Whether the leg's voice is in that bridge. Raises `PlatformError`."""
@@ -137,17 +145,32 @@ class Directory:
         data, _ = await self.session.message(self._bridges, body)
         return data
 
-    async def _unless_gone(self, body: dict[str, Any]) -> None:
-        gone = (wire.AUDIOBRIDGE_NO_SUCH_ROOM, wire.AUDIOBRIDGE_NO_SUCH_USER)
-        try:
-            await self._bridge(body)
-        except JanusRefusedError as error:
-            if error.number not in gone:
-                raise
+    async def _own(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask the plugin that has the legs' own rooms: without a voice, the one for listening."""
+        plugin = self._bridges if self._settings.speaking else self._rooms
+        data, _ = await self.session.message(plugin, body)
+        return data
 
     def _admin(self) -> dict[str, str]:
         key = self._settings.admin_key.get_secret_value()
         return {"admin_key": key} if key else {}
+
+
+async def _unless_gone(asking: Awaitable[object]) -> None:
+    try:
+        await asking
+    except JanusRefusedError as error:
+        if error.number not in _GONE:
+            raise
+
+
+_GONE = frozenset(
+    {
+        wire.VIDEOROOM_NO_SUCH_ROOM,
+        wire.AUDIOBRIDGE_NO_SUCH_ROOM,
+        wire.AUDIOBRIDGE_NO_SUCH_USER,
+    }
+)
 
 
 def _listed(value: object) -> list[object]:

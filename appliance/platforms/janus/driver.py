@@ -12,7 +12,6 @@ from appliance.platforms.janus.leg import JanusLeg
 from appliance.platforms.janus.rooms import Call
 from appliance.platforms.janus.session import Session
 from appliance.platforms.janus.settings import JanusSettings
-from appliance.platforms.janus.watch import Watch
 from appliance.platforms.protocol import (
     Capability,
     Check,
@@ -66,15 +65,11 @@ class JanusDriver:
             raise _over()
         joined = False
         try:
-            if self._settings.speaking:
-                # First, for it is what tells a later life which call the leg was in.
-                await directory.make_waiting_room(handle, interaction_id)
             session = await Session.create(link, names.session_id(handle))
-            ours = JanusLeg(
-                self._settings, session, handle, call, Watch({}, call.customer_feed), leg
-            )
+            ours = JanusLeg(self._settings, session, handle, call, leg)
             connection.legs.add(ours)
-            await ours.listen(here)
+            await directory.make_own_room(handle, await ours.ear.join(here, leg))
+            await ours.ear.start()
             joined = True
         finally:
             if not joined:
@@ -102,38 +97,44 @@ class JanusDriver:
     async def leave(self, handle: str) -> None:
         """End our own leg, whichever life made it; if Janus cannot be reached, as soon as it can.
 
-        Its session goes as a whole, and then the waiting room.
+        Its session goes as a whole, and then its own room.
         """
         self._connection.abandon(handle)
         await self._connection.remove(handle)
 
     async def resume(self, handle: str, leg: LegPort) -> bool:
-        """Take a leg of a former life up. It listens on; its voice is made anew, and muted."""
+        """Take a leg of a former life up. It listens on; its voice is made anew, and muted.
+
+        A `PlatformError` leaves it as it is, to be tried again.
+        """
+        ours = await self._former(handle, leg)
+        if ours is None:
+            self._connection.abandon(handle)
+            return False
+        self._connection.legs.add(ours)
+        self._connection.legs.begin(ours, speaking=self._settings.speaking)
+        return True
+
+    async def _former(self, handle: str, leg: LegPort) -> JanusLeg | None:
+        """The leg as Janus still has it, silenced."""
         connection = self._connection
         link, directory = connection.link(), connection.directory()
         session = Session(link, names.session_id(handle))
-        taken = False
-        try:
-            if not self._settings.speaking or not await session.claim(link):
-                return False
-            await connection.look(directory)
-            call = connection.book.calls.get(await directory.call_of(handle) or "")
-            here = await directory.publishers(call.interaction.id) if call else None
-            if call is None or not here or not await self._silenced(handle, call):
-                return False
-            ours = JanusLeg(
-                self._settings, session, handle, call, Watch({}, call.customer_feed, here), leg
-            )
-            taken = True
-        finally:
-            if not taken:
-                connection.abandon(handle)
-        connection.legs.add(ours)
-        connection.legs.begin(ours, speaking=True)
-        return True
+        note = await directory.note_of(handle) if await session.claim(link) else None
+        if note is None:
+            return None
+        await connection.look(directory)
+        call = connection.book.calls.get(note.call)
+        if call is None or not await self._silenced(handle, call):
+            return None
+        here = await directory.publishers(note.call)
+        ours = JanusLeg(self._settings, session, handle, call, leg)
+        return ours if here and await ours.ear.take_up(note, here) else None
 
     async def _silenced(self, handle: str, call: Call) -> bool:
         """Take the former life's voice out of every room; false when that is not in our power."""
+        if not self._settings.speaking:
+            return True
         directory = self._connection.directory()
         secret = self._settings.bridge_secret.get_secret_value()
         room = call.interaction.id
@@ -143,8 +144,7 @@ class JanusDriver:
                     log.warning("leg %s is left: without bridge_secret it stays audible", handle)
                     return False
                 await directory.throw_out(handle, bridge, secret)
-        waiting = names.waiting_room(handle)
-        await directory.throw_out(handle, waiting, names.waiting_secret(handle))
+        await directory.throw_out(handle, names.own_room(handle), names.own_secret(handle))
         return True
 
     def _permitted(self, interaction_id: str) -> Call:

@@ -115,7 +115,7 @@ class Legs:
             return leg.watch.gone()
         reason = leg.watch.look(here, self._state_of(leg.room), time.monotonic())
         if reason is None:
-            await leg.follow(leg.watch.moves(here))
+            await leg.ear.follow(here)
         return reason
 
 

@@ -19,12 +19,12 @@ def voice(handle: str) -> str:
     return PREFIX + _digest("voice", handle)[:16]
 
 
-def waiting_room(handle: str) -> str:
-    """The AudioBridge room where the leg's voice is alone while it is muted."""
+def own_room(handle: str) -> str:
+    """The room that is the leg's own: its voice is alone there while it is muted."""
     return PREFIX + _digest("room", handle)[:16]
 
 
-def waiting_secret(handle: str) -> str:
+def own_secret(handle: str) -> str:
     """PIN and secret of that room."""
     return _digest("secret", handle)[:32]
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from appliance.control_link.words import EndReason
+from appliance.platforms.janus import names
 from appliance.platforms.protocol import Agent, Interaction
 
 log = logging.getLogger(__name__)
@@ -132,11 +133,16 @@ class Book:
 
 
 def _key(item: object) -> tuple[str, str] | None:
-    """Room and description of an entry of Janus's list, if it has both as text."""
+    """Room and description of an entry of Janus's list, if it has both as text.
+
+    A room of a box's own is left aside.
+    """
     if not isinstance(item, dict):
         return None
     entry: dict[str, Any] = item
     room, description = entry.get("room"), entry.get("description")
-    if isinstance(room, str) and isinstance(description, str):
+    if not isinstance(room, str) or room.startswith(names.PREFIX):
+        return None
+    if isinstance(description, str):
         return room, description
     return None

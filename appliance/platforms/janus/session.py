@@ -61,7 +61,7 @@ class Session:
         try:
             await self._link.request("detach", session_id=self.id, handle_id=handle_id)
         except JanusRefusedError as error:
-            if error.number not in (wire.SESSION_NOT_FOUND, wire.HANDLE_NOT_FOUND):
+            if error.number not in wire.GONE:
                 raise
 
     async def message(

@@ -7,8 +7,9 @@ new connection. To be muted is to be back in the waiting room, out of the call's
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from appliance.control_link.words import Audience
+from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.janus import names, wire
 from appliance.platforms.janus.link import JanusRefusedError
 from appliance.platforms.janus.session import Session
@@ -16,6 +17,8 @@ from appliance.platforms.janus.settings import JanusSettings
 from appliance.platforms.protocol import LegPort, PlatformError
 
 DISPLAY = "Supervisor"
+BY_SOMEBODY = frozenset({"Detach", "Admin API", "Close PC"})
+"""Reasons of a ``hangup`` that are no accident; anything else is ICE or DTLS."""
 
 
 class Voice:
@@ -26,17 +29,13 @@ class Voice:
         self._session = session
         self._handle = handle
         self._call = call
-        self._waiting = names.waiting_room(handle)
+        self._waiting = names.own_room(handle)
+        self._name = names.voice(handle)
         self._turn = asyncio.Lock()
         self._up = False
         self._room: str | None = None
         """Where the voice is; None while a request's outcome is not known."""
         self.handle_id: int | None = None
-
-    @property
-    def heard(self) -> bool:
-        """Whether anyone may hear it, as far as is known."""
-        return self.handle_id is not None and self._room != self._waiting
 
     async def open(self, leg: LegPort) -> None:
         """Make the connection; returns when it is up, and the voice alone in its waiting room."""
@@ -56,9 +55,30 @@ class Voice:
                 suffix = self._settings.coach_suffix if audience is Audience.AGENT else ""
                 await self._move(self._call + suffix, muted=False)
 
-    def lost(self) -> None:
-        """The handle is gone; `open` makes another."""
-        self._up, self._room, self.handle_id = False, None, None
+    def told(self, event: wire.Message) -> EndReason | None:
+        """What Janus tells of the voice: why the leg must end, if it must.
+
+        Whoever is heard must not be silenced unseen, for the lamp would go on. A voice that waits
+        may be lost: `open` makes another.
+        """
+        data = event.plugindata.data if event.plugindata is not None else {}
+        heard = self.handle_id is not None and self._room != self._waiting
+        if event.janus in ("detached", "hangup") or data.get("kicked") == self._name:
+            self._up, self._room, self.handle_id = False, None, None
+            lost = event.janus == "hangup" and event.reason not in BY_SOMEBODY
+            reason = EndReason.MEDIA_LOST if lost else EndReason.REMOVED
+            return reason if heard else None
+        if data.get("audiobridge") == "destroyed" and data.get("room") in (None, self._room):
+            return EndReason.CALL_ENDED if heard else None
+        moving = self._room is None
+        return EndReason.REMOVED if heard and not moving and self._muted_in(data) else None
+
+    def _muted_in(self, data: dict[str, Any]) -> bool:
+        """Whether a moderator mutes us, or everybody."""
+        told = data.get("participants")
+        people = [item for item in told if isinstance(item, dict)] if isinstance(told, list) else []
+        mine = any(item.get("id") == self._name and item.get("muted") is True for item in people)
+        return mine or (data.get("audiobridge") == "event" and data.get("muted") is True)
 
     async def _open(self, leg: LegPort) -> None:
         if self.handle_id is not None:
@@ -67,7 +87,7 @@ class Voice:
         handle_id = await self._session.attach(wire.AUDIOBRIDGE, self._handle)
         join = {
             "request": "join",
-            "id": names.voice(self._handle),
+            "id": self._name,
             "display": DISPLAY,
             **self._room_and_key(self._waiting),
             "muted": True,
@@ -89,7 +109,7 @@ class Voice:
         known, self._room = self._room, None
         body = {
             "request": "changeroom",
-            "id": names.voice(self._handle),
+            "id": self._name,
             "display": DISPLAY,
             **self._room_and_key(room),
             "muted": muted,
@@ -113,7 +133,7 @@ class Voice:
         settings = self._settings
         pin = settings.room_pin.get_secret_value()
         if room == self._waiting:
-            pin = names.waiting_secret(self._handle)
+            pin = names.own_secret(self._handle)
         elif room != self._call:
             pin = settings.coach_pin.get_secret_value() or pin
         return {"room": room} | ({"pin": pin} if pin else {})

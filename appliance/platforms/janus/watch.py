@@ -14,13 +14,9 @@ UNSETTLED = frozenset({"transferring", "on-hold", "ringing"})
 
 @dataclass
 class Watch:
-    """The lines that the leg listens to, and who has been missing since when."""
+    """Who has been missing since when."""
 
-    lines: dict[str, str]
-    """Feed by mid. Empty when a former life made them: then no line can be moved."""
     customer_feed: str
-    known: frozenset[str] = frozenset()
-    """Who published when a former life's leg was taken up."""
     _missing: dict[EndReason, float] = field(default_factory=dict)
 
     def gone(self) -> EndReason:
@@ -39,12 +35,11 @@ class Watch:
                 self._missing.pop(reason, None)
         if self._missing and now - min(self._missing.values()) >= GRACE_S:
             return self.gone()
-        if not self.lines and self.known and self.known - here and here - self.known:
-            return EndReason.CALL_ENDED  # handed over, and we cannot follow
         return None
 
-    def moves(self, here: frozenset[str]) -> dict[str, str]:
-        """Lines whose feed is gone, with the new feeds to put there."""
-        free = [mid for mid, feed in self.lines.items() if feed not in here]
-        new = sorted(here - set(self.lines.values()))
-        return dict(zip(free, new, strict=False))
+
+def moves(lines: dict[str, str], here: frozenset[str]) -> dict[str, str]:
+    """Which of the *lines* (feed by mid) have lost their feed, and the new feed to put there."""
+    free = [mid for mid, feed in lines.items() if feed not in here]
+    new = sorted(here - set(lines.values()))
+    return dict(zip(free, new, strict=False))

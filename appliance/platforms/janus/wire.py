@@ -9,12 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field
 MAX_MESSAGE = 8 * 1024 * 1024
 """Bytes one message may have: some ten thousand rooms in one list."""
 
+MAX_SDP = 64 * 1024
+"""Characters of a session description."""
+
 VIDEOROOM = "janus.plugin.videoroom"
 AUDIOBRIDGE = "janus.plugin.audiobridge"
 
-UNAUTHORIZED = 403
+UNAUTHORIZED, UNAUTHORIZED_PLUGIN = 403, 405
 SESSION_NOT_FOUND, HANDLE_NOT_FOUND, SESSION_CONFLICT = 458, 459, 468
-VIDEOROOM_NO_SUCH_ROOM, VIDEOROOM_NO_SUCH_FEED, VIDEOROOM_UNAUTHORIZED = 426, 428, 433
+GONE = frozenset({SESSION_NOT_FOUND, HANDLE_NOT_FOUND})
+UNEXPECTED_ANSWER = 469
+VIDEOROOM_NO_SUCH_ROOM, VIDEOROOM_ROOM_EXISTS, VIDEOROOM_NO_SUCH_FEED = 426, 427, 428
+VIDEOROOM_UNAUTHORIZED = 433
 AUDIOBRIDGE_NO_SUCH_ROOM, AUDIOBRIDGE_ROOM_EXISTS = 485, 486
 AUDIOBRIDGE_ALREADY_JOINED, AUDIOBRIDGE_NO_SUCH_USER = 491, 492
 
@@ -44,7 +50,7 @@ class Jsep(Part):
     """A session description."""
 
     type: Literal["offer", "answer"]
-    sdp: Annotated[str, Field(min_length=1, max_length=64 * 1024)]
+    sdp: Annotated[str, Field(min_length=1, max_length=MAX_SDP)]
 
 
 class PluginData(Part):

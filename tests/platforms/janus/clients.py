@@ -61,18 +61,31 @@ class Person(Client):
         self.feed = feed
         self.mouth = ToneTrack()
         self.ears: list[LegEnd] = []
+        self._publishing = 0
         self._sending = RTCPeerConnection(RTCConfiguration(iceServers=[]))
 
     async def publish(self, room: str) -> None:
         """Speak in the call's room."""
-        handle_id = await self.session.attach(wire.VIDEOROOM, "person")
+        self._publishing = await self.session.attach(wire.VIDEOROOM, "person")
         await self.ask(
-            handle_id, request="join", ptype="publisher", room=room, id=self.feed, pin=PIN
+            self._publishing, request="join", ptype="publisher", room=room, id=self.feed, pin=PIN
         )
+        await self._send()
+
+    async def publish_again(self) -> None:
+        """As after a lost network: the feed goes, and comes back under its name."""
+        await self.ask(self._publishing, request="unpublish")
+        await self._sending.close()
+        self._sending = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        hz, self.mouth = self.mouth.hz, ToneTrack()
+        self.mouth.hz = hz
+        await self._send()
+
+    async def _send(self) -> None:
         self._sending.addTransceiver(self.mouth, direction="sendonly")
         await self._sending.setLocalDescription()
         offer = wire.Jsep(type="offer", sdp=self._sending.localDescription.sdp)
-        answer = await self.ask(handle_id, offer, request="publish")
+        answer = await self.ask(self._publishing, offer, request="publish")
         await self._sending.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         async with asyncio.timeout(10):
             while self._sending.connectionState != "connected":

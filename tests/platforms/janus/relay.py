@@ -14,14 +14,23 @@ class Relay:
 
     def __init__(self) -> None:
         self.url = ""
+        self._down = False
         self._writers: set[asyncio.StreamWriter] = set()
 
-    def cut(self) -> None:
-        """Break every connection as a network does: without a goodbye."""
+    def cut(self, *, down: bool = False) -> None:
+        """Break every connection as a network does: without a goodbye. *down*: no new one."""
+        self._down = down
         for writer in self._writers:
             writer.transport.abort()
 
+    def mend(self) -> None:
+        """Let new connections through again."""
+        self._down = False
+
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._down:
+            writer.transport.abort()
+            return
         beyond, to = await asyncio.open_connection(HOST, PORT)
         self._writers |= {writer, to}
         try:

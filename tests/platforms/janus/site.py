@@ -13,7 +13,7 @@ from typing import Any
 
 from appliance.platforms.janus import wire
 from appliance.platforms.janus.driver import JanusDriver
-from appliance.platforms.protocol import Driver
+from appliance.platforms.protocol import Driver, PlatformError
 from tests.platforms.janus.clients import Client, Person, administer, handles_of_ours
 from tests.platforms.janus.server import ADMIN_KEY, COACH_PIN, PIN, ROOM_SECRET, JanusProcess
 from tests.platforms.site import Party, SiteCall
@@ -76,6 +76,16 @@ class Control(Client):
         for suffix in BRIDGES:
             name = room + suffix
             await self.ask(self.bridges, request="destroy", room=name, secret=ROOM_SECRET)
+
+    async def moderate(self, room: str, request: str, participant: str) -> bool:
+        """Use a moderator's power over the call's AudioBridge room; whether it worked."""
+        try:
+            await self.ask(
+                self.bridges, request=request, room=room, id=participant, secret=ROOM_SECRET
+            )
+        except PlatformError:
+            return False
+        return True
 
     async def people(self, room: str) -> list[str]:
         """The roster that anybody can ask for, of all rooms of the call."""
@@ -221,9 +231,10 @@ class JanusSite:
 
     async def ours(self) -> list[str]:
         handles = [f"handle of {info['opaque_id']}" for info in await handles_of_ours()]
-        control = self.control
-        listed = await control.ask(control.bridges, request="list", admin_key=ADMIN_KEY)
-        rooms = [str(item["room"]) for item in listed["list"]]
+        control, rooms = self.control, list[str]()
+        for plugin in (control.rooms, control.bridges):
+            listed = await control.ask(plugin, request="list", admin_key=ADMIN_KEY)
+            rooms += [str(item["room"]) for item in listed["list"]]
         return handles + [room for room in rooms if room.startswith("bargebox-")]
 
     async def listed(self, count: int) -> None:

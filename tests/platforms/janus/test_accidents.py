@@ -11,14 +11,16 @@ import pytest_asyncio
 from appliance.control_link.words import Audience, EndReason
 from appliance.leg.peer import Peer
 from appliance.platforms.janus import names
+from appliance.platforms.janus.connection import KEEP_S
 from appliance.platforms.protocol import LegNeeds, PlatformConnection, PlatformError
 from tests.platforms.desk import Desk, desk_at
 from tests.platforms.janus.clients import administer, handles_of_ours
 from tests.platforms.janus.relay import relayed
-from tests.platforms.janus.server import ADMIN_KEY, PIN
-from tests.platforms.janus.site import JanusSite, janus_site
+from tests.platforms.janus.server import ADMIN_KEY, PIN, RECLAIM_S
+from tests.platforms.janus.site import JanusParty, JanusSite, janus_site
 from tests.platforms.site import HEARD_DBFS, SILENT_DBFS
 from tests.platforms.test_contract import (
+    AGENT_HZ,
     CUSTOMER_HZ,
     SUPERVISOR_HZ,
     nothing_is_left,
@@ -66,6 +68,39 @@ async def test_a_lost_connection_is_made_again_and_the_leg_stays(janus: JanusSit
     await nothing_is_left(janus)
 
 
+async def test_an_outage_almost_as_long_as_janus_waits_is_survived(janus: JanusSite) -> None:
+    call = await janus.call()
+    async with relayed() as relay, desk_at(janus, url=relay.url) as desk:
+        handle, leg = await desk.join(call.id)
+        await asyncio.sleep(RECLAIM_S + 1.0)  # Janus counts from the last sign of life
+        relay.cut(down=True)
+        await desk.until(lambda: not desk.connected())
+        await asyncio.sleep(RECLAIM_S - KEEP_S - 0.5)
+        relay.mend()
+        await desk.until(desk.connected)
+        await call.customer.tone(CUSTOMER_HZ)
+        await desk.until(lambda: leg.level(CUSTOMER_HZ) > HEARD_DBFS)
+        leg.track.hz = SUPERVISOR_HZ
+        await desk.driver.set_audience(handle, Audience.EVERYONE)
+        assert min(await supervisor_heard_by(call)) > HEARD_DBFS
+        assert desk.end_of(handle) is None
+        await call.customer.hang_up()
+
+
+async def test_a_longer_outage_ends_the_leg_with_its_reason(janus: JanusSite) -> None:
+    call = await janus.call()
+    async with relayed() as relay, desk_at(janus, url=relay.url) as desk:
+        handle, _ = await desk.join(call.id)
+        relay.cut(down=True)
+        await asyncio.sleep(RECLAIM_S + 3.0)  # it looks every 2 s
+        relay.mend()
+        await desk.until(lambda: desk.end_of(handle) is not None)
+        assert desk.end_of(handle) is EndReason.PLATFORM_LOST
+        assert await call.active()
+    await nothing_is_left(janus)
+    await call.customer.hang_up()
+
+
 async def test_a_session_that_was_not_kept_is_told_of(janus: JanusSite) -> None:
     call = await janus.call()
     async with relayed() as relay, desk_at(janus, url=relay.url) as desk:
@@ -104,6 +139,60 @@ async def test_a_new_life_silences_what_the_former_one_said(
             await second.driver.leave(handle)
             await nothing_is_left(janus)
             assert await call.active()
+    await call.customer.hang_up()
+
+
+@pytest.mark.parametrize("speaking", [True, False], ids=["speaking", "listening"])
+async def test_a_new_life_follows_transfers(janus: JanusSite, speaking: bool) -> None:
+    call = await janus.call(agent_id=janus.agent_ids[0])
+    async with desk_at(janus, speaking=speaking) as first:
+        handle, leg = await first.join(call.id)
+        await call.transfer(janus.agent_ids[1])
+        await call.agent.tone(AGENT_HZ)
+        await first.until(lambda: leg.level(AGENT_HZ) > HEARD_DBFS)
+        await first.driver.stop()
+        async with desk_at(janus, speaking=speaking) as second:
+            assert await second.driver.resume(handle, leg)
+            for agent, hz in ((janus.agent_ids[0], 700.0), (janus.agent_ids[1], 900.0)):
+                await call.transfer(agent)
+                await call.agent.tone(hz)
+                await second.until(lambda hz=hz: leg.level(hz) > HEARD_DBFS)  # type: ignore[misc]
+            leg.track.hz = SUPERVISOR_HZ
+            assert max(await supervisor_heard_by(call)) < SILENT_DBFS
+            assert second.end_of(handle) is None
+            await second.driver.leave(handle)
+            await nothing_is_left(janus)
+            assert await call.active()
+    await call.customer.hang_up()
+
+
+async def test_a_transfer_between_two_lives_is_followed(janus: JanusSite) -> None:
+    call = await janus.call(agent_id=janus.agent_ids[0])
+    async with desk_at(janus) as first:
+        handle, leg = await first.join(call.id)
+        await first.driver.stop()
+        await call.transfer(janus.agent_ids[1])
+        await call.agent.tone(AGENT_HZ)
+        async with desk_at(janus) as second:
+            assert await second.driver.resume(handle, leg)
+            await second.until(lambda: leg.level(AGENT_HZ) > HEARD_DBFS)
+            await second.driver.leave(handle)
+    await nothing_is_left(janus)
+    await call.customer.hang_up()
+
+
+@pytest.mark.parametrize("side", ["agent", "customer"])
+async def test_who_publishes_again_is_heard_again(janus: JanusSite, desk: Desk, side: str) -> None:
+    call = await janus.call()
+    handle, leg = await desk.join(call.id)
+    party = call.agent if side == "agent" else call.customer
+    await party.tone(AGENT_HZ)
+    await desk.until(lambda: leg.level(AGENT_HZ) > HEARD_DBFS)
+    assert isinstance(party, JanusParty)
+    await party.person.publish_again()
+    await party.tone(700.0)
+    await desk.until(lambda: leg.level(700.0) > HEARD_DBFS)
+    assert desk.end_of(handle) is None
     await call.customer.hang_up()
 
 
@@ -149,6 +238,41 @@ async def test_a_voice_thrown_out_while_it_is_heard_ends_the_leg(
     await administer("detach_handle", **where)
     await desk.until(lambda: desk.end_of(handle) is EndReason.REMOVED)
     assert await call.active()
+    await call.customer.hang_up()
+
+
+@pytest.mark.parametrize("how", ["muted", "everybody muted", "kicked", "room destroyed"])
+async def test_a_moderator_silences_no_voice_unseen(janus: JanusSite, desk: Desk, how: str) -> None:
+    call = await janus.call()
+    handle, _ = await desk.join(call.id)
+    await desk.driver.set_audience(handle, Audience.EVERYONE)
+    assert await janus.control.moderate(call.id, "kick", "nobody-of-that-name") is False
+    request = {"muted": "mute", "everybody muted": "mute_room", "kicked": "kick"}.get(how)
+    if request is None:
+        await janus.control.destroy_bridges(call.id)
+    else:
+        assert await janus.control.moderate(call.id, request, names.voice(handle))
+    await desk.until(lambda: desk.end_of(handle) is not None)
+    wanted = EndReason.REMOVED if request else EndReason.CALL_ENDED
+    assert desk.end_of(handle) is wanted
+    assert await call.active() if request else True
+    if request is None:
+        await janus.control.make_bridges(call.id)
+    await call.customer.hang_up()
+
+
+async def test_what_a_moderator_does_to_others_ends_nothing(janus: JanusSite, desk: Desk) -> None:
+    call = await janus.call()
+    async with desk_at(janus) as other:
+        handle, leg = await desk.join(call.id)
+        theirs, _ = await other.join(call.id, supervisor="tom")
+        await desk.driver.set_audience(handle, Audience.EVERYONE)
+        await other.driver.set_audience(theirs, Audience.EVERYONE)
+        assert await janus.control.moderate(call.id, "kick", names.voice(theirs))
+        await other.until(lambda: other.end_of(theirs) is EndReason.REMOVED)
+        leg.track.hz = SUPERVISOR_HZ
+        assert min(await supervisor_heard_by(call)) > HEARD_DBFS
+        assert desk.end_of(handle) is None
     await call.customer.hang_up()
 
 
