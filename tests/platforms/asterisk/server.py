@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -43,9 +44,13 @@ username = {name}
 class Asterisk:
     """One server after another in the same folder."""
 
-    def __init__(self, directory: Path, people: dict[str, str], legs: list[str]) -> None:
-        """*people* are endpoints, each with its one codec as Asterisk names it."""
-        self._run, self._people, self._legs = directory, people, legs
+    def __init__(
+        self, directory: Path, people: dict[str, str], legs: list[str], trunks: Sequence[str] = ()
+    ) -> None:
+        """*people* are endpoints, each with its one codec as Asterisk names it; *trunks* are legs
+        that may call.
+        """
+        self._run, self._people, self._legs, self._trunks = directory, people, legs, trunks
         self._process: asyncio.subprocess.Process | None = None
         program = _program()
         version = subprocess.run([*program, "-V"], capture_output=True, text=True, check=True)
@@ -73,6 +78,8 @@ class Asterisk:
                 pjsip.write(_endpoint("person", name, "person-auth", "person-aor", codec))
             for name in self._legs:
                 pjsip.write(_endpoint("leg", name, "leg-auth", "person-aor", "opus,g722,ulaw"))
+            for name in self._trunks:
+                pjsip.write(_endpoint("trunk", name, "leg-auth", "person-aor", "opus"))
 
     async def start(self) -> None:
         """Returns when ARI answers."""

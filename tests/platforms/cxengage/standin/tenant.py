@@ -59,7 +59,7 @@ class Tenant:
 
     def _user(self, one: UserSettings) -> User:
         self.names[one.id] = one.username
-        extension = {
+        extension = one.extension or {
             "type": "webrtc",
             "value": one.id,
             "provider": "twilio",
