@@ -12,7 +12,6 @@ from appliance.platforms.cxengage.line import Invite, Line
 from appliance.platforms.cxengage.settings import CxEngageSettings, SipSettings
 from appliance.platforms.cxengage.trust import context_of
 from appliance.platforms.protocol import PlatformError
-from appliance.platforms.sip import dialog as sip
 from appliance.platforms.sip.account import Account
 from appliance.platforms.sip.agent import UserAgent
 from appliance.platforms.sip.dialog import Dialog, IncomingCall
@@ -22,6 +21,7 @@ from appliance.service.tasks import stop_tasks
 
 log = logging.getLogger(__name__)
 
+BUSY, GIVEN_UP = 486, 487
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 5.0
 PART_S = 1.0
 """How long parting from a call may take when the line is given up."""
@@ -86,7 +86,7 @@ class Pbx(Line):
         try:
             dialog = await call.answer(answer)
         except SipError as error:
-            if error.status == sip.TERMINATED:
+            if error.status == GIVEN_UP:
                 self._over(invite.callsid)
                 return
             raise PlatformError(error.detail, code=EndReason.PLATFORM_LOST) from error
@@ -99,7 +99,7 @@ class Pbx(Line):
         try:
             if ringing is not None and _name(ringing) == callsid:
                 self._ringing = None
-                await ringing.reject(sip.BUSY)
+                await ringing.reject(BUSY)
             elif call is not None and call.call_id == callsid:
                 await call.bye()
         except SipError as error:
@@ -129,7 +129,7 @@ class Pbx(Line):
         try:
             async with asyncio.timeout(PART_S):
                 if ringing is not None:
-                    await ringing.reject(sip.BUSY)
+                    await ringing.reject(BUSY)
                 if call is not None:
                     await call.bye()
         except (SipError, TimeoutError):
@@ -154,7 +154,7 @@ class Pbx(Line):
 
     async def _reject(self, call: IncomingCall) -> None:
         try:
-            await call.reject(sip.BUSY)
+            await call.reject(BUSY)
         except SipError as error:
             log.info("a call is not rejected: %s", error.detail)
 

@@ -36,7 +36,9 @@ def make_app(settings: StandinSettings) -> FastAPI:
 async def serve(settings: StandinSettings, ready_file: Path | None, parent: int | None) -> None:
     """Serve until told to end, or until the parent process has gone."""
     listener = socket.create_server(("127.0.0.1", settings.port))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    scheme = "https" if settings.tls else "http"
+    url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+    certificate, key = settings.tls or (None, None)
     app = make_app(settings)
     server = uvicorn.Server(
         uvicorn.Config(
@@ -46,6 +48,8 @@ async def serve(settings: StandinSettings, ready_file: Path | None, parent: int 
             lifespan="off",
             ws="websockets-sansio",
             ws_ping_interval=None,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
             timeout_graceful_shutdown=1,
         )
     )

@@ -149,6 +149,11 @@ class Door:
     async def do_voice_send(self, user: str, text: str) -> None:
         await self.gateway.sockets[user].send_text(text)
 
+    async def do_voice_flood(self, user: str, size: int, count: int) -> None:
+        """*count* messages that mean nothing, each of *size* characters."""
+        for _ in range(count):
+            await self.gateway.sockets[user].send_text("x" * size)
+
     async def do_voice_tell(self, user: str, kind: str, payload: dict[str, Any]) -> None:
         await self.gateway.tell(self.tenant.users[user], kind, payload)
 
@@ -156,6 +161,7 @@ class Door:
         """What arrived, for tests to look at."""
         return {
             "requests": self.tenant.requests,
+            "queue_refusals": self.tenant.queue_refusals,
             "voice": self.gateway.received,
             "connections": self.gateway.connections,
             "registered": list(self.gateway.sockets),

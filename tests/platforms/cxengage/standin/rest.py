@@ -38,8 +38,7 @@ async def every(request: Request, path: str) -> Response:
     if fault is not None:
         await asyncio.sleep(fault.delay)
     if fault is not None and fault.status:
-        text = fault.body if isinstance(fault.body, str) else json.dumps(fault.body)
-        answer: Response = Response(text, fault.status, media_type="application/json")
+        answer = fault.answer()
     else:
         answer = await _dispatch(request, tenant, request.app.state.engine, path)
     tenant.requests.append((request.method, f"/v1/{path}", answer.status_code))

@@ -38,6 +38,8 @@ class StandinSettings(BaseModel):
     users: tuple[UserSettings, ...] = ()
     agents: tuple[tuple[str, str], ...] = ()
     """Id and name."""
+    tls: tuple[str, str] | None = None
+    """Files of certificate and key; none: without TLS."""
     trunk: TrunkSettings | None = None
     """None: an extension of type ``sip`` cannot be called."""
     token_ttl: float = 3600.0
