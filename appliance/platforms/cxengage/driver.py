@@ -136,6 +136,9 @@ class CxEngageDriver:
             book.begin_anew()
             polling = deadly_task(self._poll(life, book, legs), "cxengage list")
             await life.run()
+        except PlatformError:
+            legs.session_died()
+            raise
         finally:
             legs.life = None
             await stop_tasks(polling)

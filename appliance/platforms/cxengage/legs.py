@@ -47,9 +47,13 @@ class Legs:
         """There may be legs of ours, of a former life or let go without consent."""
 
     def begin_anew(self, life: Life) -> None:
-        """A new session: a leg of the one before cannot be steered any more."""
+        """A new session."""
         self.life = life
         self._leftovers = True
+
+    def session_died(self) -> None:
+        """With its line; a leg of it cannot be steered any more."""
+        self.life = None
         one, self._current = self._current, None
         if one is not None and not one.ended.is_set():
             one.ended.set()
@@ -182,6 +186,7 @@ class Legs:
                 if (row := (await self._read(life)).get(one.interaction)) is not None:
                     reason = EndReason.OWN_CALL if row.own_call else EndReason.REMOVED
         except PlatformError as error:
+            reason = EndReason.PLATFORM_LOST
             log.warning("why the leg ended cannot be read: %s", error.detail)
         self._tell(LegEnded(one.handle, reason))
 

@@ -149,6 +149,10 @@ class Rest:
             pause *= 2
 
     async def _once(self, method: str, path: str, body: Any, token: Token | None) -> Any:
+        if self.client.is_closed:  # by the end of its session, which somebody has outlived
+            raise PlatformError(
+                "The box's session at CxEngage has ended; try again.", code=EndReason.PLATFORM_LOST
+            )
         headers = {"Accept": "application/json"}
         if token is not None:
             headers["Authorization"] = f"Token {token.token.get_secret_value()}"

@@ -7,12 +7,13 @@ import logging
 import re
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from appliance.control_link.words import EndReason
 from appliance.platforms.cxengage import sdp
 from appliance.platforms.cxengage.extension import why_none
 from appliance.platforms.cxengage.life import Life
-from appliance.platforms.cxengage.line import Line
+from appliance.platforms.cxengage.line import Invite, Line
 from appliance.platforms.cxengage.rest import StatusError
 from appliance.platforms.cxengage.settings import CxEngageSettings
 from appliance.platforms.protocol import LegPort, PlatformError
@@ -79,7 +80,7 @@ async def bring_in(life: Life, one: Supervision, leg: LegPort, settings: CxEngag
             one.asked = error.status >= 500
             raise refusal(error) from error
         async with asyncio.timeout(settings.invite_timeout):
-            invite = await expected
+            await _either(expected, one.ended)
     except TimeoutError as error:
         raise PlatformError(
             "CxEngage agreed, but did not call the box's leg; the flow may lack its Silent "
@@ -88,6 +89,9 @@ async def bring_in(life: Life, one: Supervision, leg: LegPort, settings: CxEngag
         ) from error
     finally:
         line.expect_nothing()
+    if expected.cancelled():
+        raise _withdrawn()
+    invite = expected.result()
     one.callsid = invite.callsid
     answer = await leg.answer(sdp.for_leg(invite.sdp))
     if not line.is_over(invite.callsid) and not one.ended.is_set():
@@ -95,8 +99,22 @@ async def bring_in(life: Life, one: Supervision, leg: LegPort, settings: CxEngag
     if line.is_over(invite.callsid) or one.ended.is_set():
         one.ended.set()
         await line.hang_up(invite.callsid)
-        raise PlatformError("CxEngage withdrew the call before it was joined; try again.")
+        raise _withdrawn()
     one.joined = True
+
+
+def _withdrawn() -> PlatformError:
+    return PlatformError("CxEngage withdrew the call before it was joined; try again.")
+
+
+async def _either(expected: asyncio.Future[Invite], ended: asyncio.Event) -> None:
+    """Until the one or the other."""
+    waiting = asyncio.create_task(ended.wait(), name="end before the invite")
+    try:
+        both: set[asyncio.Future[Any]] = {expected, waiting}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
 
 
 async def _line(life: Life) -> Line:

@@ -13,8 +13,9 @@ import httpx
 ADDRESS = "10.77.0.1"
 ROOT = Path(__file__).parents[3] / "build/asterisk"
 CONFIG = Path(__file__).parent / "config"
-ARI_URL = f"http://{ADDRESS}:8088"
-WS_URL = f"ws://{ADDRESS}:8088/ws"
+PORT = 8088
+ARI_URL = f"http://{ADDRESS}:{PORT}"
+WS_URL = f"ws://{ADDRESS}:{PORT}/ws"
 ARI_USER, ARI_PASSWORD = "bargebox", "a-password-of-the-tests"
 PERSON_PASSWORD, LEG_PASSWORD = "a-password-of-a-person", "a-password-of-a-leg"
 MAJOR = 22

@@ -122,6 +122,19 @@ class Door:
         finally:
             await leg.close()
 
+    async def do_trunk_ready(self) -> bool:
+        """Whether SIP addresses can be called."""
+        return self.engine.trunk is not None and self.engine.trunk.ready
+
+    async def do_secrets(self) -> list[str]:
+        """Everything that was given out and must be told to nobody."""
+        found = list(self.tenant.tokens)
+        for user in self._users():
+            found += user.voice_tokens
+            for one in user.sqs_credentials:
+                found += [one["secretKey"], one["sessionToken"]]
+        return found
+
     async def do_forgive(self, action: str) -> None:
         """An acknowledgement that a test held back itself."""
         self.engine.owed.pop(action)

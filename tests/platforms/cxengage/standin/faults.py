@@ -57,6 +57,8 @@ class Faults(BaseModel):
     cancel_before_answer: bool = False
     no_invite: bool = False
     no_mid: bool = False
+    voice_refuses: bool = False
+    """The voice gateway takes no token."""
     refusal: str = "status"
     """For a flow without silent monitoring: ``status`` or ``silence``."""
     ignore_hangup: bool = False

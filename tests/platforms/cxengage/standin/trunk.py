@@ -44,6 +44,11 @@ class Trunk:
         self._dialling: dict[str, asyncio.Task[None]] = {}
         self._jobs: set[asyncio.Task[None]] = set()
 
+    @property
+    def ready(self) -> bool:
+        """Whether the PBX takes calls from us."""
+        return self._agent.registered.is_set()
+
     async def run(self) -> None:
         """Stay registered, for ever."""
         while True:

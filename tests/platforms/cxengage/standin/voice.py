@@ -120,7 +120,7 @@ class Gateway:
         return user
 
     async def _listen(self, socket: WebSocket, token: str) -> User | None:
-        for user in self.tenant.users.values():
+        for user in [] if self.tenant.faults.voice_refuses else self.tenant.users.values():
             until = user.voice_tokens.get(token)
             if until is None:
                 continue
