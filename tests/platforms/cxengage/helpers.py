@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from appliance.control_link.words import EndReason
@@ -53,3 +54,18 @@ async def refused(found: Desk, call: SiteCall) -> PlatformError:
     assert error.detail.endswith(".")
     assert await call.active()
     return error
+
+
+@contextmanager
+def memory_stays_within(megabytes: int) -> Iterator[None]:
+    """The most that this process, the box's driver in it, held more than at the beginning."""
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins here (proc(5))
+    before = _kilobytes("VmRSS")
+    yield
+    grown = _kilobytes("VmHWM") - before
+    assert grown < megabytes * 1024, f"{grown} kB more"
+
+
+def _kilobytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))

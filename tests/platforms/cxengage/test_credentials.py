@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from appliance.control_link.words import Audience, EndReason
+from appliance.platforms.cxengage import rest
 from appliance.platforms.protocol import PlatformConnection
 from tests.platforms.cxengage.helpers import (
     BEAT,
@@ -64,9 +65,57 @@ async def test_credentials_are_renewed_before_they_expire(
             await found.until(lambda: leg.level(CUSTOMER_HZ) > HEARD_DBFS)
             seen = await standin.do("seen")
             assert seen["sqs_logins"][SUE] >= 3
+            assert seen["queue_refusals"] == 0
             assert len([m for m in seen["voice"] if m["type"] == "listen"]) >= 3
             assert seen["connections"] == 1
             await found.leave(handle)
+
+
+async def test_the_sign_in_is_renewed_before_it_expires(
+    standin: StandinProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "RENEW_AT", 1 / 60)  # of the shortest life, a minute
+    before = len((await standin.do("seen"))["requests"])
+    async with desk(standin, token_ttl=60) as found:
+        await asyncio.sleep(4.0)
+        assert found.connected()
+    requests = (await standin.do("seen"))["requests"][before:]
+    assert len([path for _, path, _ in requests if path == "/v1/tokens"]) >= 3
+    assert {status for *_, status in requests} == {200}
+
+
+async def test_a_sign_in_that_is_refused_for_a_while_is_named_and_survived(
+    standin: StandinProcess,
+) -> None:
+    """401 to all, as when the account's password has been changed."""
+    call = await new_call(standin)
+    async with desk(standin) as found:
+        handle, _ = await found.join(call.id)
+        await standin.do("faults", faults=fault("/v1/", 401, 10_000))
+        await found.until(lambda: not found.connected())
+        assert "correct user and password" in found.of(PlatformConnection)[-1].detail
+        await found.until(lambda: found.end_of(handle) is not None, 15)
+        await standin.do("faults", faults={})
+        await found.until(found.connected, 20)
+        handle, _ = await found.join(call.id)
+        await found.leave(handle)
+    await call.customer.hang_up()
+
+
+async def test_a_voice_token_that_is_refused_is_not_renewed_in_a_tight_loop(
+    standin: StandinProcess,
+) -> None:
+    async with desk(standin) as found:
+        await standin.do("faults", faults={"voice_refuses": True})
+        await standin.do("drop_voice", user=SUE)
+        before = (await standin.do("seen"))["sqs_logins"][SUE]
+        await asyncio.sleep(5.0)
+        readings = (await standin.do("seen"))["sqs_logins"][SUE] - before
+        assert 2 <= readings <= 4
+        await found.until(lambda: not found.connected())
+        assert "voice gateway" in found.of(PlatformConnection)[-1].detail
+        await standin.do("faults", faults={})
+        await found.until(found.connected)
 
 
 @pytest.mark.parametrize("how", ["stall", "expiry"])
