@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.platforms.asterisk.site import asterisk_site
+from tests.platforms.cxengage.sip_site import cxengage_sip_site
 from tests.platforms.cxengage.site import cxengage_site
 from tests.platforms.janus.site import janus_site
 from tests.platforms.sandbox.site import sandbox_site
@@ -18,6 +19,7 @@ from tests.platforms.site import Site
 SITES: dict[str, Callable[[Path], AbstractAsyncContextManager[Site]]] = {
     "sandbox": sandbox_site,
     "cxengage": cxengage_site,
+    "cxengage-sip": cxengage_sip_site,
     "asterisk": asterisk_site,
     "janus": janus_site,
 }

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from appliance.platforms.protocol import Driver
 
-LISTS_ONLY_MONITORABLE = frozenset({"cxengage"})
+LISTS_ONLY_MONITORABLE = frozenset({"cxengage", "cxengage-sip"})
 """Names of the sites whose platform does not list at all what may not be monitored. Asked for by
 its id, such a call is refused there with the same reason.
 """

@@ -13,9 +13,10 @@ from hypothesis import settings as given_settings
 from hypothesis import strategies as st
 
 from appliance.platforms.cxengage import messages, voice_wire
+from appliance.platforms.cxengage.line import Invite
 from appliance.platforms.cxengage.messages import Message, Whose
 from appliance.platforms.cxengage.oddities import MOST, Oddities
-from appliance.platforms.cxengage.voice_wire import Ended, Fault, Invite, Word
+from appliance.platforms.cxengage.voice_wire import Ended, Fault, Word
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
 JSON = st.recursive(

@@ -144,11 +144,11 @@ class Config(Answer):
     reason_lists: Any = None
 
     def extension(self) -> dict[str, Any] | None:
-        """The WebRTC extension of the account: the active one, else the first."""
-        for one in (self.active_extension, *self.extensions):
-            if one is not None and one.get("type") in ("webrtc", "twilio"):
-                return one
-        return None
+        """The active one; where none is active, a WebRTC one before any other."""
+        if self.active_extension:
+            return self.active_extension
+        webrtc = (one for one in self.extensions if one.get("type") in ("webrtc", "twilio"))
+        return next(webrtc, None) or next(iter(self.extensions), None)
 
     def integration(self, kind: str) -> dict[str, Any] | None:
         """The first integration of that type."""

@@ -18,9 +18,8 @@ from appliance.platforms.protocol import (
 class Book:
     """The list as it was read last."""
 
-    def __init__(self, rest: Rest, tell: Sink) -> None:
+    def __init__(self, tell: Sink) -> None:
         self.rows: dict[str, Row] = {}
-        self._rest = rest
         self._tell = tell
         self._told: dict[str, Row] | None = None
         self._reading = asyncio.Lock()
@@ -30,15 +29,15 @@ class Book:
         self._told = None
 
     async def read(
-        self, account: Account, ahead: PlatformConnection | None = None
+        self, rest: Rest, account: Account, ahead: PlatformConnection | None = None
     ) -> dict[str, Row]:
         """The list as it is now; *ahead* and what changed is told. Raises `PlatformError`."""
         async with self._reading:
-            answer = await self._rest.post(
+            answer = await rest.post(
                 "tenants", account.tenant_id, "realtime-statistics", "batch", body=REQUEST
             )
             rights = Rights(account.user_id, MONITOR in account.permissions)
-            found = rows_of(answer, rights, self.rows, self._rest.oddities)
+            found = rows_of(answer, rights, self.rows, rest.oddities)
             self.rows = {row.interaction.id: row for row in found}
             if ahead is not None:
                 self._tell(ahead)

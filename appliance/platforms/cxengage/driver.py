@@ -69,8 +69,10 @@ class CxEngageDriver:
         self._task = None
 
     async def check(self) -> list[Check]:
-        """Address, TLS, sign-in, permissions, list and voice gateway; opens no session."""
-        return await check_connection(self._settings)
+        """Address, TLS, sign-in, permissions, list, queue and line; opens no session."""
+        life = self._legs.life if self._legs is not None else None
+        registered = life is not None and life.line is not None and life.line.ready
+        return await check_connection(self._settings, registered=registered)
 
     async def monitor(
         self, handle: str, interaction_id: str, supervisor: str, leg: LegPort
@@ -101,24 +103,22 @@ class CxEngageDriver:
     # -- the connection's life
 
     async def _stay_connected(self) -> None:
-        client = await make_client(self._settings.base_url)
-        rest = Rest(self._settings, client, self._oddities)
-        book = Book(rest, self._tell)
+        book = Book(self._tell)
         self._legs = Legs(self._settings, book, self._tell, self._jobs)
         pause = self._settings.retry_first
-        try:
-            while True:
-                begun = asyncio.get_running_loop().time()
-                try:
+        while True:
+            begun = asyncio.get_running_loop().time()
+            try:
+                # A client of its own for each attempt: the CA file may be mended meanwhile.
+                async with await make_client(self._settings) as client:
+                    rest = Rest(self._settings, client, self._oddities)
                     await self._live_through_one(rest, book, self._legs)
-                except PlatformError as error:
-                    self._complain(error.detail)
-                if asyncio.get_running_loop().time() - begun > self._settings.retry_longest:
-                    pause = self._settings.retry_first
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, self._settings.retry_longest)
-        finally:
-            await client.aclose()
+            except PlatformError as error:
+                self._complain(error.detail)
+            if asyncio.get_running_loop().time() - begun > self._settings.retry_longest:
+                pause = self._settings.retry_first
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, self._settings.retry_longest)
 
     async def _live_through_one(self, rest: Rest, book: Book, legs: Legs) -> None:
         """From signing in to the session's death, which raises `PlatformError`."""
@@ -136,6 +136,9 @@ class CxEngageDriver:
             book.begin_anew()
             polling = deadly_task(self._poll(life, book, legs), "cxengage list")
             await life.run()
+        except PlatformError:
+            legs.session_died()
+            raise
         finally:
             legs.life = None
             await stop_tasks(polling)
@@ -144,24 +147,33 @@ class CxEngageDriver:
     async def _poll(self, life: Life, book: Book, legs: Legs) -> None:
         while True:
             try:
-                if self._well:
-                    await book.read(life.account)
-                else:
-                    # After a gap the list may be there again while the session is dead.
-                    await life.prove()
-                    book.begin_anew()
-                    await book.read(life.account, ahead=PlatformConnection(connected=True))
-                    self._well, self._complaint = True, ""
+                await self._read(life, book)
                 await legs.look_after(life)
             except PlatformError as error:
                 self._complain(error.detail)
             await asyncio.sleep(self._settings.poll_interval)
+
+    async def _read(self, life: Life, book: Book) -> None:
+        """The list, which may well be there while the leg cannot be called."""
+        trouble = life.line.trouble() if life.line is not None else ""
+        if trouble:
+            self._complain(trouble)
+        if self._well or trouble:
+            await book.read(life.rest, life.account)
+            return
+        # After a gap the list may be there again while the session is dead.
+        await life.prove()
+        book.begin_anew()
+        await book.read(life.rest, life.account, ahead=PlatformConnection(connected=True))
+        self._well, self._complaint = True, ""
 
     # -- what the platform tells
 
     def _noticed(self, message: Message) -> None:
         """A message for our session."""
         kind = message.notification_type
+        if message.type == "work-offer" and self._legs is not None:
+            self._legs.work_offered(message.interaction_id)
         if message.type != "agent-notification" or kind in ASIDE or self._legs is None:
             return
         if kind == "silent-monitor-end":
@@ -169,7 +181,7 @@ class CxEngageDriver:
         elif kind == "silent-monitor-start":
             self._legs.start_told(message.interaction_id)
         else:
-            self._oddities.note("notification", kind)
+            self._oddities.met("notification", kind)
 
     def _tell(self, event: PlatformEvent) -> None:
         if self._sink is not None:

@@ -80,9 +80,14 @@ class Inbox:
             self._oddities.note("message", "for a session that is newer than ours")
             await asyncio.sleep(NEWER_PAUSE_S)
             return
-        await self._sqs.delete(one.receipt)
-        if message is None or whose is not Whose.OURS:
-            return
+        try:
+            await self._sqs.delete(one.receipt)
+        finally:
+            # Whether or not the queue confirms: it may be gone, and once handled it is known.
+            if message is not None and whose is Whose.OURS:
+                await self._handle(one, message)
+
+    async def _handle(self, one: Received, message: Message) -> None:
         names = {one.id, message.action_id or one.id}
         if not names.isdisjoint(self._handled):
             return

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import deque
 
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.cxengage.account import BARGE, MONITOR
 from appliance.platforms.cxengage.book import Book
 from appliance.platforms.cxengage.life import Life
+from appliance.platforms.cxengage.listing import Row
 from appliance.platforms.cxengage.settings import CxEngageSettings
-from appliance.platforms.cxengage.supervision import Owed, Supervision, bring_in, take_out
+from appliance.platforms.cxengage.supervision import Owed, Supervision, bring_in, let_go, take_out
 from appliance.platforms.protocol import LegEnded, LegPort, PlatformError, Sink
 from appliance.service.jobs import Jobs
 
 log = logging.getLogger(__name__)
 
+OFFERED_S, OFFERED = 60.0, 100
+"""For how long, and how many, calls that our account was offered count as perhaps our own."""
 END_GRACE_S = 0.6
 """A call that is still listed after its end was told has this long to go."""
 
@@ -36,13 +41,19 @@ class Legs:
         self._jobs = jobs
         self._current: Supervision | None = None
         self._owed = Owed()
+        self._offered: deque[tuple[float, str]] = deque(maxlen=OFFERED)
+        """When our account was offered which call as an agent."""
         self._leftovers = True
         """There may be legs of ours, of a former life or let go without consent."""
 
     def begin_anew(self, life: Life) -> None:
-        """A new session: a leg of the one before cannot be steered any more."""
+        """A new session."""
         self.life = life
         self._leftovers = True
+
+    def session_died(self) -> None:
+        """With its line; a leg of it cannot be steered any more."""
+        self.life = None
         one, self._current = self._current, None
         if one is not None and not one.ended.is_set():
             one.ended.set()
@@ -53,10 +64,10 @@ class Legs:
         life = self._connected()
         if self._current is not None:
             await self._leave(life, self._current)
-        row = (await self._book.read(life.account)).get(interaction)
+        row = (await self._read(life)).get(interaction)
         if MONITOR not in life.account.permissions:
             raise _not_permitted(MONITOR)
-        if row is not None and row.own_call:
+        if row is not None and self._perhaps_own(row):
             raise _own_call()
         if row is not None and row.monitored_by_us:
             await self._remove_leftovers(life)
@@ -67,6 +78,8 @@ class Legs:
             if not one.asked:
                 self._current = None
             elif not one.joined:
+                # Left meanwhile, the platform may have taken the two requests in either order.
+                self._leftovers = self._leftovers or one.leaving
                 self._jobs.spawn(self._leave(life, one), f"undo {handle}")
 
     async def set_audience(self, handle: str, audience: Audience | None) -> None:
@@ -82,7 +95,7 @@ class Legs:
         if BARGE not in life.account.permissions:
             raise _not_permitted(BARGE)
         row = self._book.rows.get(one.interaction)
-        if row is not None and row.own_call:
+        if row is not None and self._perhaps_own(row):
             raise _own_call()
         await life.interrupt_own(one.interaction, "unmute-resource")
 
@@ -97,7 +110,7 @@ class Legs:
         if one is not None and ours:
             await self._leave(life, one)
         else:
-            await self._book.read(life.account)
+            await self._read(life)
             await self._remove_leftovers(life)
 
     def holds(self, handle: str) -> bool:
@@ -113,14 +126,21 @@ class Legs:
             await self._remove_leftovers(life)
         one = self._current
         row = self._book.rows.get(one.interaction) if one is not None else None
-        if one is None or row is None or not row.own_call or one.leaving or not one.joined:
+        if one is None or row is None or one.leaving or not one.joined or not row.own_call:
             return
         # A transfer made it our own call: only the media leg goes, never the resource.
         self._current = None
         one.ended.set()
-        if one.callsid is not None:
-            await life.voice.hang_up(one.callsid)
+        await let_go(life, one)
         self._tell(LegEnded(one.handle, EndReason.OWN_CALL))
+
+    def work_offered(self, interaction: str | None) -> None:
+        """The platform offers our account that call as its agent; the list may tell it later.
+
+        It may be handled by our account from now on, so nothing is removed from it any more.
+        """
+        if interaction is not None:
+            self._offered.append((time.monotonic(), interaction))
 
     # -- ends
 
@@ -159,13 +179,14 @@ class Legs:
         reason = EndReason.CALL_ENDED
         try:
             life = self._connected()
-            if one.end_told and one.callsid is not None:
-                await life.voice.hang_up(one.callsid)
-            if one.interaction in await self._book.read(life.account):
+            if one.end_told:
+                await let_go(life, one)
+            if one.interaction in await self._read(life):
                 await asyncio.sleep(END_GRACE_S)
-                if one.interaction in await self._book.read(life.account):
-                    reason = EndReason.REMOVED
+                if (row := (await self._read(life)).get(one.interaction)) is not None:
+                    reason = EndReason.OWN_CALL if row.own_call else EndReason.REMOVED
         except PlatformError as error:
+            reason = EndReason.PLATFORM_LOST
             log.warning("why the leg ended cannot be read: %s", error.detail)
         self._tell(LegEnded(one.handle, reason))
 
@@ -192,11 +213,11 @@ class Legs:
 
     async def _surely_no_agent(self, life: Life, interaction: str) -> bool:
         try:
-            row = (await self._book.read(life.account)).get(interaction)
+            row = (await self._read(life)).get(interaction)
         except PlatformError as error:
             log.warning("who handles the call cannot be read now: %s", error.detail)
             return False
-        return row is not None and not row.own_call
+        return row is not None and not self._perhaps_own(row)
 
     async def _remove_leftovers(self, life: Life) -> None:
         """Take out our legs that nobody here holds. The book has just been read."""
@@ -205,7 +226,7 @@ class Legs:
         for key, row in list(self._book.rows.items()):
             if not row.monitored_by_us or key == busy:
                 continue
-            if row.own_call:
+            if self._perhaps_own(row):
                 log.warning("a leg of ours stays on a call that our account handles itself")
                 continue
             try:
@@ -215,6 +236,14 @@ class Legs:
                 log.warning("a leg of ours is not removed: %s", error.detail)
             else:
                 self._owed.add(key)
+
+    async def _read(self, life: Life) -> dict[str, Row]:
+        return await self._book.read(life.rest, life.account)
+
+    def _perhaps_own(self, row: Row) -> bool:
+        since = time.monotonic() - OFFERED_S
+        offered = (call for at, call in self._offered if at > since)
+        return row.own_call or row.interaction.id in offered
 
     def _connected(self) -> Life:
         if self.life is None:

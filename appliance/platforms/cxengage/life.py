@@ -19,8 +19,11 @@ from appliance.platforms.cxengage.answers import (
     VoiceAccess,
     read,
 )
+from appliance.platforms.cxengage.extension import Extension, Way, way_of
 from appliance.platforms.cxengage.inbox import Inbox
+from appliance.platforms.cxengage.line import Line
 from appliance.platforms.cxengage.messages import Message
+from appliance.platforms.cxengage.pbx import Pbx
 from appliance.platforms.cxengage.rest import Rest, StatusError
 from appliance.platforms.cxengage.settings import CxEngageSettings
 from appliance.platforms.cxengage.sqs import Sqs
@@ -52,15 +55,21 @@ class Life:
     ) -> None:
         self.account = account
         self.session_id = ""
-        self.extension: dict[str, Any] | None = None
-        self.voice = Voice(settings, rest.oddities, on_ended=on_leg_ended, renew=self.renew)
+        self.extension: Extension | None = None
+        self.line: Line | None = None
+        """None while the account has no extension that the box can be called at."""
+        self.rest = rest
+        self._voice = Voice(settings, rest.oddities, on_ended=on_leg_ended, renew=self.renew)
+        self._pbx = Pbx(settings, on_leg_ended)
+        self._way: Way | None = None
         self._settings = settings
-        self._rest = rest
         self._on_message = on_message
         self._sqs = Sqs(rest.client, settings.sqs_endpoint, rest.oddities)
         self._renew_at = 0.0
         self._renewing = asyncio.Lock()
         self._beat_now = asyncio.Event()
+        self.outdated = False
+        """The account's extension is one of another kind now."""
 
     @classmethod
     async def begin(
@@ -99,18 +108,18 @@ class Life:
             self._sqs,
             self.session_id,
             self._settings.sqs_wait,
-            self._rest.oddities,
+            self.rest.oddities,
             on_message=self._on_message,
             acknowledge=self._acknowledge,
             renew=self.renew,
         )
-        await together(self._beat(), self._keep_renewed(), inbox.run(), self.voice.run())
+        line = [self.line.run()] if self.line is not None else []
+        await together(self._beat(), self._keep_renewed(), inbox.run(), *line)
 
     async def end(self) -> None:
         """Sign out, so that the account is free for the next life; never longer than 2 s."""
         try:
             async with asyncio.timeout(SIGN_OUT_S):
-                await self.voice.unregister()
                 await self._state("offline")
         except (PlatformError, TimeoutError):
             log.info("CxEngage could not be told that the box signs out")
@@ -120,7 +129,7 @@ class Life:
         body = {"source": "client", "interruptType": kind, "interrupt": interrupt}
         tenant = self.account.tenant_id
         try:
-            await self._rest.post(
+            await self.rest.post(
                 "tenants", tenant, "interactions", interaction, "interrupts", body=body
             )
         except StatusError:
@@ -138,17 +147,30 @@ class Life:
             config = read(
                 Config,
                 await self._get("users", "config", query="?silent-monitor=true"),
-                self._rest.oddities,
+                self.rest.oddities,
             )
-            queue = read(QueueAccess, config.integration("sqs") or {}, self._rest.oddities)
+            queue = read(QueueAccess, config.integration("sqs") or {}, self.rest.oddities)
             self._sqs.use(queue, self.account.region)
-            self.extension = config.extension()
             lives = [SQS_RENEW_AT * queue.credentials.ttl]
-            if (found := config.integration("twilio")) is not None:
-                voice = read(VoiceAccess, found, self._rest.oddities).credentials
+            self._choose_line(config.extension())
+            if self._way is Way.GATEWAY:
+                found = config.integration("twilio") or {}
+                voice = read(VoiceAccess, found, self.rest.oddities).credentials
                 lives.append(VOICE_RENEW_AT * voice.ttl)
-                await self.voice.use(voice.token, (self.extension or {}).get("region"))
+                await self._voice.use(voice.token, (self.extension or {}).get("region"))
             self._renew_at = time.monotonic() + max(SHORTEST_S, min(lives))
+
+    def _choose_line(self, extension: Extension | None) -> None:
+        """The first time; a session keeps its line, and a new one takes what is new."""
+        way = way_of(extension, self._settings)
+        if self._way is None:
+            self._way = way
+            self.line = {Way.GATEWAY: self._voice, Way.PBX: self._pbx}.get(way)
+        self.outdated = way is not self._way
+        if self.outdated:
+            self._beat_now.set()
+        else:
+            self.extension = extension
 
     async def prove(self) -> None:
         """Ask whether the session still lives. Raises `PlatformError`; `run` then ends soon."""
@@ -181,6 +203,11 @@ class Life:
                 continue
             well_at = time.monotonic()
             self._beat_now.clear()
+            if self.outdated and not (self.line and self.line.holds_call):
+                raise PlatformError(
+                    "The extension of the box's account has changed; signing in again.",
+                    code=EndReason.PLATFORM_LOST,
+                )
             await self._pause(self._delay(said))
 
     async def _pause(self, longest_s: float) -> None:
@@ -192,7 +219,7 @@ class Life:
 
     def _delay(self, said: Any) -> float:
         try:
-            return read(Beat, said, self._rest.oddities).heartbeat_delay
+            return read(Beat, said, self.rest.oddities).heartbeat_delay
         except PlatformError as error:
             log.warning("%s", error.detail)
             return Beat().heartbeat_delay
@@ -209,7 +236,7 @@ class Life:
                 await asyncio.sleep(RENEW_AGAIN_S)
 
     async def _acknowledge(self, message: Message) -> None:
-        await self._rest.post(
+        await self.rest.post(
             "tenants",
             self.account.tenant_id,
             "interactions",
@@ -233,8 +260,8 @@ class Life:
 
     async def _get(self, room: str, *rest: str, query: str = "") -> Any:
         me = self.account
-        return await self._rest.get("tenants", me.tenant_id, room, me.user_id, *rest, query=query)
+        return await self.rest.get("tenants", me.tenant_id, room, me.user_id, *rest, query=query)
 
     async def _post(self, room: str, *rest: str, body: Any) -> Any:
         me = self.account
-        return await self._rest.post("tenants", me.tenant_id, room, me.user_id, *rest, body=body)
+        return await self.rest.post("tenants", me.tenant_id, room, me.user_id, *rest, body=body)

@@ -145,7 +145,7 @@ def rows_of(answer: Any, rights: Rights, known: dict[str, Row], oddities: Odditi
 
 def _row(line: RowLine, rights: Rights, known: dict[str, Row], oddities: Oddities) -> Row:
     if line.state not in STATES:
-        oddities.note("state in the list", line.state)
+        oddities.met("state in the list", line.state)
     before = known.get(line.interaction_id)
     started = line.start_timestamp or line.conversation_start_timestamp
     if started is None:
@@ -189,7 +189,7 @@ def _row(line: RowLine, rights: Rights, known: dict[str, Row], oddities: Odditie
 
 def _direction(said: str, oddities: Oddities) -> Literal["inbound", "outbound"]:
     if said not in ("inbound", "outbound"):
-        oddities.note("direction in the list", said)
+        oddities.met("direction in the list", said)
     return "outbound" if said in ("outbound", "agent-initiated") else "inbound"
 
 

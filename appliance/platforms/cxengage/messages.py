@@ -114,7 +114,7 @@ def parse(body: str, oddities: Oddities) -> Message | None:
         oddities.note("message", "not in a known form")
         return None
     if message.type not in TYPES:
-        oddities.note("message type", message.type)
+        oddities.met("message type", message.type)
     if message.type == "agent-notification":
         oddities.fields("a notification", message.model_extra or ())
     return message

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 
 log = logging.getLogger(__name__)
 
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,31}")
 MOST = 300
 """Different surprises that are remembered; after so many, nothing more is said."""
 
@@ -16,6 +18,12 @@ class Oddities:
 
     def __init__(self) -> None:
         self._said: set[tuple[str, str]] = set()
+
+    def met(self, kind: str, word: object) -> None:
+        """Note a word of the platform's; of what could be a secret its length alone."""
+        text = str(word)
+        plain = _WORD.fullmatch(text) is not None
+        self.note(kind, text if plain else f"a text of {len(text)} characters")
 
     def note(self, kind: str, what: object) -> None:
         """Say once that *what* (cut to 60 characters, escaped) of this *kind* was met."""
@@ -28,4 +36,4 @@ class Oddities:
     def fields(self, where: str, names: Iterable[str]) -> None:
         """Note each unknown field of a message or an answer."""
         for name in list(names)[:20]:
-            self.note(f"field in {where}", name)
+            self.met(f"field in {where}", name)

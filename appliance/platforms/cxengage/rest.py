@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import time
 from typing import Any
 from urllib.parse import quote
@@ -16,10 +15,11 @@ from appliance.platforms.cxengage.answers import Token, read
 from appliance.platforms.cxengage.jsontext import load
 from appliance.platforms.cxengage.oddities import Oddities
 from appliance.platforms.cxengage.settings import CxEngageSettings
+from appliance.platforms.cxengage.trust import context_of, untrusted
 from appliance.platforms.protocol import PlatformError
 
-MOST_BYTES = 16 * 1024 * 1024
-"""Of one answer."""
+MOST_BYTES = 8 * 1024 * 1024
+"""Of one answer; ten thousand calls fit."""
 FIRST_PAUSE_S = 0.2
 """Before a 5xx is tried again; doubled each time."""
 RENEW_AT = 0.75
@@ -44,15 +44,21 @@ def path_of(*parts: str) -> str:
     return "/".join(quote(part, safe="") for part in parts)
 
 
-async def make_client(url: str) -> httpx.AsyncClient:
-    """A client that follows no redirect and no proxy; certificates are loaded in a thread."""
-    secure = url.startswith("https:")
-    context = await asyncio.to_thread(ssl.create_default_context) if secure else False
-    return httpx.AsyncClient(verify=context, trust_env=False, timeout=None)  # noqa: S113
+async def make_client(settings: CxEngageSettings) -> httpx.AsyncClient:
+    """A client that follows no redirect and no proxy. Raises `UntrustedError`."""
+    plain = settings.base_url.startswith("http:") and settings.sqs_endpoint.startswith("http:")
+    context = False if plain else await context_of(settings.ca_file)
+    headers = {"Accept-Encoding": "identity"}  # a packed body could be a thousand times as long
+    return httpx.AsyncClient(verify=context, trust_env=False, timeout=None, headers=headers)  # noqa: S113
 
 
 async def read_bounded(response: httpx.Response, most: int = MOST_BYTES) -> bytes:
-    """The body. Raises `PlatformError` when it is longer than *most* bytes."""
+    """The body, unless it is packed. Raises `PlatformError`, also beyond *most* bytes."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise PlatformError(
+            "CxEngage answered in a packed form that nobody asked for; "
+            "tell whoever maintains the box."
+        )
     body = bytearray()
     async for piece in response.aiter_bytes():
         body += piece
@@ -143,6 +149,10 @@ class Rest:
             pause *= 2
 
     async def _once(self, method: str, path: str, body: Any, token: Token | None) -> Any:
+        if self.client.is_closed:  # by the end of its session, which somebody has outlived
+            raise PlatformError(
+                "The box's session at CxEngage has ended; try again.", code=EndReason.PLATFORM_LOST
+            )
         headers = {"Accept": "application/json"}
         if token is not None:
             headers["Authorization"] = f"Token {token.token.get_secret_value()}"
@@ -151,8 +161,9 @@ class Rest:
             async with self.client.stream(method, url, headers=headers, json=body) as response:
                 raw = await read_bounded(response)
         except httpx.HTTPError as error:
-            raise PlatformError(
-                f"CxEngage at {self._settings.base_url} cannot be reached; check the network, "
+            where = f"CxEngage at {self._settings.base_url}"
+            raise untrusted(error, where) or PlatformError(
+                f"{where} cannot be reached; check the network, "
                 "or correct its address in the settings.",
                 code=EndReason.PLATFORM_LOST,
             ) from error

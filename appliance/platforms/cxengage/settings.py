@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -9,6 +10,24 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 Seconds = Annotated[float, Field(gt=0, le=600)]
 Http = Annotated[str, Field(pattern=r"^(https://|http://127\.0\.0\.1[:/])", max_length=300)]
 WebSocket = Annotated[str, Field(pattern=r"^(wss://|ws://127\.0\.0\.1[:/])", max_length=300)]
+
+
+class SipSettings(BaseModel):
+    """The site's own PBX, where the account's extension is a SIP address."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ws_url: Annotated[str, Field(pattern=r"^(wss?://.+)?$", max_length=300)] = ""
+    """SIP over WebSocket; empty: there is no PBX."""
+    endpoint: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]{1,80}$")] = "bargebox"
+    """The box's own endpoint there; the PBX routes the extension's address to it."""
+    user: Annotated[str, Field(max_length=80)] = ""
+    """Empty: as the endpoint is named."""
+    password: SecretStr = SecretStr("")
+    caller: Annotated[str, Field(min_length=1, max_length=80)] = "*"
+    """Who calls when the platform does, as the PBX shows it; a pattern."""
+    ca_file: Path | None = None
+    """Certificates that the PBX's may be signed by; none: those of the system."""
 
 
 class CxEngageSettings(BaseModel):
@@ -44,3 +63,6 @@ class CxEngageSettings(BaseModel):
     retry_first: Seconds = 0.5
     retry_longest: Seconds = 10.0
     """Seconds between attempts to connect: doubled from the first to the longest."""
+    ca_file: Path | None = None
+    """Certificates to trust at platform, queue and voice gateway; none: those of the system."""
+    sip: SipSettings = SipSettings()

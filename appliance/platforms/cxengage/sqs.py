@@ -26,6 +26,7 @@ from appliance.platforms.cxengage.answers import QueueAccess
 from appliance.platforms.cxengage.messages import MOST
 from appliance.platforms.cxengage.oddities import Oddities
 from appliance.platforms.cxengage.rest import read_bounded
+from appliance.platforms.cxengage.trust import untrusted
 from appliance.platforms.protocol import PlatformError
 
 USUAL_REGION = "us-east-1"
@@ -92,6 +93,22 @@ class Sqs:
                     self._oddities.note("message", "without receipt or body")
         return found
 
+    async def reach(self) -> None:
+        """Whether anything answers there; takes nothing off the queue. Raises `PlatformError`."""
+        if self._access is None:
+            raise CredentialsError("The queue's credentials are not here yet.")
+        try:
+            async with (
+                asyncio.timeout(GRACE_S),
+                self._client.stream("GET", self._url(self._access)),
+            ):
+                return
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            raise unreached(error) from error
+
+    def _url(self, access: QueueAccess) -> str:
+        return self._endpoint or f"https://{urlsplit(access.queue.url).netloc}/"
+
     async def delete(self, receipt: str) -> None:
         """Take a message off the queue. Raises `PlatformError`."""
         await self._call("DeleteMessage", {"ReceiptHandle": receipt}, GRACE_S)
@@ -112,8 +129,7 @@ class Sqs:
         asked = self._model.operation_model(operation)
         parameters = {"QueueUrl": access.queue.url, **parameters}
         wire = create_serializer("json").serialize_to_request(parameters, asked)
-        place = urlsplit(access.queue.url)
-        url = self._endpoint or f"https://{place.netloc}/"
+        url = self._url(access)
         request = AWSRequest(wire["method"], url, dict(wire["headers"]), wire["body"])
         SigV4Auth(
             Credentials(
@@ -135,7 +151,7 @@ class Sqs:
             ) as response:
                 raw = await read_bounded(response, MOST_BYTES)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _lost("The queue of CxEngage cannot be reached; check the network.") from error
+            raise unreached(error) from error
         return self._understood(asked, response, raw)
 
     def _understood(self, asked: Any, response: httpx.Response, raw: bytes) -> Any:
@@ -154,7 +170,7 @@ class Sqs:
             return said
         told = said.get("Error")
         code = str(told.get("Code", "")) if isinstance(told, dict) else ""
-        self._oddities.note("refusal of the queue", f"{response.status_code} {code}")
+        self._oddities.met(f"refusal of the queue ({response.status_code})", code)
         if response.status_code in (401, 403) or re.search("Token|Security|Signature|Auth", code):
             raise CredentialsError("The queue of CxEngage refuses the credentials; renewing them.")
         raise _lost(f"The queue of CxEngage refuses ({response.status_code}); trying again.")
@@ -163,6 +179,13 @@ class Sqs:
 @functools.cache
 def _load() -> Any:
     return ServiceModel(Loader().load_service_model("sqs", "service-2"), "sqs")
+
+
+def unreached(error: BaseException) -> PlatformError:
+    """Why the queue does not answer."""
+    return untrusted(error, "the queue of CxEngage") or _lost(
+        "The queue of CxEngage cannot be reached; check the network."
+    )
 
 
 def _lost(detail: str) -> PlatformError:

@@ -7,10 +7,13 @@ import logging
 import re
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from appliance.control_link.words import EndReason
 from appliance.platforms.cxengage import sdp
+from appliance.platforms.cxengage.extension import why_none
 from appliance.platforms.cxengage.life import Life
+from appliance.platforms.cxengage.line import Invite, Line
 from appliance.platforms.cxengage.rest import StatusError
 from appliance.platforms.cxengage.settings import CxEngageSettings
 from appliance.platforms.protocol import LegPort, PlatformError
@@ -59,14 +62,11 @@ class Owed:
 
 async def bring_in(life: Life, one: Supervision, leg: LegPort, settings: CxEngageSettings) -> None:
     """Ask to monitor, and answer the call that comes. Raises `PlatformError`, `LegError`."""
-    if life.extension is None:
-        raise PlatformError(
-            "The box's account has no WebRTC extension at CxEngage; "
-            "a tenant administrator can give it one.",
-            code=EndReason.NOT_PERMITTED,
-        )
-    await life.voice.until_ready(READY_S)
-    expected = life.voice.expect()
+    line = await _line(life)
+    await line.until_ready(READY_S)
+    if one.leaving:
+        raise PlatformError("The call was left before it was joined.", code=EndReason.HUNG_UP)
+    expected = line.expect()
     one.asked = True
     wanted = {
         "resourceId": life.account.user_id,
@@ -80,7 +80,7 @@ async def bring_in(life: Life, one: Supervision, leg: LegPort, settings: CxEngag
             one.asked = error.status >= 500
             raise refusal(error) from error
         async with asyncio.timeout(settings.invite_timeout):
-            invite = await expected
+            await _either(expected, one.ended)
     except TimeoutError as error:
         raise PlatformError(
             "CxEngage agreed, but did not call the box's leg; the flow may lack its Silent "
@@ -88,15 +88,52 @@ async def bring_in(life: Life, one: Supervision, leg: LegPort, settings: CxEngag
             code=EndReason.FAILED,
         ) from error
     finally:
-        life.voice.expect_nothing()
+        line.expect_nothing()
+    if expected.cancelled():
+        raise _withdrawn()
+    invite = expected.result()
     one.callsid = invite.callsid
     answer = await leg.answer(sdp.for_leg(invite.sdp))
-    if not life.voice.is_over(invite.callsid) and not one.ended.is_set():
-        await life.voice.answer(invite, sdp.for_gateway(answer, invite.sdp))
-    if life.voice.is_over(invite.callsid) or one.ended.is_set():
+    if not line.is_over(invite.callsid) and not one.ended.is_set():
+        await line.answer(invite, sdp.for_gateway(answer, invite.sdp))
+    if line.is_over(invite.callsid) or one.ended.is_set():
         one.ended.set()
-        raise PlatformError("CxEngage withdrew the call before it was joined; try again.")
+        await line.hang_up(invite.callsid)
+        raise _withdrawn()
     one.joined = True
+
+
+def _withdrawn() -> PlatformError:
+    return PlatformError("CxEngage withdrew the call before it was joined; try again.")
+
+
+async def _either(expected: asyncio.Future[Invite], ended: asyncio.Event) -> None:
+    """Until the one or the other."""
+    waiting = asyncio.create_task(ended.wait(), name="end before the invite")
+    try:
+        both: set[asyncio.Future[Any]] = {expected, waiting}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+
+
+async def _line(life: Life) -> Line:
+    """The line to be called by. Raises `PlatformError` in words when there is none."""
+    if life.line is not None:
+        return life.line
+    await life.renew()  # it may have been mended just now
+    raise PlatformError(
+        "The extension of the box's account has just changed; try again in a moment."
+        if life.outdated
+        else why_none(life.extension),
+        code=EndReason.FAILED,
+    )
+
+
+async def let_go(life: Life, one: Supervision) -> None:
+    """End the media leg only."""
+    if life.line is not None and one.callsid is not None:
+        await life.line.hang_up(one.callsid)
 
 
 def refusal(error: StatusError) -> PlatformError:
@@ -147,7 +184,7 @@ async def take_out(
     if removed:
         await _wait(one.ended, settings.leave_wait)
     if not one.ended.is_set() and one.callsid is not None:
-        await life.voice.hang_up(one.callsid)
+        await let_go(life, one)
         if not removed:
             await _wait(one.ended, settings.leave_wait)
     one.ended.set()

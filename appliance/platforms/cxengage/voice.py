@@ -10,36 +10,39 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from appliance.control_link.words import EndReason
+from appliance.platforms.cxengage.line import Invite, Line
 from appliance.platforms.cxengage.oddities import Oddities
 from appliance.platforms.cxengage.settings import CxEngageSettings
-from appliance.platforms.cxengage.voice_wire import BEAT, Ended, Fault, Invite, Word, parse
+from appliance.platforms.cxengage.voice_socket import addresses, open_socket, suffix_of
+from appliance.platforms.cxengage.voice_wire import BEAT, Ended, Fault, Word, parse
 from appliance.platforms.protocol import PlatformError
 from appliance.service.tasks import stop_tasks
 
 log = logging.getLogger(__name__)
-_frames = logging.getLogger(f"{__name__}.frames")
-_frames.setLevel(logging.WARNING)  # at debug level it would write the token into the log
 
 VERSION = "1.6"
-MOST_BYTES = 256 * 1024
-CONNECT_S = 5.0
+SEND_S = 5.0
 SILENCE_S = 15.0
 """Without a word or a heartbeat the connection counts as lost."""
 REGISTER_EVERY_S = 30.0
 REATTACH_S = 30
 """What we ask the gateway to keep a call for while signalling is lost."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 5.0
+TOKEN_PAUSE_S = 2.0
+"""Between two readings of the configuration for a token that the gateway takes."""
+NOT_REGISTERED = (
+    "The voice gateway of CxEngage does not let the box register; "
+    "check that the network permits secure WebSockets to it, then try again."
+)
 TOKEN_CODES = frozenset({31201, 31204, 31205})
 BROWSER = {
     "p": "browser",
@@ -57,8 +60,8 @@ class _Call:
     answer: str
 
 
-class Voice:
-    """One registration at the gateway, made again when it is lost; at most one call."""
+class Voice(Line):
+    """The line that leads through the voice gateway."""
 
     def __init__(
         self,
@@ -68,50 +71,28 @@ class Voice:
         on_ended: Callable[[str], None],
         renew: Callable[[], Awaitable[None]],
     ) -> None:
+        super().__init__(NOT_REGISTERED, on_ended)
         self._settings = settings
         self._oddities = oddities
-        self._on_ended = on_ended
         self._renew = renew
         self._token: SecretStr | None = None
         self._region = ""
         self._socket: ClientConnection | None = None
-        self._ready = asyncio.Event()
-        self._expected: asyncio.Future[Invite] | None = None
         self._call: _Call | None = None
         self._renewing: asyncio.Task[None] | None = None
-        self._over_lately: deque[str] = deque(maxlen=50)
+        self._token_refused = False
+
+    @property
+    def holds_call(self) -> bool:
+        """Whether a call is up on it."""
+        return self._call is not None
 
     async def use(self, token: SecretStr, region: object) -> None:
         """A (new) token; a standing connection hears of it at once."""
         self._token = token
-        fits = isinstance(region, str) and re.fullmatch(r"[a-z0-9-]{1,32}", region)
-        self._region = f"-{region}" if fits and region != "default" else ""
+        self._region = suffix_of(region)
         if self._socket is not None:
             await self._send("listen", self._greeting())
-
-    async def until_ready(self, limit_s: float) -> None:
-        """Wait for the registration. Raises `PlatformError` after *limit_s*."""
-        try:
-            async with asyncio.timeout(limit_s):
-                await self._ready.wait()
-        except TimeoutError as error:
-            raise PlatformError(
-                "The voice gateway of CxEngage does not let the box register; "
-                "check that the network permits secure WebSockets to it, then try again.",
-                code=EndReason.PLATFORM_LOST,
-            ) from error
-
-    def expect(self) -> asyncio.Future[Invite]:
-        """Take the next invite; any that nobody expects is rejected."""
-        self.expect_nothing()
-        self._expected = asyncio.get_running_loop().create_future()
-        return self._expected
-
-    def expect_nothing(self) -> None:
-        """Reject what comes from now on."""
-        if self._expected is not None:
-            self._expected.cancel()
-        self._expected = None
 
     async def answer(self, invite: Invite, answer: str) -> None:
         """Take the call. Raises `PlatformError` when the gateway cannot be told."""
@@ -136,7 +117,7 @@ class Voice:
         number = 0
         try:
             while True:
-                ready = await self._live_through_one(number)
+                ready = await self._live_through_one(number % len(self._settings.voice_urls))
                 pause = FIRST_PAUSE_S if ready else min(2 * pause, LONGEST_PAUSE_S)
                 number += 0 if ready else 1
                 await asyncio.sleep(pause)
@@ -145,11 +126,12 @@ class Voice:
 
     async def _live_through_one(self, number: int) -> bool:
         """From connecting to the loss; whether it got as far as being ready."""
-        urls = self._settings.voice_urls
-        url = urls[number % len(urls)].replace("{edge}", self._settings.voice_edge)
-        socket = await open_socket(url.replace("{region}", self._region))
-        if socket is None:
-            self._oddities.note("failure", "the voice gateway cannot be reached")
+        urls = addresses(self._settings, self._region)
+        try:
+            socket = await open_socket(urls[number], self._settings.ca_file)
+        except PlatformError as error:
+            log.info("%s", error.detail)
+            self._is_down(error.detail)
             return False
         self._socket = socket
         registering: asyncio.Task[None] | None = None
@@ -158,7 +140,7 @@ class Voice:
             await self._send("listen", self._greeting())
             while (text := await _next(socket)) is not None:
                 if text in (BEAT, BEAT.encode()):
-                    await socket.send(BEAT)
+                    await self._send_text(BEAT)
                     continue
                 message = parse(text, self._oddities)
                 if message == Word("connected") and registering is None:
@@ -166,14 +148,18 @@ class Voice:
                     await self._reattach()
                 elif message == Word("ready"):
                     got_ready = True
-                    self._ready.set()
+                    self._is_up()
                 else:
                     await self._heard(message)
         except ConnectionClosed:
             log.info("the connection to the voice gateway broke")
+        except asyncio.CancelledError:
+            if self._call is not None:  # else the gateway would wait for us to re-attach it
+                await self.hang_up(self._call.invite.callsid)
+            raise
         finally:
             self._socket = None
-            self._ready.clear()
+            self._is_down(NOT_REGISTERED)
             await stop_tasks(registering)
             await socket.close()
         return got_ready
@@ -182,10 +168,6 @@ class Voice:
         while True:
             await self._send("register", {"media": {"audio": True}})
             await asyncio.sleep(REGISTER_EVERY_S)
-
-    async def unregister(self) -> None:
-        """Take no further calls."""
-        await self._send("register", {"media": {"audio": False}})
 
     async def _reattach(self) -> None:
         call = self._call
@@ -209,33 +191,30 @@ class Voice:
     async def _invited(self, invite: Invite) -> None:
         if self._call is not None and self._call.invite.callsid == invite.callsid:
             return
-        if self._expected is None or self._expected.done():
+        if not self._taken(invite):
             log.warning("a call that nobody asked for is rejected")
             await self._send("reject", {"callsid": invite.callsid})
-            return
-        self._expected.set_result(invite)
-
-    def is_over(self, callsid: str) -> bool:
-        """Whether the gateway ended it, perhaps before anybody had looked at its invite."""
-        return callsid in self._over_lately
 
     def _over(self, callsid: str) -> None:
-        self._over_lately.append(callsid)
         if self._call is not None and self._call.invite.callsid == callsid:
             self._call = None
-        self._on_ended(callsid)
+        super()._over(callsid)
 
     def _ask_for_token(self) -> None:
-        """Read the configuration again, which calls `use`; one reading at a time."""
+        """Have the configuration read again, which calls `use`; never in a tight loop."""
+        self._token_refused = True
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self._new_token(), name="voice token")
 
-        async def ask() -> None:
+    async def _new_token(self) -> None:
+        while self._token_refused:
+            self._token_refused = False
             try:
                 await self._renew()
             except PlatformError as error:
                 log.warning("the voice token is not renewed yet: %s", error.detail)
-
-        if self._renewing is None or self._renewing.done():
-            self._renewing = asyncio.create_task(ask())
+                self._token_refused = True
+            await asyncio.sleep(TOKEN_PAUSE_S)
 
     def _greeting(self) -> dict[str, Any]:
         token = self._token.get_secret_value() if self._token is not None else ""
@@ -243,34 +222,19 @@ class Voice:
 
     async def _send(self, kind: str, payload: dict[str, Any]) -> bool:
         """Whether it could be sent."""
+        return await self._send_text(
+            json.dumps({"type": kind, "version": VERSION, "payload": payload})
+        )
+
+    async def _send_text(self, text: str) -> bool:
         if self._socket is None:
             return False
         try:
-            async with asyncio.timeout(CONNECT_S):
-                await self._socket.send(
-                    json.dumps({"type": kind, "version": VERSION, "payload": payload})
-                )
+            async with asyncio.timeout(SEND_S):
+                await self._socket.send(text)
         except (ConnectionClosed, TimeoutError):
             return False
         return True
-
-
-async def open_socket(url: str) -> ClientConnection | None:
-    """A connection to the gateway, if it answers within 5 s."""
-    try:
-        async with asyncio.timeout(CONNECT_S):
-            return await connect(
-                url,
-                max_size=MOST_BYTES,
-                compression=None,
-                ping_interval=None,  # it has heartbeats of its own
-                close_timeout=1.0,
-                proxy=None,
-                logger=_frames,
-            )
-    except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
-        log.info("the voice gateway does not answer: %s", type(error).__name__)
-        return None
 
 
 async def _next(socket: ClientConnection) -> str | bytes | None:

@@ -6,19 +6,11 @@ from dataclasses import dataclass
 
 from appliance.platforms.cxengage import sdp
 from appliance.platforms.cxengage.jsontext import load
+from appliance.platforms.cxengage.line import Invite
 from appliance.platforms.cxengage.oddities import Oddities
 
 BEAT = "\n"
 """The heartbeat, both ways."""
-
-
-@dataclass(frozen=True, slots=True)
-class Invite:
-    """The gateway calls our leg."""
-
-    callsid: str
-    sdp: str
-    reconnect: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +68,7 @@ def parse(text: str | bytes, oddities: Oddities) -> Invite | Ended | Fault | Wor
         case _ if kind in KNOWN:
             return Word(kind)
         case _:
-            oddities.note("voice message type", kind)
+            oddities.met("voice message type", kind)
             return None
     oddities.note(f"voice {kind}", "without what it must have")
     return None

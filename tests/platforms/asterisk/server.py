@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -12,8 +13,9 @@ import httpx
 ADDRESS = "10.77.0.1"
 ROOT = Path(__file__).parents[3] / "build/asterisk"
 CONFIG = Path(__file__).parent / "config"
-ARI_URL = f"http://{ADDRESS}:8088"
-WS_URL = f"ws://{ADDRESS}:8088/ws"
+PORT = 8088
+ARI_URL = f"http://{ADDRESS}:{PORT}"
+WS_URL = f"ws://{ADDRESS}:{PORT}/ws"
 ARI_USER, ARI_PASSWORD = "bargebox", "a-password-of-the-tests"
 PERSON_PASSWORD, LEG_PASSWORD = "a-password-of-a-person", "a-password-of-a-leg"
 MAJOR = 22
@@ -43,9 +45,13 @@ username = {name}
 class Asterisk:
     """One server after another in the same folder."""
 
-    def __init__(self, directory: Path, people: dict[str, str], legs: list[str]) -> None:
-        """*people* are endpoints, each with its one codec as Asterisk names it."""
-        self._run, self._people, self._legs = directory, people, legs
+    def __init__(
+        self, directory: Path, people: dict[str, str], legs: list[str], trunks: Sequence[str] = ()
+    ) -> None:
+        """*people* are endpoints, each with its one codec as Asterisk names it; *trunks* are legs
+        that may call.
+        """
+        self._run, self._people, self._legs, self._trunks = directory, people, legs, trunks
         self.more: dict[str, str] = {}
         """What a test adds at the end of a configuration file."""
         self._process: asyncio.subprocess.Process | None = None
@@ -75,6 +81,8 @@ class Asterisk:
                 pjsip.write(_endpoint("person", name, "person-auth", "person-aor", codec))
             for name in self._legs:
                 pjsip.write(_endpoint("leg", name, "leg-auth", "person-aor", "opus,g722,ulaw"))
+            for name in self._trunks:
+                pjsip.write(_endpoint("trunk", name, "leg-auth", "person-aor", "opus"))
 
         for name, text in self.more.items():
             with (self._run / "etc" / name).open("a") as written:

@@ -20,17 +20,27 @@ USERS = ("sue", "tom")
 AGENTS = (("agent-ada", "Ada"), ("agent-grace", "Grace"))
 
 
+def user_settings(name: str, **fields: Any) -> dict[str, Any]:
+    """An account of the stand-in."""
+    return {"id": f"user-{name}", "username": name, "password": PASSWORD, **fields}
+
+
 class StandinProcess:
     """One stand-in after another at the same port, as long as `start` and `kill` are called."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.url = ""
-        users = [{"id": f"user-{n}", "username": n, "password": PASSWORD} for n in USERS]
+        users = [user_settings(name) for name in USERS]
         self._settings: dict[str, Any] = {"users": users, "agents": AGENTS, **settings}
         self._settings_file = directory / "standin.json"
         self._ready_file = directory / "standin.ready"
         self._process: asyncio.subprocess.Process | None = None
-        self._client = httpx.AsyncClient(trust_env=False, timeout=20)
+        # Whom the control door belongs to, the test knows; it may have any certificate.
+        self._client = httpx.AsyncClient(trust_env=False, timeout=20, verify=False)  # noqa: S501
+
+    def change(self, **settings: Any) -> None:
+        """For its next start."""
+        self._settings |= settings
 
     async def start(self) -> None:
         """Returns when clients may come."""

@@ -89,7 +89,12 @@ class CxEngageSite:
 
     def driver(self, **settings: object) -> Driver:
         user = next(name for name in USERS if name not in self._taken)
-        return AtDesk(self._standin.driver_settings(user, **settings), self._taken)
+        fields = {**self.section(user), **settings}
+        return AtDesk(self._standin.driver_settings(user, **fields), self._taken)
+
+    def section(self, user: str) -> dict[str, object]:
+        """What this user's box has set besides."""
+        return {}
 
     async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
         agent = agent_id or self.agent_ids[0]

@@ -1,4 +1,4 @@
-"""The way to Janus, which can be cut: every connection over it breaks, and new ones may come."""
+"""The way to a server, which can be cut: every connection over it breaks, and new ones may come."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from tests.platforms.janus.server import HOST, PORT
 class Relay:
     """TCP, byte for byte."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
         self.url = ""
+        self._port = port
         self._down = False
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -31,7 +32,7 @@ class Relay:
         if self._down:
             writer.transport.abort()
             return
-        beyond, to = await asyncio.open_connection(HOST, PORT)
+        beyond, to = await asyncio.open_connection(HOST, self._port)
         self._writers |= {writer, to}
         try:
             await asyncio.gather(_pass(reader, to), _pass(beyond, writer))
@@ -51,9 +52,9 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def relayed() -> AsyncIterator[Relay]:
-    """A relay whose ``url`` a driver can be given."""
-    relay = Relay()
+async def relayed(port: int = PORT) -> AsyncIterator[Relay]:
+    """A relay to *port*, whose ``url`` a driver can be given."""
+    relay = Relay(port)
     async with await asyncio.start_server(relay.carry, HOST, 0) as server:
         relay.url = f"ws://{HOST}:{server.sockets[0].getsockname()[1]}"
         yield relay

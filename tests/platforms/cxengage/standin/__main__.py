@@ -17,6 +17,7 @@ from tests.platforms.cxengage.standin import door, rest, sqs, voice
 from tests.platforms.cxengage.standin.engine import Engine
 from tests.platforms.cxengage.standin.settings import Ready, StandinSettings
 from tests.platforms.cxengage.standin.tenant import Tenant
+from tests.platforms.cxengage.standin.trunk import Trunk
 from tests.platforms.cxengage.standin.voice import Gateway
 
 
@@ -25,7 +26,8 @@ def make_app(settings: StandinSettings) -> FastAPI:
     app = FastAPI(docs_url=None, openapi_url=None)
     app.state.tenant = tenant = Tenant(settings)
     app.state.gateway = gateway = Gateway(tenant)
-    app.state.engine = Engine(tenant, gateway)
+    app.state.trunk = Trunk(settings.trunk) if settings.trunk else None
+    app.state.engine = Engine(tenant, gateway, app.state.trunk)
     for part in (door, sqs, voice, rest):
         app.include_router(part.router)
     return app
@@ -34,7 +36,9 @@ def make_app(settings: StandinSettings) -> FastAPI:
 async def serve(settings: StandinSettings, ready_file: Path | None, parent: int | None) -> None:
     """Serve until told to end, or until the parent process has gone."""
     listener = socket.create_server(("127.0.0.1", settings.port))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    scheme = "https" if settings.tls else "http"
+    url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+    certificate, key = settings.tls or (None, None)
     app = make_app(settings)
     server = uvicorn.Server(
         uvicorn.Config(
@@ -44,10 +48,14 @@ async def serve(settings: StandinSettings, ready_file: Path | None, parent: int 
             lifespan="off",
             ws="websockets-sansio",
             ws_ping_interval=None,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
             timeout_graceful_shutdown=1,
         )
     )
-    watching = asyncio.create_task(app.state.engine.watch_sessions())
+    watching = [asyncio.create_task(app.state.engine.watch_sessions())]
+    if app.state.trunk is not None:
+        watching.append(asyncio.create_task(app.state.trunk.run()))
     serving = asyncio.create_task(server.serve([listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
@@ -59,7 +67,8 @@ async def serve(settings: StandinSettings, ready_file: Path | None, parent: int 
         await asyncio.wait([serving], timeout=0.5)
         if parent is not None and os.getppid() != parent:
             server.should_exit = True
-    watching.cancel()
+    for task in watching:
+        task.cancel()
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 
 from tests.platforms.cxengage.standin.engine import Call, Engine
 from tests.platforms.cxengage.standin.faults import Faults
-from tests.platforms.cxengage.standin.media import Party
+from tests.platforms.cxengage.standin.media import Leg, Party
 from tests.platforms.cxengage.standin.tenant import Tenant
 from tests.platforms.cxengage.standin.voice import Gateway
 
@@ -86,7 +86,8 @@ class Door:
             for call in self.engine.calls.values()
             for one in self.engine.open(call)
         ]
-        voice = [f"voice call {callsid}" for callsid in self.gateway.calls]
+        ways = (self.gateway, self.engine.trunk)
+        voice = [f"voice call {callsid}" for way in ways if way for callsid in way.calls]
         return legs + voice + [f"unacknowledged {a}" for a in self.engine.unacknowledged()]
 
     async def do_listed(self, count: int) -> None:
@@ -96,13 +97,13 @@ class Door:
         self.tenant.faults = Faults.model_validate(faults)
 
     async def do_user(
-        self, user: str, permissions: list[str] | None = None, extension: bool = True
+        self, user: str, permissions: list[str] | None = None, extension: Any = "as it is"
     ) -> None:
         found = self.tenant.users[user]
         if permissions is not None:
             found.permissions = permissions
-        if not extension:
-            found.extension = None
+        if extension != "as it is":
+            found.extension = extension
 
     async def do_push(self, user: str, message: Any) -> None:
         body = message if isinstance(message, str) else json.dumps(message)
@@ -110,6 +111,29 @@ class Door:
 
     async def do_clear_queue(self, user: str) -> None:
         self.tenant.users[user].queue.messages.clear()
+
+    async def do_stray_call(self, user: str) -> int:
+        """Call the user's SIP address out of the blue: the status of the answer."""
+        assert self.engine.trunk is not None
+        leg = Leg()
+        try:
+            offer = await leg.offer(gateway=False, mid=True)
+            return await self.engine.trunk.stray(self.tenant.users[user], offer)
+        finally:
+            await leg.close()
+
+    async def do_trunk_ready(self) -> bool:
+        """Whether SIP addresses can be called."""
+        return self.engine.trunk is not None and self.engine.trunk.ready
+
+    async def do_secrets(self) -> list[str]:
+        """Everything that was given out and must be told to nobody."""
+        found = list(self.tenant.tokens)
+        for user in self._users():
+            found += user.voice_tokens
+            for one in user.sqs_credentials:
+                found += [one["secretKey"], one["sessionToken"]]
+        return found
 
     async def do_forgive(self, action: str) -> None:
         """An acknowledgement that a test held back itself."""
@@ -138,6 +162,11 @@ class Door:
     async def do_voice_send(self, user: str, text: str) -> None:
         await self.gateway.sockets[user].send_text(text)
 
+    async def do_voice_flood(self, user: str, size: int, count: int) -> None:
+        """*count* messages that mean nothing, each of *size* characters."""
+        for _ in range(count):
+            await self.gateway.sockets[user].send_text("x" * size)
+
     async def do_voice_tell(self, user: str, kind: str, payload: dict[str, Any]) -> None:
         await self.gateway.tell(self.tenant.users[user], kind, payload)
 
@@ -145,6 +174,7 @@ class Door:
         """What arrived, for tests to look at."""
         return {
             "requests": self.tenant.requests,
+            "queue_refusals": self.tenant.queue_refusals,
             "voice": self.gateway.received,
             "connections": self.gateway.connections,
             "registered": list(self.gateway.sockets),

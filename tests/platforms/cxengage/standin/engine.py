@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.platforms.cxengage.standin.media import Leg, Room
 from tests.platforms.cxengage.standin.tenant import Tenant, User
+from tests.platforms.cxengage.standin.trunk import Trunk
 from tests.platforms.cxengage.standin.voice import Gateway
 
 REFUSALS = {
@@ -40,6 +41,7 @@ class Supervision:
     session_id: str
     callsid: str
     leg: Leg
+    way: Gateway | Trunk
     started: datetime | None = None
     ended: datetime | None = None
     barged: bool = False
@@ -62,17 +64,19 @@ class Call:
 class Engine:
     """All calls of the tenant."""
 
-    def __init__(self, tenant: Tenant, gateway: Gateway) -> None:
+    def __init__(self, tenant: Tenant, gateway: Gateway, trunk: Trunk | None) -> None:
         self.tenant = tenant
         self.gateway = gateway
+        self.trunk = trunk
         self.calls: dict[str, Call] = {}
         self.listed = 0
         self.owed: dict[str, tuple[str, float]] = {}
         """Actions that wait for an acknowledgement: the message's body and since when."""
         self.acknowledged: list[str] = []
         self._jobs: set[asyncio.Task[None]] = set()
-        gateway.on_answer = self.answered
-        gateway.on_hangup = self.hung_up
+        for way in (gateway, trunk):
+            if way is not None:
+                way.on_answer, way.on_hangup = self.answered, self.hung_up
 
     def new_call(self, agent_id: str, flow: str) -> Call:
         """A call that is up."""
@@ -111,18 +115,26 @@ class Engine:
             raise RefusedError(400, REFUSALS[call.flow])
         if any(one.user is user for other in self.calls.values() for one in self.open(other)):
             raise RefusedError(409, {"code": "already-monitoring"})
-        one = Supervision(user, session.id, "CA" + uuid.uuid4().hex, Leg())
+        way = self._way(interrupt["activeExtension"].get("type"))
+        one = Supervision(user, session.id, "CA" + uuid.uuid4().hex, Leg(), way)
         call.monitors.append(one)
         self._job(self._bring_in(call, one))
 
+    def _way(self, kind: object) -> Gateway | Trunk:
+        if kind in ("webrtc", "twilio"):
+            return self.gateway
+        if kind != "sip" or self.trunk is None:
+            raise RefusedError(400, {"code": "extension-cannot-be-called"})
+        return self.trunk
+
     async def _bring_in(self, call: Call, one: Supervision) -> None:
         faults = self.tenant.faults
-        offer = await one.leg.offer(mid=not faults.no_mid)
+        offer = await one.leg.offer(gateway=one.way is self.gateway, mid=not faults.no_mid)
         if faults.no_invite:
             return
-        await self.gateway.invite(one.user, one.callsid, offer)
+        await one.way.invite(one.user, one.callsid, offer)
         if faults.cancel_before_answer:
-            await self.gateway.tell(one.user, "cancel", {"callsid": one.callsid})
+            await one.way.cancel(one.user, one.callsid)
             await self.end_supervision(call, one, hang_up=False)
             return
         try:
@@ -177,11 +189,11 @@ class Engine:
         if not faults.no_end_event:
             self.notify(call, one, "silent-monitor-end", {})
         if hang_up and not faults.no_leg_hangup:
-            await self.gateway.tell(one.user, "hangup", {"callsid": one.callsid})
-        self.gateway.forget(one.callsid)
+            await one.way.hang_up(one.user, one.callsid)
+        one.way.forget(one.callsid)
         self._job(one.leg.close())
 
-    # -- the voice gateway
+    # -- the voice gateway, or the trunk
 
     async def answered(self, callsid: str, sdp: str) -> None:
         """The leg's answer."""

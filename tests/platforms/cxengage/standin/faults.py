@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from collections.abc import Iterator
 from typing import Any
 
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
+
+PIECE = b" " * 65_536
 
 
 class RestFault(BaseModel):
@@ -17,6 +23,25 @@ class RestFault(BaseModel):
     delay: float = 0.0
     """Seconds before the answer; with status 0 the ordinary one follows."""
     method: str = ""
+    size: int = 0
+    """Bytes of blanks before the body."""
+    packed: bool = False
+    """The whole is sent packed, whatever the client accepts."""
+
+    def answer(self) -> Response:
+        """What is answered instead of the ordinary."""
+        text = self.body if isinstance(self.body, str) else json.dumps(self.body)
+        kind = "application/json"
+        if self.packed:
+            whole = gzip.compress(PIECE * (self.size // len(PIECE)) + text.encode())
+            return Response(whole, self.status, {"content-encoding": "gzip"}, kind)
+
+        def pieces() -> Iterator[bytes]:
+            for _ in range(self.size // len(PIECE)):
+                yield PIECE
+            yield text.encode()
+
+        return StreamingResponse(pieces(), self.status, media_type=kind)
 
 
 class Faults(BaseModel):
@@ -32,6 +57,8 @@ class Faults(BaseModel):
     cancel_before_answer: bool = False
     no_invite: bool = False
     no_mid: bool = False
+    voice_refuses: bool = False
+    """The voice gateway takes no token."""
     refusal: str = "status"
     """For a flow without silent monitoring: ``status`` or ``silence``."""
     ignore_hangup: bool = False

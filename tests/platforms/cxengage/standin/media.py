@@ -59,15 +59,19 @@ class Leg:
         self.muted = True
         self.silenced = False
         self.uplink = Uplink()
+        self._gateway = True
         self._track = SpeakerTrack()
         self._encoder: Any = opuslib_next.Encoder(RATE, 1, "voip")
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
 
-    async def offer(self, *, mid: bool) -> str:
-        """Our description in the gateway's style."""
+    async def offer(self, *, gateway: bool, mid: bool) -> str:
+        """Our description; in the style of the voice *gateway*, or as it is."""
+        self._gateway = gateway
         transceiver = self._peer.addTransceiver(self._track, direction="sendrecv")
         tap_receiver(transceiver.receiver, self.uplink.packet)
         await self._peer.setLocalDescription()
+        if not gateway:
+            return self._peer.localDescription.sdp
         transport = transceiver.receiver.transport.transport
         # An ice-lite peer is always controlled (RFC 8445 section 6.1.1).
         transport._connection.ice_controlling = False
@@ -75,14 +79,8 @@ class Leg:
 
     async def accept(self, answer: str) -> None:
         """The supervisor's answer."""
-        if "RTP/SAVPF 111" not in answer or "UDP/TLS" in answer:
-            raise ValueError("the answer must repeat the offered profile and codec")
-        fingerprints = re.findall(r"a=fingerprint:(\S+)", answer)
-        if fingerprints != ["sha-256"]:
-            raise ValueError(f"one sha-256 fingerprint is wanted, not {fingerprints}")
-        answer = answer.replace("a=mid:audio", "a=mid:0").replace("BUNDLE audio", "BUNDLE 0")
-        if "a=mid:" not in answer:
-            answer = re.sub(r"(m=audio [^\r\n]*\r?\n)", "\\1a=mid:0\r\n", answer)
+        if self._gateway:
+            answer = as_aiortc(answer)
         await self._peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     @property
@@ -135,6 +133,19 @@ def gateway_style(sdp: str, *, mid: bool) -> str:
         else:
             out.append(line)
     return "\r\n".join(out) + "\r\n"
+
+
+def as_aiortc(answer: str) -> str:
+    """The box's answer to the gateway as aiortc wants it. Raises `ValueError` for a wrong one."""
+    if "RTP/SAVPF 111" not in answer or "UDP/TLS" in answer:
+        raise ValueError("the answer must repeat the offered profile and codec")
+    fingerprints = re.findall(r"a=fingerprint:(\S+)", answer)
+    if fingerprints != ["sha-256"]:
+        raise ValueError(f"one sha-256 fingerprint is wanted, not {fingerprints}")
+    answer = answer.replace("a=mid:audio", "a=mid:0").replace("BUNDLE audio", "BUNDLE 0")
+    if "a=mid:" not in answer:
+        answer = re.sub(r"(m=audio [^\r\n]*\r?\n)", "\\1a=mid:0\r\n", answer)
+    return answer
 
 
 class Room:

@@ -34,20 +34,20 @@ def result(value: Any) -> Response:
 @router.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
 async def every(request: Request, path: str) -> Response:
     tenant: Tenant = request.app.state.tenant
+    raw = await request.body()  # what has come is done, also when nobody waits for the answer
     fault = tenant.faults.rest_fault(request.method, f"/v1/{path}")
     if fault is not None:
         await asyncio.sleep(fault.delay)
     if fault is not None and fault.status:
-        text = fault.body if isinstance(fault.body, str) else json.dumps(fault.body)
-        answer: Response = Response(text, fault.status, media_type="application/json")
+        answer = fault.answer()
     else:
-        answer = await _dispatch(request, tenant, request.app.state.engine, path)
+        answer = await _dispatch(request, raw, request.app.state.engine, path)
     tenant.requests.append((request.method, f"/v1/{path}", answer.status_code))
     return answer
 
 
-async def _dispatch(request: Request, tenant: Tenant, engine: Engine, path: str) -> Response:
-    raw = await request.body()
+async def _dispatch(request: Request, raw: bytes, engine: Engine, path: str) -> Response:
+    tenant = engine.tenant
     body = json.loads(raw) if raw else {}
     parts = path.split("/")
     if (request.method, path) == ("POST", "tokens"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -16,6 +17,16 @@ class UserSettings(BaseModel):
     username: str
     password: str
     permissions: tuple[str, ...] = EVERY_PERMISSION
+    extension: dict[str, Any] | None = None
+    """Active and only; none: a WebRTC one at the voice gateway."""
+
+
+class TrunkSettings(BaseModel):
+    """Where the platform reaches SIP addresses: an endpoint at a PBX."""
+
+    ws_url: str
+    user: str
+    password: str
 
 
 class StandinSettings(BaseModel):
@@ -27,6 +38,10 @@ class StandinSettings(BaseModel):
     users: tuple[UserSettings, ...] = ()
     agents: tuple[tuple[str, str], ...] = ()
     """Id and name."""
+    tls: tuple[str, str] | None = None
+    """Files of certificate and key; none: without TLS."""
+    trunk: TrunkSettings | None = None
+    """None: an extension of type ``sip`` cannot be called."""
     token_ttl: float = 3600.0
     sqs_ttl: float = 3600.0
     voice_ttl: float = 3600.0

@@ -6,6 +6,7 @@ The error names are those that AWS documents; which of them an expired key bring
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -50,10 +51,13 @@ def _user(tenant: Tenant, request: Request) -> User | Response:
 async def call(request: Request) -> Response:
     tenant: Tenant = request.app.state.tenant
     target = request.headers.get("x-amz-target", "")
-    if (fault := tenant.faults.rest_fault("POST", f"/sqs/{target}")) is not None and fault.status:
-        return _refused(fault.status, "InternalFailure", "injected")
+    if (fault := tenant.faults.rest_fault("POST", f"/sqs/{target}")) is not None:
+        await asyncio.sleep(fault.delay)
+        if fault.status:
+            return fault.answer()
     user = _user(tenant, request)
     if isinstance(user, Response):
+        tenant.queue_refusals += 1
         return user
     asked: dict[str, Any] = json.loads(await request.body())
     if not str(asked.get("QueueUrl", "")).endswith(user.queue.url_path):

@@ -56,10 +56,12 @@ class Tenant:
         """User id and expiry by token."""
         self.requests: list[tuple[str, str, int]] = []
         """Method, path and status of each REST request."""
+        self.queue_refusals = 0
+        """Requests to the queue that were not signed with good credentials."""
 
     def _user(self, one: UserSettings) -> User:
         self.names[one.id] = one.username
-        extension = {
+        extension = one.extension or {
             "type": "webrtc",
             "value": one.id,
             "provider": "twilio",

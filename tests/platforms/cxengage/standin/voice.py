@@ -61,6 +61,14 @@ class Gateway:
         except (RuntimeError, WebSocketDisconnect):
             return
 
+    async def cancel(self, user: User, callsid: str) -> None:
+        """Give up before the answer."""
+        await self.tell(user, "cancel", {"callsid": callsid})
+
+    async def hang_up(self, user: User, callsid: str) -> None:
+        """End the call."""
+        await self.tell(user, "hangup", {"callsid": callsid})
+
     def forget(self, callsid: str) -> None:
         """The call is over."""
         self.calls.pop(callsid, None)
@@ -112,7 +120,7 @@ class Gateway:
         return user
 
     async def _listen(self, socket: WebSocket, token: str) -> User | None:
-        for user in self.tenant.users.values():
+        for user in [] if self.tenant.faults.voice_refuses else self.tenant.users.values():
             until = user.voice_tokens.get(token)
             if until is None:
                 continue
