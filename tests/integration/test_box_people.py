@@ -16,7 +16,6 @@ import httpx
 import pytest
 
 from appliance.control_link.words import Button, LampPattern
-from appliance.demo.box import Person as Someone
 from appliance.demo.world import Options, World
 from appliance.panel.patterns import Lamp
 from appliance.panel.virtual_client import VirtualPanelClient
