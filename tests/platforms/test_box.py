@@ -6,15 +6,14 @@ Nothing of the box is replaced: its two processes, driven by API, command line a
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
-import pytest_asyncio
 
 from appliance.control_link.words import Button
 from appliance.demo.box import Box
 from appliance.platforms.protocol import Capability
-from tests.platforms.box import GRACE, Listening, box_at, command, listening, tap
+from tests.platforms.box import GRACE, Listening, command, listening, tap
 from tests.platforms.measured import goes_on, nothing_is_left, supervisor_heard_by
 from tests.platforms.site import HEARD_DBFS, SILENT_DBFS, Site
 from tests.support.demo_world import Person
@@ -26,19 +25,6 @@ SEEN_S = 2.0
 MICROPHONE = "/monitoring/microphone"
 
 Way = Callable[[Listening, str], Awaitable[None]]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def box_of_site(site: Site, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
-    async with box_at(site, tmp_path_factory.mktemp("box")) as box:
-        yield box
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def box(site: Site, box_of_site: Box) -> AsyncIterator[Box]:
-    """The site's box; whatever it makes there is gone afterwards."""
-    yield box_of_site
-    await nothing_is_left(site)
 
 
 async def by_button(at: Listening, wish: str) -> None:

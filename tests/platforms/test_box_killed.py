@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator
+import asyncio
 
 import pytest
-import pytest_asyncio
 
 from appliance.demo.box import Box
-from tests.platforms.box import box_at, kill, listening
-from tests.platforms.measured import goes_on, nothing_is_left, supervisor_heard_by
-from tests.platforms.site import SILENT_DBFS, Site
+from tests.platforms.box import kill, listening
+from tests.platforms.measured import SETTLED_S, goes_on, nothing_is_left, supervisor_heard_by
+from tests.platforms.site import HEARD_DBFS, SILENT_DBFS, Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -19,28 +17,13 @@ GONE_S = 10.0
 """From the kill to a platform that holds nothing of ours; a new life takes 1 to 3 s of it."""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def box_of_site(site: Site, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
-    async with box_at(site, tmp_path_factory.mktemp("box")) as box:
-        yield box
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def box(site: Site, box_of_site: Box) -> AsyncIterator[Box]:
-    """The site's box, up; whatever it makes there is gone afterwards."""
-    await box_of_site.until(box_of_site.ready)
-    yield box_of_site
-    await nothing_is_left(site)
-
-
 @pytest.mark.parametrize("live", [False, True], ids=["listening", "live"])
 async def test_a_box_killed_whole_leaves_nothing(site: Site, box: Box, live: bool) -> None:
     async with listening(site, box) as at:
         if live:
             await at.person.put("/monitoring/microphone", {"muted": False})
-        killed = kill(box.leg, box.control)
+        kill(box.leg, box.control)
         await nothing_is_left(site, GONE_S)
-        print(f"{site.name}: nothing left {time.monotonic() - killed:.2f} s after the kill")
         await goes_on(site, at.call)
         assert max(await supervisor_heard_by(at.call)) < SILENT_DBFS
         await box.until(box.ready)
@@ -61,9 +44,23 @@ async def test_control_killed_alone_takes_the_session_up_or_ends_it(
     async with listening(site, box) as at:
         if live:
             await at.person.put("/monitoring/microphone", {"muted": False})
-        killed = kill(box.control)
+        kill(box.control)
         await box.until(box.ready)
+        await asyncio.sleep(SETTLED_S)  # platform and leg are asked what is left
         view = await at.person.get("/monitoring")
-        print(f"{site.name}: back after {time.monotonic() - killed:.2f} s as {view['state']}")
+        if view["state"] == "idle":
+            assert (await at.on_record())["end_reason"] == "control_lost"
+            await nothing_is_left(site)
+        else:
+            assert view["session_id"] == at.session_id
+            await at.hears()
+        heard = await supervisor_heard_by(at.call)
+        if view.get("muted") is False:
+            assert live, "nobody asked for that"
+            assert min(heard) > HEARD_DBFS
+            await at.person.put("/monitoring/microphone", {"muted": True})
+            heard = await supervisor_heard_by(at.call)
+        assert max(heard) < SILENT_DBFS
+        await at.person.request("DELETE", "/monitoring")
         await goes_on(site, at.call)
         await at.call.customer.hang_up()
