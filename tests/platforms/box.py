@@ -49,7 +49,12 @@ class Listening:
     box: Box
     person: Person
     call: SiteCall
-    session_id: str
+    session_id: str = ""
+
+    async def monitor(self) -> None:
+        """Join the call."""
+        session = await self.person.post(f"/interactions/{self.call.id}/monitor")
+        self.session_id = session["session_id"]
 
     async def hears(self) -> None:
         """Wait until agent and customer sound in the headset."""
@@ -89,9 +94,10 @@ async def listening(
     call = call or await site.call(agent_id=site.agent_ids[0])
     async with Person(box, who) as person:
         await person.listed(call.id)
-        session = await person.post(f"/interactions/{call.id}/monitor")
+        at = Listening(box, person, call)
+        await at.monitor()
         try:
-            yield Listening(box, person, call, session["session_id"])
+            yield at
         finally:
             await person.request("DELETE", "/monitoring")
 

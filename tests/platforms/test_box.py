@@ -77,15 +77,29 @@ async def test_coaching_reaches_the_agent_only(site: Site, box: Box) -> None:
         await at.call.customer.hang_up()
 
 
+async def test_the_command_line_joins_and_leaves(site: Site, box: Box) -> None:
+    call = await site.call(agent_id=site.agent_ids[0])
+    async with Person(box) as person:
+        await person.listed(call.id)
+        assert call.id in await command(box, "interactions")
+        assert "microphone muted" in await command(box, "monitor", call.id)
+        at = Listening(box, person, call, (await person.get("/monitoring"))["session_id"])
+        await at.hears()
+        await command(box, "hangup")
+        assert (await at.over())["reason"] == "hung_up"
+    await goes_on(site, call)
+    await call.customer.hang_up()
+
+
 async def leave_by_button(at: Listening) -> None:
     await tap(at.box, Button.HANG_UP)
 
 
-async def leave_by_command_line(at: Listening) -> None:
-    await command(at.box, "hangup")
+async def leave_by_api(at: Listening) -> None:
+    await at.person.delete("/monitoring")
 
 
-@pytest.mark.parametrize("leave", [leave_by_button, leave_by_command_line])
+@pytest.mark.parametrize("leave", [leave_by_button, leave_by_api])
 async def test_leaving_ends_nothing_but_the_own_leg(
     site: Site, box: Box, leave: Callable[[Listening], Awaitable[None]]
 ) -> None:
@@ -110,6 +124,15 @@ async def test_a_partys_end_ends_the_session_with_its_reason(
         # A platform that does not say which of the two it was says so.
         assert (await at.over())["reason"] in (f"{side}_ended", "call_ended")
         assert time.monotonic() - hung_up < SEEN_S
+
+
+async def test_being_thrown_out_is_named_and_the_call_goes_on(site: Site, box: Box) -> None:
+    async with listening(site, box) as at:
+        await at.call.remove_supervisors()
+        assert (await at.over())["reason"] == "removed"
+        await nothing_is_left(site)
+        await goes_on(site, at.call)
+        await at.call.customer.hang_up()
 
 
 async def test_ones_own_call_is_refused(site: Site, box: Box) -> None:

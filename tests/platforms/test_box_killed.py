@@ -31,8 +31,7 @@ async def test_a_box_killed_whole_leaves_nothing(site: Site, box: Box, live: boo
         assert ended["end_reason"] == "control_lost"
         assert len(ended["barges"]) == live
         assert all(barge["ended_at"] for barge in ended["barges"])
-        again = await at.person.post(f"/interactions/{at.call.id}/monitor")
-        at.session_id = again["session_id"]
+        await at.monitor()
         await at.hears()
         await at.call.customer.hang_up()
 
