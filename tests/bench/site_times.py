@@ -21,7 +21,7 @@ from tests.bench.bare_client import BareClient
 from tests.bench.hearing import TONE_HZ, Watcher
 from tests.platforms.desk import Desk
 from tests.platforms.measured import SUPERVISOR_HZ
-from tests.platforms.site import HEARD_DBFS, Party, Site, SiteCall
+from tests.platforms.site import HEARD_DBFS, SILENT_DBFS, Party, Site, SiteCall
 from tests.support.demo_world import Person
 from tests.support.waiting import eventually
 
@@ -33,6 +33,9 @@ GLANCE_S = 0.04
 """The piece of what a party heard that is looked at."""
 POLL_S = 0.005
 OVER = ("ended", "idle")
+
+FirstAfter = Callable[[float, float], Awaitable[float | None]]
+"""When it was first heard after a moment; None within so many seconds."""
 
 
 @dataclass
@@ -77,6 +80,7 @@ async def measure_joins_and_barges(bench: Bench, repetitions: int) -> dict[str, 
     ):
         await asyncio.sleep(1.0)
         for _ in range(repetitions):
+            await _quiet(ear.first_after)
             clicked = time.monotonic()
             await bench.monitor(call)
             _add(join.box, clicked, await ear.first_after(clicked, LIMIT_S))
@@ -113,7 +117,10 @@ async def _press(panel: VirtualPanelClient, agent: Party) -> tuple[float, float 
 async def _first_heard(
     agent: Party, speak: Callable[[], Awaitable[float]]
 ) -> tuple[float, float | None]:
-    """When *speak* was asked, and when the agent heard it."""
+    """When *speak* was asked, and when the agent heard it, who hears nothing before."""
+    async with asyncio.timeout(LIMIT_S):
+        while await agent.level(SUPERVISOR_HZ, GLANCE_S) > SILENT_DBFS:
+            await asyncio.sleep(POLL_S)
     hearing = asyncio.create_task(_hears(agent))
     asked = await speak()
     return asked, await hearing
@@ -144,10 +151,17 @@ async def measure_ear(bench: Bench, repetitions: int) -> dict[str, Times]:
     return {"ear": times}
 
 
+async def _quiet(first_after: FirstAfter) -> None:
+    """Wait until nothing of the tone has been heard for a while."""
+    async with asyncio.timeout(2 * LIMIT_S):
+        while await first_after(time.monotonic(), REST_S) is not None:
+            await asyncio.sleep(0)
+
+
 async def _sound(
     customer: Party,
     repetitions: int,
-    first_after: Callable[[float, float], Awaitable[float | None]],
+    first_after: FirstAfter,
     times: list[float],
 ) -> None:
     for i in range(repetitions):
@@ -155,7 +169,8 @@ async def _sound(
         await customer.tone(TONE_HZ, TONE_DBFS)
         _add(times, asked, await first_after(asked, LIMIT_S))
         await customer.tone(None)
-        await asyncio.sleep(REST_S + 0.007 * (i % 5))
+        await _quiet(first_after)
+        await asyncio.sleep(0.007 * (i % 5))  # so as not to be in step with the frames
 
 
 async def measure_hang_ups(bench: Bench, repetitions: int) -> dict[str, Times]:

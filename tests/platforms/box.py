@@ -29,7 +29,7 @@ LIMIT_S = 10.0
 
 
 @asynccontextmanager
-async def box_at(site: Site, directory: Path) -> AsyncIterator[Box]:
+async def box_at(site: Site, directory: Path, *, log_level: str = "warning") -> AsyncIterator[Box]:
     """A box that lists the site's calls, with a loud tone at its microphone."""
     platform = site.driver().name
     settings = {"platform": {"driver": platform}, f"platform.{platform}": site.settings()}
@@ -37,7 +37,7 @@ async def box_at(site: Site, directory: Path) -> AsyncIterator[Box]:
         Account(SUE, "Administrator"),
         Account(GRACE, "Supervisor", (site.agent_ids[1],)),
     )
-    async with Box(directory, settings, people) as box:
+    async with Box(directory, settings, people, log_level=log_level) as box:
         box.card.play(sine(SUPERVISOR_HZ, -3.0))
         yield box
 
