@@ -7,7 +7,7 @@ PY := .venv/bin/python
 # More arguments for the command behind a target: make demo ARGS="--ready-file FILE"
 ARGS ?=
 
-.PHONY: help demo test lint unit integration browser platforms bench lock clean setup-demo setup-test
+.PHONY: help demo test lint unit integration browser platforms bench bench-platforms lock clean setup-demo setup-test
 
 help: ## Explain the targets
 	@echo 'Bargebox: the supervisor box. Targets (each sets up what it needs by itself):'
@@ -15,7 +15,7 @@ help: ## Explain the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
 	@echo
-	@echo 'ARGS="..." goes to the command behind demo, unit, integration, browser, platforms, bench and lock.'
+	@echo 'ARGS="..." goes to the command behind demo, unit, integration, browser, platforms, the benches and lock.'
 
 # The demo dies with this make however make dies, so that no process is ever left behind.
 demo: setup-demo ## Start the box with its sandbox contact centre; Ctrl-C ends it
@@ -45,6 +45,9 @@ platforms: setup-test ## Only the contract of the platform drivers, at their rea
 
 bench: setup-test ## Measure; prints a table and writes build/bench.json
 	@$(PY) -m tests.bench $(ARGS)
+
+bench-platforms: setup-test ## Measure at every platform; writes build/bench-platforms.json
+	@tools/in-namespace $(PY) -m tests.bench.platforms $(ARGS)
 
 # The locks name no index and no path, so that they hold for every machine's mirrors.
 # ARGS=--upgrade takes the newest versions, otherwise what is locked stays.

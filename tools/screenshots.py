@@ -16,8 +16,9 @@ import av
 from av.filter import Graph
 from playwright.async_api import Page, async_playwright, expect
 
+from appliance.demo.box import Person
 from appliance.demo.voice import supervisor_voice
-from appliance.demo.world import Options, Person, World
+from appliance.demo.world import Options, World
 
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 CHROMIUM = "/usr/bin/chromium"

@@ -9,8 +9,9 @@ import logging
 import tempfile
 from pathlib import Path
 
+from appliance.demo.box import Person, WorldError, free_ports, is_free
 from appliance.demo.voice import supervisor_voice
-from appliance.demo.world import Options, Person, World, WorldError, free_ports, is_free
+from appliance.demo.world import Options, World
 from appliance.service import runtime
 from appliance.service.files import write_whole
 from appliance.service.journal import set_up_logging

@@ -23,6 +23,9 @@ WATCH_S = 0.05
 ANSWER_LIMIT_S = 60.0
 """How long an offer of ours keeps the leg when nobody answers or hangs up; control has a shorter
 limit of its own, and one that has gone is noticed sooner."""
+FAR_END_S = 2.0
+"""How long a connection that the far side took away waits, muted, for control to say why: the
+platform's word that the call has ended takes another way, and may need a request or two."""
 
 
 class CallError(BargeboxError):
@@ -56,6 +59,7 @@ class Call:
         self._accepting = False
         self._waits_since = 0.0
         """When we last said something that the platform has to react to."""
+        self._lost_at: float | None = None
         self._watch: asyncio.Task[None] | None = None
         self._make_track = make_track
         self.track = track = make_track()
@@ -133,7 +137,10 @@ class Call:
         last = self.peer.last_packet
         if self._join.speaks_apart:
             self._check_voice()
-        if self.track.readyState != "live" and not self._join.speaks_apart:
+        if self._lost_at is not None:
+            if now - self._lost_at > FAR_END_S:
+                self._set(Media.ENDED, EndReason.MEDIA_LOST)
+        elif self.track.readyState != "live" and not self._join.speaks_apart:
             # aiortc's sender has given up, which it tells nobody: we could only seem to speak.
             self._set(Media.ENDED, EndReason.MEDIA_LOST)
         elif last is None:
@@ -150,7 +157,12 @@ class Call:
             self._set(Media.CONNECTED)
 
     def _lost(self) -> None:
-        self._set(Media.ENDED, EndReason.MEDIA_LOST)
+        """A connection broke, or the far side closed it, as it does when the call is over."""
+        if self.media is Media.CONNECTING:
+            self._set(Media.ENDED, EndReason.MEDIA_LOST)
+        elif self._lost_at is None:
+            self._lost_at = time.monotonic()
+            self._set(Media.INTERRUPTED)
 
     def _check_voice(self) -> None:
         if self.media is not Media.ENDED and not self.may_send:

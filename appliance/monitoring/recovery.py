@@ -204,11 +204,14 @@ class Recovery:
             break
         else:
             return
-        session.interaction = desk.book.find(session.interaction.id) or session.interaction
+        listed = desk.book.find(session.interaction.id)
+        session.interaction = listed or session.interaction
         if is_own_call(session.owner, session.interaction, desk.driver.name):
             self._endings.end(session, EndReason.OWN_CALL)
         elif not there:
-            self._endings.end(session, EndReason.CALL_ENDED)
+            # Some platforms' legs end with our connection, and the call does not.
+            over = desk.book.connection.connected and listed is None
+            self._endings.end(session, EndReason.CALL_ENDED if over else EndReason.CONTROL_LOST)
         else:
             session.ours.set()
             if session.gate is Gate.OPEN:

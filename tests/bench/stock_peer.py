@@ -8,55 +8,16 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections import deque
-
-import numpy as np
-from aiortc import MediaStreamTrack
-from aiortc.mediastreams import MediaStreamError
-from av import AudioFrame
 
 from appliance.demo.world import World
-from appliance.platforms.protocol import PlatformConnection, PlatformEvent
+from appliance.platforms.protocol import LegNeeds, PlatformConnection, PlatformEvent
 from appliance.platforms.sandbox.driver import SandboxDriver
 from appliance.platforms.sandbox.settings import SandboxSettings
 from appliance.webrtc import allow_loopback
+from tests.bench.bare_client import TimedLeg
 from tests.bench.figures import Figure
 from tests.support.centre import Administrator
 from tests.support.demo_world import open_centre
-from tests.support.leg_port import PeerLeg
-from tests.support.peer import Peer
-
-LOUD = 300
-"""Of 32768: the same one per cent at which our own ear counts as hearing."""
-RATE = 48_000
-
-
-class TimedPeer(Peer):
-    """Notes when each loud sample was there to be played."""
-
-    def __init__(self) -> None:
-        super().__init__("recvonly")
-        self.loud: deque[float] = deque(maxlen=10_000)
-
-    async def _hear(self, track: MediaStreamTrack) -> None:
-        while True:
-            try:
-                frame = await track.recv()
-            except MediaStreamError:
-                return
-            assert isinstance(frame, AudioFrame)
-            heard = np.flatnonzero(np.abs(frame.to_ndarray().reshape(-1)[::2]) > LOUD)
-            if len(heard):
-                self.loud.append(time.monotonic() + heard[0] / RATE)
-
-    async def first_after(self, moment: float, limit: float) -> float | None:
-        """When it was first loud after *moment*; None within *limit* s."""
-        while time.monotonic() < moment + limit:
-            for at in list(self.loud):
-                if at >= moment:
-                    return at
-            await asyncio.sleep(0.005)
-        return None
 
 
 async def measure_stock_peer(world: World, repetitions: int) -> list[Figure]:
@@ -90,9 +51,9 @@ async def measure_stock_peer(world: World, repetitions: int) -> list[Figure]:
     ]
 
 
-async def _open(driver: SandboxDriver, call: str) -> tuple[TimedPeer, str]:
-    peer, handle = TimedPeer(), f"peer-{uuid.uuid4().hex}"
-    await driver.monitor(handle, call, "peer", PeerLeg(peer))
+async def _open(driver: SandboxDriver, call: str) -> tuple[TimedLeg, str]:
+    peer, handle = TimedLeg(LegNeeds(direction="recvonly")), f"peer-{uuid.uuid4().hex}"
+    await driver.monitor(handle, call, "peer", peer)
     return peer, handle
 
 

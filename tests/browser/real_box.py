@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from playwright.sync_api import Page
 
-from appliance.demo.world import Options, Person, World
+from appliance.demo.box import Person
+from appliance.demo.world import Options, World
 from tests.support.centre import SPEECH_DIRECTORY, Administrator
 from tests.support.demo_world import open_centre
 from tests.support.soundcard import sine

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from appliance.control_link.base import MAX_LINE
-from appliance.demo.world import Options, World, to_toml
+from appliance.demo.box import to_toml
+from appliance.demo.world import Options, World
 from appliance.platforms.sandbox.centre.tenant import FLOWS
 from tests.support.demo_world import Person, demo_world, monitored, open_centre
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from appliance.demo.world import to_toml
+from appliance.demo.box import to_toml
 from tests.support.waiting import eventually
 
 OWN = {"X-Bargebox": "1"}

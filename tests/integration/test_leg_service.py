@@ -16,7 +16,7 @@ import pytest
 
 from appliance.control_link.events import Snapshot, any_event
 from appliance.control_link.framing import connect
-from appliance.demo.world import to_toml
+from appliance.demo.box import to_toml
 
 WATCHDOG_S = 0.9
 

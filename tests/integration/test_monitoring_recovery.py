@@ -132,9 +132,20 @@ async def test_the_call_ended_in_the_gap(tmp_path: Path) -> None:
         async with w.control() as life:
             await life.service.monitor(w.ann, "call-1")
         w.driver.legs.clear()
+        w.driver.interactions.pop("call-1")
         async with w.control() as life:
             await eventually(lambda: life.state is State.IDLE)
             assert w.leg.ear == ["call_ended"]
+
+
+async def test_the_leg_ended_in_the_gap_and_not_the_call(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        async with w.control() as life:
+            await life.service.monitor(w.ann, "call-1")
+        w.driver.legs.clear()
+        async with w.control() as life:
+            await eventually(lambda: life.state is State.IDLE)
+            assert w.leg.ear == ["control_lost"]
 
 
 async def test_transferred_to_oneself_in_the_gap(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from appliance.commands.leg import LINK_SOCKET, PANEL_SOCKET
 from appliance.control_link.words import LampPattern
-from appliance.demo.world import to_toml
+from appliance.demo.box import to_toml
 from appliance.panel.errors import PanelError
 from appliance.panel.patterns import Lamp
 from appliance.panel.virtual_client import VirtualPanelClient

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from appliance.demo.box import Box
 from tests.platforms.asterisk.site import asterisk_site
+from tests.platforms.box import box_at
 from tests.platforms.cxengage.sip_site import cxengage_sip_site
 from tests.platforms.cxengage.site import cxengage_site
 from tests.platforms.janus.site import janus_site
+from tests.platforms.measured import nothing_is_left
 from tests.platforms.sandbox.site import sandbox_site
 from tests.platforms.site import Site
 
@@ -33,3 +36,18 @@ async def site(
     """A running site."""
     async with SITES[request.param](tmp_path_factory.mktemp(request.param)) as site:
         yield site
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def box_of_site(site: Site, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
+    """A whole box at the site."""
+    async with box_at(site, tmp_path_factory.mktemp("box")) as box:
+        yield box
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def box(site: Site, box_of_site: Box) -> AsyncIterator[Box]:
+    """That box, up; whatever it makes at the site is gone afterwards."""
+    await box_of_site.until(box_of_site.ready)
+    yield box_of_site
+    await nothing_is_left(site)

@@ -6,7 +6,7 @@ stand-in); the suite in ``test_contract.py`` knows nothing else of any platform.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from appliance.platforms.protocol import Driver
 
@@ -14,6 +14,9 @@ LISTS_ONLY_MONITORABLE = frozenset({"cxengage", "cxengage-sip"})
 """Names of the sites whose platform does not list at all what may not be monitored. Asked for by
 its id, such a call is refused there with the same reason.
 """
+
+MIXES_ONLY_MONITORED = frozenset({"sandbox"})
+"""Names of the sites where the parties have ears only while somebody monitors the call."""
 
 SILENT_DBFS = -80.0
 HEARD_DBFS = -45.0
@@ -71,6 +74,9 @@ class Site(Protocol):
         """A new driver with the site's address and credentials; *settings* override fields of its
         section, such as a wrong password.
         """
+
+    def settings(self) -> dict[str, Any]:
+        """The driver's section of the settings file, for a box of its own at this site."""
 
     async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
         """A new call; *monitoring* is ``on``, ``off`` (toggle) or ``absent`` (no object)."""

@@ -14,19 +14,23 @@ import pytest_asyncio
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.protocol import Capability, PlatformConnection
 from tests.platforms.desk import Desk, desk_at
+from tests.platforms.measured import (
+    AGENT_HZ,
+    CUSTOMER_HZ,
+    SETTLED_S,
+    SUPERVISOR_HZ,
+    nothing_is_left,
+    supervisor_heard_by,
+)
 from tests.platforms.site import (
     HEARD_DBFS,
     LISTS_ONLY_MONITORABLE,
     SILENT_DBFS,
     Site,
-    SiteCall,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-AGENT_HZ, CUSTOMER_HZ, SUPERVISOR_HZ = 500.0, 1200.0, 2100.0
-SETTLED_S = 1.3
-"""A whole second of what is heard after a change."""
 SEEN_S = 2.0
 """An end of the call is told of within this; how fast it really is, the bench shows."""
 
@@ -37,24 +41,6 @@ async def desk(site: Site) -> AsyncIterator[Desk]:
     async with desk_at(site) as desk:
         yield desk
     await nothing_is_left(site)
-
-
-async def nothing_is_left(site: Site) -> None:
-    """Wait until the platform holds nothing of ours."""
-    for _ in range(200):
-        if not (left := await site.ours()):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"left on the platform: {left}")
-
-
-async def supervisor_heard_by(call: SiteCall) -> tuple[float, float]:
-    """dBFS of the supervisor's tone at agent and customer over the last second."""
-    await asyncio.sleep(SETTLED_S)
-    agent, customer = await asyncio.gather(
-        call.agent.level(SUPERVISOR_HZ), call.customer.level(SUPERVISOR_HZ)
-    )
-    return agent, customer
 
 
 async def test_a_call_is_listed_with_its_agent(site: Site, desk: Desk) -> None:

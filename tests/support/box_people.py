@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from appliance.demo.world import Person as Someone
+from appliance.demo.box import Person as Someone
 from tests.support.demo_world import Monitored, Person
 
 PEOPLE = (

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import httpx
 
+from appliance.demo.box import Box
 from appliance.demo.world import Options, World
 from appliance.platforms.protocol import PlatformError
 from appliance.platforms.sandbox.link import Link
@@ -24,12 +25,12 @@ class Person:
     with``.
     """
 
-    def __init__(self, world: World, name: str | None = None) -> None:
-        name = name or next(iter(world.tokens))
+    def __init__(self, box: Box, name: str | None = None) -> None:
+        name = name or next(iter(box.tokens))
         self.name = name
         self._client = httpx.AsyncClient(
-            base_url=f"{world.url}/api/v1",
-            headers={"Authorization": f"Bearer {world.tokens[name]}"},
+            base_url=f"{box.url}/api/v1",
+            headers={"Authorization": f"Bearer {box.tokens[name]}"},
             timeout=15,
         )
 

@@ -19,9 +19,9 @@ from appliance.control_link.client import LegLink
 from appliance.control_link.commands import Answer, Join
 from appliance.control_link.events import AnyEvent, CallChanged, GateChanged, Snapshot
 from appliance.control_link.words import Audience, Button, EndReason, Media
+from appliance.demo.box import to_toml
 from appliance.demo.processes import Child
 from appliance.demo.soundcard import HEADSET, VirtualCard
-from appliance.demo.world import to_toml
 from appliance.panel.virtual_client import VirtualPanelClient
 from appliance.platforms.protocol import PlatformConnection, PlatformEvent
 from appliance.platforms.sandbox.driver import SandboxDriver

@@ -12,7 +12,7 @@ from aiortc.rtp import RTCP_RTPFB_NACK, RtcpRtpfbPacket
 
 from appliance.control_link.commands import Join
 from appliance.control_link.words import Audience, EndReason, Gate, Media
-from appliance.leg.call import Call, CallError
+from appliance.leg.call import FAR_END_S, Call, CallError
 from appliance.leg.gate import MicrophoneGate
 from appliance.leg.settings import LegSettings
 from tests.support.leg_media import answer_to, new_track
@@ -91,6 +91,21 @@ async def test_platform_that_goes_ends_the_call(talk: Talk) -> None:
     await talk.until((Media.CONNECTED, None))
     await talk.other.close()
     await talk.until((Media.ENDED, EndReason.MEDIA_LOST))
+
+
+async def test_platform_that_goes_is_given_time_to_say_why(talk: Talk) -> None:
+    """At once it is no longer connected, which shuts the gate; the end's reason may still come."""
+    talk.settings = LegSettings()  # no pause in the packets is long enough to count
+    call = await talk.begin()
+    await talk.until((Media.CONNECTED, None))
+    closing = asyncio.create_task(talk.other.close())
+    await talk.until((Media.INTERRUPTED, None))
+    gone = time.monotonic()
+    await closing
+    assert talk.changes == [(Media.CONNECTED, None), (Media.INTERRUPTED, None)]
+    await talk.until((Media.ENDED, EndReason.MEDIA_LOST))
+    assert FAR_END_S <= time.monotonic() - gone < FAR_END_S + 1.0
+    assert call.media is Media.ENDED
 
 
 async def test_speech_is_not_sent_again_after_it_was_sent_once(

@@ -17,6 +17,8 @@ from appliance.platforms.cxengage.settings import CxEngageSettings
 START_S = 60.0
 PASSWORD = "correct-horse"
 USERS = ("sue", "tom")
+BOX = "box"
+"""A user for a whole box, beside the drivers that a test has."""
 AGENTS = (("agent-ada", "Ada"), ("agent-grace", "Grace"))
 
 
@@ -30,7 +32,7 @@ class StandinProcess:
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.url = ""
-        users = [user_settings(name) for name in USERS]
+        users = [user_settings(name) for name in (*USERS, BOX)]
         self._settings: dict[str, Any] = {"users": users, "agents": AGENTS, **settings}
         self._settings_file = directory / "standin.json"
         self._ready_file = directory / "standin.ready"
@@ -90,19 +92,20 @@ class StandinProcess:
 
     def driver_settings(self, user: str = "sue", **fields: Any) -> CxEngageSettings:
         """What a driver needs to reach it."""
-        return CxEngageSettings.model_validate(
-            {
-                "base_url": f"{self.url}/v1/",
-                "user": user,
-                "password": PASSWORD,
-                "sqs_endpoint": f"{self.url}/sqs/",
-                "voice_urls": [self.url.replace("http", "ws", 1) + "/signal"],
-                "poll_interval": 0.25,
-                "retry_first": 0.2,
-                "retry_longest": 1.0,
-                **fields,
-            }
-        )
+        return CxEngageSettings.model_validate(self.section(user) | fields)
+
+    def section(self, user: str) -> dict[str, Any]:
+        """The same as the settings file has it."""
+        return {
+            "base_url": f"{self.url}/v1/",
+            "user": user,
+            "password": PASSWORD,
+            "sqs_endpoint": f"{self.url}/sqs/",
+            "voice_urls": [self.url.replace("http", "ws", 1) + "/signal"],
+            "poll_interval": 0.25,
+            "retry_first": 0.2,
+            "retry_longest": 1.0,
+        }
 
 
 @contextlib.asynccontextmanager

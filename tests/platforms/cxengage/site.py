@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from appliance.platforms.cxengage.driver import CxEngageDriver
 from appliance.platforms.cxengage.settings import CxEngageSettings
 from appliance.platforms.protocol import Driver, Sink
-from tests.platforms.cxengage.process import AGENTS, USERS, StandinProcess, running_standin
+from tests.platforms.cxengage.process import AGENTS, BOX, USERS, StandinProcess, running_standin
 from tests.platforms.site import Party, SiteCall
 
 
@@ -95,6 +96,9 @@ class CxEngageSite:
     def section(self, user: str) -> dict[str, object]:
         """What this user's box has set besides."""
         return {}
+
+    def settings(self) -> dict[str, Any]:
+        return self._standin.section(BOX)
 
     async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
         agent = agent_id or self.agent_ids[0]

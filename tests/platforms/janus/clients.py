@@ -21,6 +21,9 @@ from tests.support.peer import ToneTrack
 OWN_TRANSPORT = ("webrtcup", "media", "slowlink", "keepalive")
 """What Janus tells a client of its own packets; the machine's load decides on some of it."""
 
+KEEP_S = 5.0
+"""Janus forgets a session that is silent for its ``session_timeout``, here 20 s."""
+
 EAR = LegNeeds(direction="recvonly", offers=False, speaks_apart=True)
 
 
@@ -32,11 +35,13 @@ class Client:
         self.session: Session
         self._link: Link
         self._reading: asyncio.Task[None]
+        self._keeping: asyncio.Task[None]
 
     async def open(self) -> None:
         self._link = await Link.open(JanusProcess.settings())
         self._reading = asyncio.create_task(self._link.read(self._hear))
         self.session = await Session.create(self._link)
+        self._keeping = asyncio.create_task(self._keep())
 
     async def ask(self, handle_id: int, jsep: wire.Jsep | None = None, **body: Any) -> Any:
         """What the plugin answers."""
@@ -44,8 +49,15 @@ class Client:
         return data if description is None else description.sdp
 
     async def close(self) -> None:
+        self._keeping.cancel()
+        await asyncio.gather(self._keeping, return_exceptions=True)
         await self._link.close()
         await self._reading
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_S)
+            await self.session.keep()
 
     def _hear(self, event: wire.Message) -> None:
         if event.janus not in OWN_TRANSPORT:

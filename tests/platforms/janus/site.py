@@ -223,6 +223,9 @@ class JanusSite:
     def driver(self, **settings: object) -> Driver:
         return JanusDriver(self._server.settings(**settings))
 
+    def settings(self) -> dict[str, Any]:
+        return self._server.section()
+
     async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
         call = JanusCall(self.control, agent_id or self.agent_ids[0], monitoring)
         self._calls.append(call)

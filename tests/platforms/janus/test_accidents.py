@@ -18,14 +18,14 @@ from tests.platforms.janus.clients import administer, handles_of_ours
 from tests.platforms.janus.relay import relayed
 from tests.platforms.janus.server import ADMIN_KEY, PIN, RECLAIM_S
 from tests.platforms.janus.site import JanusParty, JanusSite, janus_site
-from tests.platforms.site import HEARD_DBFS, SILENT_DBFS
-from tests.platforms.test_contract import (
+from tests.platforms.measured import (
     AGENT_HZ,
     CUSTOMER_HZ,
     SUPERVISOR_HZ,
     nothing_is_left,
     supervisor_heard_by,
 )
+from tests.platforms.site import HEARD_DBFS, SILENT_DBFS
 from tests.support.leg_end import LegEnd
 
 UNDER_WAY_S = 0.5

@@ -10,6 +10,7 @@ from typing import Any
 
 from appliance.platforms.protocol import Driver
 from appliance.platforms.sandbox.driver import SandboxDriver
+from appliance.platforms.sandbox.settings import SandboxSettings
 from tests.platforms.site import Party, SiteCall
 from tests.support.centre import Administrator, CentreProcess, running_centre
 
@@ -80,7 +81,10 @@ class SandboxSite:
         self._reaching: Any = None
 
     def driver(self, **settings: object) -> Driver:
-        return SandboxDriver(self._centre.driver_settings(**settings))
+        return SandboxDriver(SandboxSettings.model_validate(self.settings() | settings))
+
+    def settings(self) -> dict[str, Any]:
+        return {"url": self._centre.ready.url, "token": self._centre.ready.token}
 
     async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
         admin = await self._reach()

@@ -47,6 +47,10 @@ class Supervision:
     barged: bool = False
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def lives(self) -> bool:
+        """Whether the session that asked for it is there."""
+        return self.user.session is not None and self.user.session.id == self.session_id
+
 
 @dataclass(eq=False)
 class Call:
@@ -70,8 +74,8 @@ class Engine:
         self.trunk = trunk
         self.calls: dict[str, Call] = {}
         self.listed = 0
-        self.owed: dict[str, tuple[str, float]] = {}
-        """Actions that wait for an acknowledgement: the message's body and since when."""
+        self.owed: dict[str, tuple[str, Supervision, float]] = {}
+        """Actions that wait for an acknowledgement: the message's body, for whom and since when."""
         self.acknowledged: list[str] = []
         self._jobs: set[asyncio.Task[None]] = set()
         for way in (gateway, trunk):
@@ -233,7 +237,7 @@ class Engine:
             message = {_kebab(key): value for key, value in message.items()}
             message["extra-params"] = {_kebab(key): value for key, value in extra.items()}
         body = json.dumps(message)
-        self.owed[action] = (body, time.monotonic())
+        self.owed[action] = (body, one, time.monotonic())
 
         async def put() -> None:
             await asyncio.sleep(faults.message_delay)
@@ -252,10 +256,17 @@ class Engine:
         self.owed.pop(action, None)
 
     def unacknowledged(self, patience: float = 3.0) -> list[str]:
-        """Actions whose message was taken off the queue and never confirmed."""
+        """Actions whose message was taken off the queue and never confirmed.
+
+        What was for a session that is no more, its successor deletes and does not confirm.
+        """
         taken = {body for user in self.tenant.users.values() for body in user.queue.deleted}
         limit = time.monotonic() - patience
-        return [action for action, (body, at) in self.owed.items() if body in taken and at < limit]
+        return [
+            action
+            for action, (body, one, at) in self.owed.items()
+            if body in taken and at < limit and one.lives()
+        ]
 
     async def watch_sessions(self) -> None:
         """End the legs of sessions that died, for ever."""
