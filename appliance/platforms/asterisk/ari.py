@@ -124,7 +124,8 @@ class Ari:
         """Begin to take events; nothing is lost between this and `read`."""
         url = self._settings.url.rstrip("/").replace("http", "ws", 1)
         query = urlencode({"app": self.app})
-        options: dict[str, Any] = {"ssl": self._context} if self._context else {}
+        secured = self._settings.url.startswith("https:")  # SIP may be while ARI is not
+        options: dict[str, Any] = {"ssl": self._context} if secured else {}
         try:
             async with asyncio.timeout(self._settings.request_timeout):
                 self._socket = await connect(
