@@ -37,7 +37,8 @@ class BoxSettings(BaseModel):
     run_dir: Path = Path("/run/bargebox")
     """Sockets and the local command line's token; gone at power-off."""
     state_dir: Path = Path("/var/lib/bargebox")
-    """Accounts, history, audit log, and the one-time password until it is changed."""
+    """Accounts, history, audit log, the platform chosen on the page, and the one-time password
+    until it is changed."""
 
     @property
     def leg_socket(self) -> Path:
@@ -58,6 +59,11 @@ class BoxSettings(BaseModel):
     def database(self) -> Path:
         """The store."""
         return self.state_dir / "bargebox.sqlite3"
+
+    @property
+    def platform_file(self) -> Path:
+        """The platform that was chosen on the page, which goes before the section here."""
+        return self.state_dir / "platform.json"
 
     @property
     def first_password(self) -> Path:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from appliance.console.app import create_app
 from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts, tell_local
+from appliance.console.platform_choice import PlatformChooser, choose
+from appliance.console.platform_file import PlatformFile
 from appliance.console.ports import Ports
 from appliance.console.server import serve
 from appliance.monitoring.store import Store
@@ -19,6 +22,7 @@ from appliance.platforms.drivers import make_driver
 from appliance.service import notify, runtime
 from appliance.service.errors import BargeboxError
 from appliance.service.journal import set_up_logging
+from appliance.service.tasks import stop_tasks
 from appliance.settings import Settings, SettingsError, keep_as_last_good, load_or_last_good
 
 log = logging.getLogger(__name__)
@@ -27,24 +31,56 @@ log = logging.getLogger(__name__)
 def run(chosen: argparse.Namespace) -> int:
     """Run until SIGTERM. A call that is being monitored goes on for the next life."""
     set_up_logging("bargebox-control", chosen.log_level)
-    settings, fault = load_or_last_good(chosen.settings)
-    if fault is not None:
-        log.error("%s The last good settings are used.", fault.detail, extra={"CODE": fault.code})
+    load_or_last_good(chosen.settings)  # wrong settings end the process before anything starts
 
     async def main(stop: asyncio.Event) -> None:
-        await _serve(settings, stop, chosen.settings, fault)
+        while await _live(chosen.settings, stop):
+            log.info("the platform was changed on the page; beginning anew")
 
     return runtime.run(main)
 
 
+async def _live(file: Path, stop: asyncio.Event) -> bool:
+    """One life, from the settings to the end; whether another one shall follow."""
+    settings, fault = await asyncio.to_thread(load_or_last_good, file)
+    if fault is not None:
+        log.error("%s The last good settings are used.", fault.detail, extra={"CODE": fault.code})
+    over, renewed = asyncio.Event(), False
+
+    def renew() -> None:
+        nonlocal renewed
+        renewed = True
+        over.set()
+
+    async def stopped() -> None:
+        await stop.wait()
+        over.set()
+
+    stopping = asyncio.create_task(stopped(), name="control stop")
+    try:
+        await _serve(settings, over, file, fault, renew)
+    finally:
+        await stop_tasks(stopping)
+    return renewed and not stop.is_set()
+
+
 async def _serve(
-    settings: Settings, stop: asyncio.Event, file: Path, fault: SettingsError | None
+    settings: Settings,
+    over: asyncio.Event,
+    file: Path,
+    fault: SettingsError | None,
+    renew: Callable[[], None],
 ) -> None:
     store = await asyncio.to_thread(_open_store, settings.box.database)
     accounts = BoxAccounts(store, FirstPassword(settings.box.first_password))
-    driver = make_driver(settings.platform)
+    kept = PlatformFile(settings.box.platform_file)
+    chosen = await asyncio.to_thread(choose, kept, settings.platform)
+    driver = await asyncio.to_thread(make_driver, chosen.settings)
     service = MonitoringService(
         settings.monitoring, driver, settings.box.leg_socket, store, accounts
+    )
+    choice = PlatformChooser(
+        chosen, kept, driver, service, service.audit, make=make_driver, renew=renew
     )
     panel = AsyncVirtualPanel(settings.box.panel_socket)
     app = create_app(
@@ -55,6 +91,7 @@ async def _serve(
             history=service.history,
             audit=service.audit,
             platform=driver,
+            choice=choice,
             panel=panel if settings.panel.board == "virtual" else None,
         ),
         settings.console,
@@ -74,7 +111,7 @@ async def _serve(
     try:
         await accounts.begin()
         await service.start()
-        await serve(app, settings.console, stop, ready=ready)
+        await serve(app, settings.console, over, ready=ready)
     finally:
         await watchdog.stop()
         await service.stop()

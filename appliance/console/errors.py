@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from appliance.console.faults import by_field
 from appliance.console.gatekeeper import security_headers
 from appliance.console.settings import ConsoleError
 from appliance.console.state import console
@@ -20,6 +21,9 @@ from appliance.control_link.words import EndReason
 from appliance.service.errors import BargeboxError
 
 log = logging.getLogger(__name__)
+
+MOST = 50
+"""Faults told of one request."""
 
 STATUS = {
     EndReason.NOT_PERMITTED: 403,
@@ -43,15 +47,17 @@ STATUS = {
     "sign_in_refused": 401,
     "invalid_account": 422,
     "invalid_query": 422,
+    "platform_file": 503,
 }
 """HTTP status by code; what is not named here is 409, a refusal in the present state."""
 
 
 class Problem(BaseModel):
-    """The body of every error."""
+    """The body of every error; ``fields`` says of single values what is wrong with them."""
 
     code: str
     detail: str
+    fields: dict[str, str] | None = None
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -78,15 +84,22 @@ def wants_page(request: Request) -> bool:
     )
 
 
-def answer(request: Request, status: int, code: str, detail: str) -> Response:
+def answer(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    fields: Mapping[str, str] | None = None,
+) -> Response:
     """The answer for an error: a redirect or a page for people, JSON otherwise."""
     if not wants_page(request):
-        return JSONResponse({"code": code, "detail": detail}, status)
+        body = {"code": code, "detail": detail, **({"fields": dict(fields)} if fields else {})}
+        return JSONResponse(body, status)
     if code == "not_signed_in":
         return RedirectResponse("/sign-in", 303)
     if code == "must_change_password":
         return RedirectResponse("/change-password", 303)
-    context = {"title": HTTPStatus(status).phrase, "detail": detail}
+    context = {"title": HTTPStatus(status).phrase.capitalize(), "detail": detail}
     return console(request).page(request, "error.html", context, status)
 
 
@@ -100,7 +113,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, BargeboxError)
-    response = answer(request, status_of(error), error.code, error.detail)
+    fields = error.fields if isinstance(error, ConsoleError) else None
+    response = answer(request, status_of(error), error.code, error.detail, fields)
     if isinstance(error, ConsoleError) and error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
     if response.status_code == 401:
@@ -122,8 +136,12 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    detail = "; ".join(_problem(item) for item in error.errors()[:5])
-    return answer(request, 422, "invalid_input", detail or "The request is not valid.")
+    faults = error.errors()[:MOST]
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return answer(request, 422, "invalid_input", "The body is not JSON.")
+    fields = by_field(faults)
+    detail = " ".join(f"{name}: {words}" for name, words in list(fields.items())[:5])
+    return answer(request, 422, "invalid_input", detail, fields)
 
 
 async def _accident(request: Request, error: Exception) -> Response:
@@ -135,9 +153,3 @@ async def _accident(request: Request, error: Exception) -> Response:
     response.headers.update(security_headers(console(request).settings))
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _problem(item: dict[str, Any]) -> str:
-    where: Sequence[str | int] = [p for p in item["loc"] if p not in ("body", "query", "path")]
-    name = ".".join(str(p) for p in where) or "body"
-    return f"{name}: {item['msg']}"

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from appliance.control_link.events import Levels, Quality
 from appliance.control_link.states import CheckResult
 from appliance.control_link.words import Audience, Button
-from appliance.monitoring.audit import AuditRow
+from appliance.monitoring.audit import AuditRow, Entry
 from appliance.monitoring.history import SessionRecord
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.policy import Account
 from appliance.monitoring.session import DeviceView, MonitoringView
 from appliance.platforms.protocol import Capability, Check
+from appliance.platforms.settings import PlatformSettings
 
 Notice = MonitoringView | DeviceView | Levels | Quality
 Unlisten = Callable[[], None]
@@ -72,6 +73,12 @@ class Monitoring(Protocol):
     async def self_test(self) -> list[CheckResult]:
         """Check headset and panel; refused (``busy``) in a call."""
 
+    async def close(self) -> None:
+        """Begin no session any more, for this life of the process ends; ``busy`` in a call."""
+
+    def reopen(self) -> None:
+        """It does not end after all."""
+
     def listen(self, listener: Callable[[Notice], None]) -> Unlisten:
         """Call *listener* on the loop at each change; it must not block."""
 
@@ -91,6 +98,9 @@ class AuditLog(Protocol):
     async def latest(self, *, before: int | None = None, limit: int = 100) -> list[AuditRow]:
         """Rows with numbers below *before*, newest first."""
 
+    async def append(self, *entries: Entry) -> None:
+        """Have *entries* on record; ``audit_unwritable`` when they cannot be."""
+
     def export(self) -> AsyncIterator[AuditRow]:
         """Every row, oldest first."""
 
@@ -103,6 +113,34 @@ class Platform(Protocol):
 
     async def check(self) -> list[Check]:
         """Test the connection, step by step up to the first that fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The platform in use, and why it is this one."""
+
+    settings: PlatformSettings
+    origin: Literal["page", "file"]
+    """Chosen on the page, or in the box's settings file."""
+    fault: str = ""
+    """Why what was chosen on the page is not used, in words."""
+
+
+class PlatformChoice(Protocol):
+    """Which call platform the box uses, and how it gets another one."""
+
+    now: Chosen
+    restarting: bool
+    """Another one was chosen; the process is about to begin anew with it."""
+
+    async def check(self, settings: PlatformSettings) -> list[Check]:
+        """Test the connection with *settings*, whether they are in use or not."""
+
+    async def use(self, who: str, settings: PlatformSettings) -> None:
+        """Save *settings* and begin anew with them. Raises ``busy`` in a call."""
+
+    async def go_back(self, who: str) -> None:
+        """Begin anew with the settings file's platform. Raises ``busy`` in a call."""
 
 
 class Panel(Protocol):
@@ -122,4 +160,5 @@ class Ports:
     history: History
     audit: AuditLog
     platform: Platform
+    choice: PlatformChoice
     panel: Panel | None

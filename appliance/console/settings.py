@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -58,9 +59,21 @@ class ConsoleSettings(BaseModel):
 
 
 class ConsoleError(BargeboxError):
-    """The page or API refuses a request; ``status`` is the HTTP status (RFC 9110)."""
+    """The page or API refuses a request; ``status`` is the HTTP status (RFC 9110).
 
-    def __init__(self, status: int, code: str, detail: str, *, retry_after: int = 0) -> None:
+    ``fields`` says of single values what is wrong with them.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        retry_after: int = 0,
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail, code=code)
         self.status = status
         self.retry_after = retry_after
+        self.fields = fields

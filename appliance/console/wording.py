@@ -37,6 +37,46 @@ LAMPS = {
 }
 """Lamp patterns."""
 
+PLATFORMS = {
+    "sandbox": ("Sandbox", "A contact centre to try the box with, with calls that speak."),
+    "asterisk": ("Asterisk", "Asterisk 20 or newer, with ARI and SIP over WebSocket."),
+    "janus": ("Janus", "Calls in rooms of Janus 1: VideoRoom and AudioBridge."),
+    "cxengage": ("CxEngage", "A tenant of CxEngage, with an account of the box's own."),
+}
+"""Call platforms: their names, and what each is."""
+
+CHOICES = {
+    "sendrecv": "Listen and speak",
+    "recvonly": "Listen only",
+}
+"""Values of settings that are words of a protocol."""
+
+_TERMS = {
+    "api": "API",
+    "ca": "CA",
+    "id": "ID",
+    "pin": "PIN",
+    "sip": "SIP",
+    "sqs": "SQS",
+    "tls": "TLS",
+    "ttl": "lifetime",
+    "url": "address",
+    "urls": "addresses",
+    "ws": "WebSocket",
+}
+"""What parts of settings' names are called."""
+
+
+def platform(driver: str) -> str:
+    """A platform's name for people."""
+    return PLATFORMS.get(driver, (driver, ""))[0]
+
+
+def setting(name: str) -> str:
+    """A setting's name for people: ``ws_url`` is *WebSocket address*."""
+    words = " ".join(_TERMS.get(part, part) for part in name.split("_"))
+    return words[:1].upper() + words[1:]
+
 
 def for_browser() -> dict[str, dict[str, str]]:
     """The tables as the page's script reads them."""

@@ -203,6 +203,25 @@ class MonitoringService:
         reply = await self._desk.link.request(lambda n: SelfTest(id=n), limit_s=SELF_TEST_LIMIT_S)
         return reply.report or []
 
+    async def close(self) -> None:
+        """Let nobody join any more, because this life of the process is about to end.
+
+        Raises ``busy`` while a call is monitored, or one of a former life may still be.
+        """
+        desk = self._desk
+        await desk.until(lambda: desk.machine.state is not State.ENDED, TIDY_LIMIT_S)
+        if (session := desk.session) is not None:
+            words = f"{session.owner.name} is monitoring a call. Try again when it has ended."
+            raise RefusedError(words, code="busy")
+        if not self._recovery.met:
+            words = "The box has just started and looks for a call to go on with. Try again."
+            raise RefusedError(words, code="busy")
+        desk.closed = True
+
+    def reopen(self) -> None:
+        """Calls may be joined again."""
+        self._desk.closed = False
+
     # -- inside
 
     def _session(self) -> Session:

@@ -102,20 +102,3 @@ def test_lamps_of_a_silent_box_are_unknown(panel: Page, server: Served) -> None:
     expect(panel.locator("#words-status")).to_have_text("unknown")
     expect(panel.locator("#box")).to_have_attribute("data-known", "no")
     expect(panel.locator("#words-status")).to_have_text("steady on")
-
-
-def test_the_connection_check_tells_a_technician_what_is_wrong(page: Page, server: Served) -> None:
-    sign_in(page, "tom")
-    page.goto("/panel")
-    page.get_by_role("button", name="Test connection").press("Enter")
-    expect(page.locator("#platform-result")).to_have_text("The call platform cannot be used yet.")
-    steps = page.locator("#platform-steps li")
-    expect(steps).to_have_count(2)
-    expect(steps.nth(0)).to_contain_text("Address: passed")
-    expect(steps.nth(1)).to_contain_text("Sign-in: failed")
-    expect(steps.nth(1)).to_contain_text("Ask <b>IT</b> for it.")  # data, never markup
-    expect(page.get_by_role("button", name="Test connection")).to_be_focused()
-
-
-def test_a_supervisor_sees_no_connection_check(panel: Page) -> None:
-    expect(panel.get_by_role("button", name="Test connection")).to_have_count(0)

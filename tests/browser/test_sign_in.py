@@ -66,6 +66,6 @@ def test_a_technician_sees_the_panel_and_no_calls(page: Page) -> None:
 
 def test_an_unknown_address_is_a_page_in_words(page: Page) -> None:
     page.goto("/no-such-page")
-    expect(page.get_by_role("heading", name="Not Found")).to_be_visible()
+    expect(page.get_by_role("heading", name="Not found")).to_be_visible()
     page.get_by_role("link", name="To the start page").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

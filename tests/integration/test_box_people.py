@@ -138,6 +138,7 @@ ROUTES = [
     ("DELETE", "/monitoring", "ann bob tec"),
     ("POST", "/device/selftest", "ann bob tec"),
     ("POST", "/platform/check", "ann tec"),
+    ("GET", "/platform/settings", "ann tec"),
 ]
 
 

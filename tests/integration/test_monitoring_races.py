@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.control_link.words import Audience, EndReason, Gate, Media
+from appliance.monitoring.policy import RefusedError
 from appliance.monitoring.session_machine import State
 from appliance.platforms.protocol import PlatformError
 from appliance.service.errors import BargeboxError
@@ -190,3 +191,28 @@ async def test_the_barge_limit_mutes(tmp_path: Path) -> None:
         await eventually(lambda: life.state is State.LISTENING and w.agreed)
         actors = [row.actor for row in await life.rows() if row.action == "mute"]
         assert actors in ([], ["bargebox"])
+
+
+async def test_nobody_joins_a_life_that_is_about_to_end(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.close()
+        with pytest.raises(RefusedError, match="restarts its connection") as refused:
+            await life.service.monitor(w.ann, "call-1")
+        assert refused.value.code == "busy"
+        assert w.driver.made == []
+        life.service.reopen()
+        await life.service.monitor(w.ann, "call-1")
+        with pytest.raises(RefusedError, match="ann is monitoring a call"):
+            await life.service.close()
+        await life.service.hang_up(w.ann)
+        await life.service.close()
+
+
+async def test_a_call_of_a_former_life_keeps_this_one_open(tmp_path: Path) -> None:
+    async with world(tmp_path, resume_window_s=30.0) as w:
+        async with w.control() as life:
+            await life.service.monitor(w.ann, "call-1")
+        w.leg.silent = True
+        async with w.control() as life:
+            with pytest.raises(RefusedError, match="looks for a call to go on with"):
+                await life.service.close()

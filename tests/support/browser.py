@@ -96,9 +96,9 @@ def sign_in(page: Page, user: str = "sam", password: str = PASSWORD) -> None:
     page.wait_for_url(lambda url: "sign-in" not in url)
 
 
-def screenshot(page: Page, name: str) -> Path:
-    """A picture for people, under ``build/screens``."""
+def screenshot(page: Page, name: str, *, whole: bool = False) -> Path:
+    """A picture for people, under ``build/screens``; of the *whole* page or of what is in view."""
     SCREENS.mkdir(parents=True, exist_ok=True)
     path = SCREENS / f"{name}.png"
-    page.screenshot(path=path)
+    page.screenshot(path=path, full_page=whole)
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -100,9 +101,27 @@ class MemoryAudit:
             AuditRow(n, at, "sam", "joined", "s", "call-00001", "{}", f"{n:064}")
             for n in range(1, 6)
         ]
+        self.fail_with: Exception | None = None
 
     async def latest(self, *, before: int | None = None, limit: int = 100) -> list[AuditRow]:
         return [r for r in reversed(self.rows) if before is None or r.seq < before][:limit]
+
+    async def append(self, *entries: Entry) -> None:
+        if self.fail_with is not None:
+            raise self.fail_with
+        for entry in entries:
+            self.rows.append(
+                AuditRow(
+                    len(self.rows) + 1,
+                    entry.at.isoformat(),
+                    entry.actor,
+                    entry.action,
+                    entry.session_id,
+                    entry.interaction_id,
+                    json.dumps(dict(entry.detail)),
+                    "",
+                )
+            )
 
     async def export(self) -> AsyncIterator[AuditRow]:
         for row in self.rows:

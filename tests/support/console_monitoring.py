@@ -60,6 +60,7 @@ class MemoryMonitoring:
             volume=60,
         )
         self.fail_with: Exception | None = None
+        self.closed = False
 
     def current(self) -> MonitoringView:
         return self.view
@@ -135,6 +136,14 @@ class MemoryMonitoring:
         present = self.headset.present
         name = self.headset.name if present else "no headset is plugged in"
         return [CheckResult(name="headset present", passed=present, detail=name)]
+
+    async def close(self) -> None:
+        if self._owner is not None:
+            raise RefusedError(f"{self._owner.name} is monitoring a call.", code="busy")
+        self.closed = True
+
+    def reopen(self) -> None:
+        self.closed = False
 
     # -- what happens to the box
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from appliance.console.app import create_app
 from appliance.console.ports import Ports
@@ -17,9 +18,15 @@ from appliance.platforms.protocol import (
     InteractionsSnapshot,
     PlatformConnection,
 )
+from appliance.platforms.sandbox.settings import SandboxSettings
+from appliance.platforms.settings import PlatformSettings
 from tests.support.console_calls import PLATFORM, call_number
 from tests.support.console_memory import MemoryAccounts, MemoryAudit, MemoryHistory
 from tests.support.console_monitoring import FakePlatform, MemoryMonitoring
+from tests.support.console_platform import MemoryChooser, MemoryPlatformFile
+
+TOKEN = "the-token-in-the-settings-file"
+"""Of the sandbox that the settings file names."""
 
 
 @dataclass
@@ -42,6 +49,7 @@ class World:
     history: MemoryHistory
     audit: MemoryAudit
     platform: FakePlatform
+    choice: MemoryChooser
     panel: FingerPanel
 
     def ports(self) -> Ports:
@@ -53,6 +61,7 @@ class World:
             history=self.history,
             audit=self.audit,
             platform=self.platform,
+            choice=self.choice,
             panel=self.panel,
         )
 
@@ -79,6 +88,11 @@ def make_world(calls: int = 12) -> World:
     book.take(InteractionsSnapshot(tuple(call_number(n) for n in range(calls))))
     platform = FakePlatform()
     monitoring = MemoryMonitoring(book, platform)
+    audit = MemoryAudit()
+    sandbox = SandboxSettings(token=SecretStr(TOKEN))
+    choice = MemoryChooser(
+        MemoryPlatformFile(), platform, monitoring, audit, PlatformSettings(sandbox=sandbox)
+    )
     return World(
-        accounts, book, monitoring, MemoryHistory(), MemoryAudit(), platform, FingerPanel()
+        accounts, book, monitoring, MemoryHistory(), audit, platform, choice, FingerPanel()
     )

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from appliance.console.app import create_app
 from appliance.console.local_access import BoxAccounts
+from appliance.console.platform_choice import PlatformChooser
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
 from appliance.control_link.states import HeadsetState
@@ -33,7 +34,11 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def real_ports_fit(
-    accounts: BoxAccounts, service: MonitoringService, driver: Driver, panel: AsyncVirtualPanel
+    accounts: BoxAccounts,
+    service: MonitoringService,
+    driver: Driver,
+    choice: PlatformChooser,
+    panel: AsyncVirtualPanel,
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
     return Ports(
@@ -43,6 +48,7 @@ def real_ports_fit(
         history=service.history,
         audit=service.audit,
         platform=driver,
+        choice=choice,
         panel=panel,
     )
 

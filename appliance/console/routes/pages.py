@@ -12,6 +12,7 @@ from appliance.console import wording
 from appliance.console.access import (
     PUBLIC,
     Caller,
+    DeviceManager,
     PanelViewer,
     SignedIn,
     SignedInOrNew,
@@ -19,9 +20,10 @@ from appliance.console.access import (
     find_caller,
 )
 from appliance.console.hub import sees_calls
+from appliance.console.platform_form import sections
 from appliance.console.routes.interactions import ListQuery, list_for
 from appliance.console.state import Console, console
-from appliance.console.views import DeviceOut
+from appliance.console.views import DeviceOut, PlatformOut
 from appliance.control_link.words import Audience
 from appliance.monitoring.policy import Permission
 from appliance.platforms.protocol import Capability
@@ -84,12 +86,21 @@ async def interaction_list(
 async def panel(request: Request, caller: PanelViewer) -> HTMLResponse:
     """The box with its lamps and buttons."""
     device = DeviceOut.of(console(request).ports.monitoring.device())
+    return _page(request, caller, "panel.html", {"device": device})
+
+
+@router.get("/settings/platform")
+async def platform(request: Request, caller: DeviceManager, saved: bool = False) -> HTMLResponse:
+    """The form of the call platform's settings."""
+    ports = console(request).ports
     context = {
-        "device": device,
-        "manages": caller.may(Permission.MANAGE_DEVICE),
-        "platform_name": console(request).ports.platform.name,
+        "chosen": ports.choice.now,
+        "sections": sections(ports.choice.now.settings),
+        "platform": PlatformOut.of(ports),
+        "title": wording.platform(ports.choice.now.settings.driver),
+        "saved": saved,
     }
-    return _page(request, caller, "panel.html", context)
+    return _page(request, caller, "platform.html", context)
 
 
 def _page(request: Request, caller: Caller, template: str, context: dict[str, Any]) -> HTMLResponse:
@@ -112,6 +123,7 @@ def _common(state: Console, caller: Caller) -> dict[str, Any]:
         "may_listen": caller.may(Permission.MONITOR_ALL_CALLS),
         "sees_panel": caller.may(Permission.MONITOR_ALL_CALLS)
         or caller.may(Permission.MANAGE_DEVICE),
+        "manages": caller.may(Permission.MANAGE_DEVICE),
         "audiences": audiences,
         "words": wording.for_browser(),
     }

@@ -133,7 +133,7 @@ class Ari:
         """Begin to take events; nothing is lost between this and `read`."""
         url = self._settings.url.rstrip("/").replace("http", "ws", 1)
         query = urlencode({"app": self.app})
-        secured = url.startswith("wss")  # the leg's address alone may be, too
+        secured = url.startswith("wss:")  # the leg's address alone may be, too
         options: dict[str, Any] = {"ssl": self._context} if secured else {}
         try:
             async with asyncio.timeout(self._settings.request_timeout):

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from appliance.platforms.addresses import HttpAddress, WsAddress
+
 Seconds = Annotated[float, Field(gt=0, le=600)]
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Endpoint = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]{1,80}$")]
@@ -16,7 +18,7 @@ Variable = Annotated[str, Field(pattern=r"^[A-Za-z0-9_()-]{0,80}$")]
 class AgentEndpoint(BaseModel):
     """Whose endpoint it is; what matches none of these is a customer or a trunk."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     endpoint: Name
     """An endpoint's name, ``agent-ada``, or a pattern of it, ``agent-*``."""
@@ -27,20 +29,26 @@ class AgentEndpoint(BaseModel):
 class AsteriskSettings(BaseModel):
     """The section ``platform.asterisk``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    url: Annotated[str, Field(pattern=r"^https?://", max_length=300)] = "http://127.0.0.1:8088"
+    url: HttpAddress = "http://127.0.0.1:8088"
+    """Of ARI; ``https`` over a network."""
     user: Name = "bargebox"
+    """The user of ``ari.conf``, who may write."""
     password: SecretStr = SecretStr("")
-    ws_url: Annotated[str, Field(pattern=r"^wss?://", max_length=300)] = "ws://127.0.0.1:8088/ws"
+    """That user's."""
+    ws_url: WsAddress = "ws://127.0.0.1:8088/ws"
+    """Of SIP over WebSocket; ``wss`` over a network."""
     endpoint: Endpoint = "bargebox"
     """The box's own endpoint and address of record in ``pjsip.conf``; no other box may use it."""
     endpoint_user: Annotated[str, Field(max_length=80)] = ""
     """Empty: as the endpoint is named."""
     endpoint_password: SecretStr = SecretStr("")
+    """Of the endpoint's ``auth`` in ``pjsip.conf``."""
     ca_file: Path | None = None
     """Certificates that the server's may be signed by; none: those of the system."""
     agents: tuple[AgentEndpoint, ...] = ()
+    """Whose endpoints are agents'; who matches none of them is a customer."""
     barge_by: Literal["whisper", "bridge"] = "whisper"
     """How all are made to hear the leg: whispered into the customer's channel, which needs nothing
     but is heard only while the other side sends packets; or out of the call's own bridge, always.
@@ -56,14 +64,17 @@ class AsteriskSettings(BaseModel):
     monitoring_off: Annotated[str, Field(max_length=80)] = "off"
     """The value of a call whose monitoring is switched off."""
     queue_variable: Variable = ""
+    """The variable with the queue that the list shows; empty: none."""
     flow_variable: Variable = ""
+    """The variable with the flow that the list shows; empty: none."""
     contact_point_variable: Variable = ""
-    """Variables with what the list shows; empty: nothing, or the extension that was dialled."""
+    """The variable with the dialled address; empty: the extension that was dialled."""
     request_timeout: Seconds = 5.0
     """Seconds that one request may take, connecting included."""
     retry_first: Seconds = 0.1
+    """Seconds before the second attempt to connect."""
     retry_longest: Seconds = 2.0
-    """Seconds between attempts to connect: doubled from the first to the longest."""
+    """Seconds between attempts to connect at most; they double up to it."""
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from appliance.platforms.addresses import WsAddress
+
 Seconds = Annotated[float, Field(gt=0, le=600)]
 Secret = Annotated[SecretStr, Field(max_length=500)]
 
@@ -14,9 +16,10 @@ Secret = Annotated[SecretStr, Field(max_length=500)]
 class JanusSettings(BaseModel):
     """The section ``platform.janus``; ``docs/janus.md`` says what a site must offer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    url: Annotated[str, Field(pattern=r"^wss?://", max_length=300)] = "ws://127.0.0.1:8188"
+    url: WsAddress = "ws://127.0.0.1:8188"
+    """Of Janus's WebSocket API; ``wss`` over a network."""
     tls_ca: Path | None = None
     """Certificates (PEM) to trust instead of the system's, for ``wss``."""
     api_secret: Secret = SecretStr("")
@@ -40,5 +43,6 @@ class JanusSettings(BaseModel):
     watch_every: Seconds = 0.5
     """Seconds between looks at the room that is listened to."""
     retry_first: Seconds = 0.1
+    """Seconds before the second attempt to connect."""
     retry_longest: Seconds = 2.0
-    """Seconds between attempts to connect: doubled from the first to the longest."""
+    """Seconds between attempts to connect at most; they double up to it."""

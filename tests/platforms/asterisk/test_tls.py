@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from appliance.platforms.protocol import Check, PlatformConnection
 from tests.platforms.asterisk.server import ADDRESS, Asterisk
-from tests.platforms.asterisk.site import CODECS, LEGS, PHONES, AsteriskSite
+from tests.platforms.asterisk.site import LEGS, PHONES, AsteriskSite
 from tests.platforms.desk import Desk, desk_at
 from tests.platforms.sip.authority import Authority
 from tests.platforms.site import HEARD_DBFS
@@ -47,7 +47,7 @@ async def secured(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sec
     certificate, key = authorities[0].certificate(directory, ADDRESS)
     server = Asterisk(
         tmp_path_factory.mktemp("asterisk"),
-        {name: CODECS[codec] for name, codec in PHONES.items()},
+        {name: codec.asterisk for name, codec in PHONES.items()},
         LEGS,
     )
     server.more["http.conf"] = (

@@ -3,22 +3,23 @@
 const TIMEOUT_MS = 15000;
 
 export class Refusal extends Error {
-  constructor(status, code, detail) {
+  constructor(status, code, detail, fields = {}) {
     super(detail);
     this.status = status;
     this.code = code;
+    this.fields = fields; // what is wrong with single values, by their names
   }
 }
 
 /** One request under /api/v1; the decoded answer, or null for an empty one. */
-export async function call(method, path, body) {
+export async function call(method, path, body, timeout = TIMEOUT_MS) {
   let answer;
   try {
     answer = await fetch(`/api/v1${path}`, {
       method,
       headers: { "Content-Type": "application/json", "X-Bargebox": "1" },
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeout),
     });
   } catch {
     throw new Refusal(0, "unreachable", "The box does not answer. Check the network and try again.");
@@ -29,6 +30,7 @@ export async function call(method, path, body) {
     answer.status,
     problem.code ?? "failed",
     problem.detail ?? `The box answered with status ${answer.status}.`,
+    problem.fields,
   );
   if (answer.status === 401 && path !== "/session") location.assign("/sign-in");
   if (refusal.code === "must_change_password") location.assign("/change-password");

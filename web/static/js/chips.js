@@ -1,4 +1,5 @@
-// The two chips in the top bar: the box and its platform, and the headset.
+// The two chips in the top bar: the box and its platform, and the headset; and the banner that
+// says why the platform is away.
 
 import { setText } from "./format.js";
 import { box, listen } from "./stream.js";
@@ -27,6 +28,14 @@ function show() {
   else chip("chip-headset", "bad", "No headset");
 }
 
+function showLost() {
+  const banner = document.getElementById("platform-lost");
+  if (!banner || !box.platform) return;
+  banner.hidden = box.platform.connected;
+  if (box.platform.detail) setText(banner, box.platform.detail);
+}
+
 export function start() {
+  listen((name) => name === "snapshot" && showLost());
   listen((name) => ["snapshot", "device", "known"].includes(name) && show());
 }

@@ -215,16 +215,9 @@ function clicked(event) {
   }
 }
 
-function showPlatform() {
-  const banner = document.getElementById("platform-lost");
-  banner.hidden = box.platform?.connected !== false;
-  if (box.platform?.detail) setText(banner, box.platform.detail);
-}
-
 function heard(name, data) {
   if (name === "interaction") changed(data);
   else if (name === "snapshot") {
-    showPlatform();
     refreshBy(0);
     showAll();
   } else if (name === "monitoring") {

@@ -1,11 +1,16 @@
-// Test connection: the steps that the box walks to the call platform, in words.
+// The call platform: its form is tested, saved and put to use; the steps of a test in words.
 
 import { call } from "./api.js";
 import { setText } from "./format.js";
+import { clearFaults, collect, makeRows, showFaults } from "./settings_form.js";
+import { box, listen } from "./stream.js";
 
-const button = document.getElementById("platform-test");
-const result = document.getElementById("platform-result");
-const list = document.getElementById("platform-steps");
+const TEST_LIMIT_MS = 40000;
+const RESTART_LIMIT_MS = 20000;
+const ASK_EVERY_MS = 300;
+
+const form = document.getElementById("platform-form");
+const get = (id) => document.getElementById(id);
 
 const NAMES = {
   address: "Address",
@@ -15,6 +20,13 @@ const NAMES = {
   list: "List of calls",
   media: "Sound",
 };
+
+let changed = false; // something was typed that is not saved
+let busy = false;
+
+const driver = () => form.elements.driver.value;
+const chosen = () => form.querySelector(`[data-section="${driver()}"]`);
+const typed = () => ({ driver: driver(), ...collect(chosen()) });
 
 function line(step) {
   const item = document.createElement("li");
@@ -27,22 +39,91 @@ function line(step) {
   return item;
 }
 
-async function test() {
-  if (button.getAttribute("aria-disabled") === "true") return;
-  button.setAttribute("aria-disabled", "true"); // not disabled: the focus stays
-  list.replaceChildren();
-  setText(result, "Testing the connection …");
+function refused(error) {
+  const faults = Object.entries(error.fields);
+  const unknown = showFaults(form, error.fields);
+  const count = faults.length === 1 ? "One field is" : `${faults.length} fields are`;
+  const words = faults.length ? `${count} not right; see there. Nothing was saved.` : error.message;
+  setText(get("platform-wrong"), [words, ...unknown].join(" "));
+  setText(get("platform-result"), "");
+}
+
+/** Do one thing at a time; the buttons are not disabled, so that the focus stays where it is. */
+async function attempt(words, work) {
+  if (busy) return;
+  busy = true;
+  const buttons = form.querySelectorAll(".actions .button");
+  for (const button of buttons) button.setAttribute("aria-disabled", "true");
+  clearFaults(form);
+  get("platform-steps").replaceChildren();
+  setText(get("platform-result"), words);
   try {
-    const answer = await call("POST", "/platform/check");
-    list.replaceChildren(...answer.steps.map(line));
-    setText(result, answer.passed ? "The call platform can be used." : "The call platform cannot be used yet.");
+    await work();
   } catch (error) {
-    setText(result, error.message);
+    if (!error.fields) throw error; // not the box's word but a fault of this page
+    refused(error);
   } finally {
-    button.removeAttribute("aria-disabled");
+    busy = false;
+    for (const button of buttons) button.removeAttribute("aria-disabled");
   }
 }
 
+async function test() {
+  const answer = await call("POST", "/platform/check", typed(), TEST_LIMIT_MS);
+  get("platform-steps").replaceChildren(...answer.steps.map(line));
+  const ready = changed ? "The call platform can be used. Nothing is saved yet." : "The call platform can be used.";
+  setText(get("platform-result"), answer.passed ? ready : "The call platform cannot be used yet.");
+}
+
+/** Wait for the box's next life and show the page as it is then. */
+async function restart(method, body) {
+  await call(method, "/platform/settings", body);
+  changed = false;
+  setText(get("platform-result"), "Saved. The box restarts its connection …");
+  const until = performance.now() + RESTART_LIMIT_MS;
+  while (performance.now() < until) {
+    await new Promise((done) => setTimeout(done, ASK_EVERY_MS));
+    const answer = await call("GET", "/platform/settings").catch(() => null);
+    if (answer && !answer.restarting) {
+      location.assign("/settings/platform?saved=true");
+      return;
+    }
+  }
+  setText(get("platform-result"), "Saved, but the box does not answer yet. Reload this page in a moment.");
+}
+
+/** Show the chosen platform's section; what was found of another one is no word about it. */
+function show() {
+  get("platform-steps").replaceChildren();
+  setText(get("platform-result"), "");
+  for (const section of form.querySelectorAll("[data-section]")) section.hidden = section !== chosen();
+}
+
+function makeReset() {
+  const sure = get("platform-sure");
+  get("platform-reset")?.addEventListener("click", () => {
+    sure.returnValue = "no";
+    sure.showModal();
+  });
+  sure.addEventListener("close", () => {
+    if (sure.returnValue === "yes") attempt("Going back …", () => restart("DELETE"));
+  });
+}
+
 export function start() {
-  button?.addEventListener("click", test);
+  if (!form) return;
+  makeRows(form);
+  makeReset();
+  form.addEventListener("input", () => (changed = true));
+  form.addEventListener("change", (event) => event.target.name === "driver" && show());
+  get("platform-test").addEventListener("click", () => attempt("Testing the connection …", test));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    attempt("Saving …", () => restart("PUT", typed()));
+  });
+  addEventListener("beforeunload", (event) => changed && event.preventDefault());
+  listen(() => {
+    get("platform-busy").hidden = !box.monitoring || ["idle", "ended"].includes(box.monitoring.state);
+  });
+  show(); // a browser that goes back keeps what was chosen
 }
