@@ -173,8 +173,7 @@ async def test_what_cannot_be_written_is_not_done(
 async def test_the_driver_in_use_tests_its_own_settings(
     world: World, client: httpx.AsyncClient
 ) -> None:
-    shown = (await client.get(HERE)).json()["settings"]
-    bodies: list[dict[str, object] | None] = [None, {}, shown]
+    bodies: list[dict[str, Any] | None] = [None, {}, (await client.get(HERE)).json()["settings"]]
     for body in bodies:
         answer = await client.post(CHECK, json=body)
         assert (answer.json()["platform"], answer.json()["passed"]) == ("sandbox", False)
