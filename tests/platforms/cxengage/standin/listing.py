@@ -1,4 +1,7 @@
-"""The statistic ``interactions-in-conversation-list``: only flows with monitoring enabled."""
+"""The statistic ``interactions-in-conversation-list``: only flows with monitoring enabled.
+
+[I] How times are written.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def stamp(at: datetime | None) -> str | None:
-    """As the platform writes it [I]."""
+    """As the platform writes it."""
     return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,7 +1,8 @@
 """The voice gateway: JSON texts over a WebSocket, heart-beats of one newline, re-attaching.
 
-[?] What a re-attaching ``invite`` is answered with: here ``answer`` without a description when the
-call is there still, ``hangup`` when not. [?] What ``register`` without a valid token brings.
+[I] A call survives the loss of its signalling for some seconds. [?] What a re-attaching ``invite``
+is answered with: here ``answer`` without a description when the call is there still, ``hangup``
+when not. [?] What ``register`` without a valid token brings.
 """
 
 from __future__ import annotations
