@@ -44,10 +44,21 @@ def filled(kind: type[BaseModel]) -> dict[str, Any]:
 FULL = PlatformSettings.model_validate(filled(PlatformSettings))
 
 
-def sections() -> Iterator[tuple[str, type[BaseModel]]]:
-    for name, field in PlatformSettings.model_fields.items():
+def sections(
+    of: type[BaseModel] = PlatformSettings, path: str = ""
+) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Each section by its dotted name, sections in sections too."""
+    for name, field in of.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield name, field.annotation
+            yield path + name, field.annotation
+            yield from sections(field.annotation, f"{path}{name}.")
+
+
+def within(section: str, fields: dict[str, Any]) -> PlatformSettings:
+    """Settings with these fields in that section."""
+    for name in reversed(section.split(".")):
+        fields = {name: fields}
+    return PlatformSettings.model_validate(fields)
 
 
 def test_every_secret_is_found_and_withheld() -> None:
@@ -105,16 +116,17 @@ def test_no_secret_follows_to_another_address(section: str, kind: type[BaseModel
             value = "/tmp/ca.pem"
         elif name in {"url", "base_url", "sqs_endpoint"} and section in {"asterisk", "cxengage"}:
             value = "https://attacker.example.org/"
-        moved = PlatformSettings.model_validate({section: {name: value}})
         with pytest.raises(SecretNeededError) as refused:
-            completed(moved, FULL)
-        held = {s for s in secrets_of(FULL) if s.startswith(f"{section}.")}
+            completed(within(section, {name: value}), FULL)
+        held = {s for s in secrets_of(FULL) if s.rpartition(".")[0] == section}
         assert set(refused.value.fields) == held
         assert SECRET not in refused.value.detail
-        given = PlatformSettings.model_validate(
-            {section: {name: value, **filled(kind), **dict.fromkeys(filled(kind), "new")}}
-        )
-        assert SECRET not in with_secrets(getattr(completed(given, FULL), section))
+        new = {field: "new" for field, secret in filled(kind).items() if secret == SECRET}
+        given = completed(within(section, {name: value, **new}), FULL)
+        kept: Any = given
+        for part in section.split("."):
+            kept = getattr(kept, part)
+        assert not any(getattr(kept, field).get_secret_value() == SECRET for field in new)
 
 
 def test_every_setting_has_a_place_in_the_form() -> None:
@@ -132,9 +144,10 @@ def test_every_setting_has_a_place_in_the_form() -> None:
 def test_secrets_are_where_the_form_can_keep_them() -> None:
     # In a row of a list nobody could tell which one an empty field stands for.
     for _, kind in sections():
-        for schema in kind.model_json_schema().get("$defs", {}).values():
-            inner = schema["properties"].values()
-            assert not any(field.get("writeOnly") for field in inner)
+        schema = kind.model_json_schema()
+        for field in schema["properties"].values():
+            row = schema.get("$defs", {}).get(field.get("items", {}).get("$ref", "")[8:], {})
+            assert not any(one.get("writeOnly") for one in row.get("properties", {}).values())
 
 
 @pytest.mark.parametrize(
