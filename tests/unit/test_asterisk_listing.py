@@ -29,6 +29,7 @@ NAMES = {
     "l2": "Local/9@x-00000001;2",
     "h.leg": "PJSIP/box-00000009",
     "h.snoop-0a": "Snoop/c-00000001",
+    "h.far-0a": "Local/barge@bargebox-00000002;2",
 }
 AGES = {name: number for number, name in enumerate(NAMES)}
 
@@ -107,6 +108,25 @@ def test_hold_and_its_end(world: World) -> None:
     world.call()
     assert world.tell("ChannelHold", channel="a") == [("c", "on-hold")]
     assert world.tell("ChannelUnhold", channel="a") == [("c", "in-conversation")]
+
+
+def test_leaving_a_bridge_may_be_told_after_entering_the_next(world: World) -> None:
+    world.call()
+    world.tell("ChannelEnteredBridge", channel="a", bridge="B2")
+    world.tell("ChannelEnteredBridge", channel="c", bridge="B2")
+    world.tell("ChannelLeftBridge", channel="c", bridge="B")
+    world.tell("ChannelLeftBridge", channel="a", bridge="B")
+    assert world.listing.shown["c"].state == "in-conversation"
+
+
+def test_ours_make_no_conversation_of_one_party(world: World) -> None:
+    world.call()
+    world.tell("ChannelCreated", channel="h.far-0a")
+    world.tell("ChannelEnteredBridge", channel="h.far-0a", bridge="B")
+    assert world.listing.company("B") == 2
+    world.tell("ChannelLeftBridge", channel="a", bridge="B")
+    assert world.listing.company("B") == 1
+    assert world.tell("ChannelDestroyed", channel="a") == [("c", "transferring")]
 
 
 def test_a_transfer_keeps_the_calls_name(world: World) -> None:

@@ -124,8 +124,9 @@ class Listing:
             case "ChannelEnteredBridge" if channel and bridge:
                 self._enter(channel.id, bridge.id)
                 self._hung_up.pop(self._id_of.get(channel.id, ""), None)
-            case "ChannelLeftBridge" if channel:
-                self._leave(channel.id)
+            case "ChannelLeftBridge" if channel and bridge:
+                if self.bridge_of(channel.id) == bridge.id:  # it may be in the next one already
+                    self._leave(channel.id)
             case "BridgeDestroyed" if bridge:
                 for member in list(self._members.get(bridge.id, ())):
                     self._leave(member)
