@@ -119,6 +119,21 @@ def test_leaving_a_bridge_may_be_told_after_entering_the_next(world: World) -> N
     assert world.listing.shown["c"].state == "in-conversation"
 
 
+def test_who_left_a_call_that_goes_on_has_not_ended_it(world: World) -> None:
+    world.call()
+    world.tell("ChannelCreated", channel="l1")
+    world.tell("ChannelEnteredBridge", channel="l1", bridge="B")
+    world.tell("ChannelEnteredBridge", channel="b", bridge="B")
+    world.tell("ChannelHangupRequest", channel="l1")  # optimised away
+    world.tell("ChannelHangupRequest", channel="a")  # has transferred the call
+    for gone in ("l1", "a"):
+        world.tell("ChannelLeftBridge", channel=gone, bridge="B")
+        world.tell("ChannelDestroyed", channel=gone)
+    assert world.listing.shown["c"].state == "in-conversation"
+    world.tell("ChannelHangupRequest", channel="c")
+    assert world.listing.reason("c") is EndReason.CUSTOMER_ENDED
+
+
 def test_ours_make_no_conversation_of_one_party(world: World) -> None:
     world.call()
     world.tell("ChannelCreated", channel="h.far-0a")
