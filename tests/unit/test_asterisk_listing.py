@@ -29,6 +29,7 @@ NAMES = {
     "l2": "Local/9@x-00000001;2",
     "h.leg": "PJSIP/box-00000009",
     "h.snoop-0a": "Snoop/c-00000001",
+    "h.far-0a": "Local/barge@bargebox-00000002;2",
 }
 AGES = {name: number for number, name in enumerate(NAMES)}
 
@@ -107,6 +108,40 @@ def test_hold_and_its_end(world: World) -> None:
     world.call()
     assert world.tell("ChannelHold", channel="a") == [("c", "on-hold")]
     assert world.tell("ChannelUnhold", channel="a") == [("c", "in-conversation")]
+
+
+def test_leaving_a_bridge_may_be_told_after_entering_the_next(world: World) -> None:
+    world.call()
+    world.tell("ChannelEnteredBridge", channel="a", bridge="B2")
+    world.tell("ChannelEnteredBridge", channel="c", bridge="B2")
+    world.tell("ChannelLeftBridge", channel="c", bridge="B")
+    world.tell("ChannelLeftBridge", channel="a", bridge="B")
+    assert world.listing.shown["c"].state == "in-conversation"
+
+
+def test_who_left_a_call_that_goes_on_has_not_ended_it(world: World) -> None:
+    world.call()
+    world.tell("ChannelCreated", channel="l1")
+    world.tell("ChannelEnteredBridge", channel="l1", bridge="B")
+    world.tell("ChannelEnteredBridge", channel="b", bridge="B")
+    world.tell("ChannelHangupRequest", channel="l1")  # optimised away
+    world.tell("ChannelHangupRequest", channel="a")  # has transferred the call
+    for gone in ("l1", "a"):
+        world.tell("ChannelLeftBridge", channel=gone, bridge="B")
+        world.tell("ChannelDestroyed", channel=gone)
+    assert world.listing.shown["c"].state == "in-conversation"
+    world.tell("ChannelHangupRequest", channel="c")
+    assert world.listing.reason("c") is EndReason.CUSTOMER_ENDED
+
+
+def test_ours_make_no_conversation_of_one_party(world: World) -> None:
+    world.call()
+    world.tell("ChannelCreated", channel="h.far-0a")
+    world.tell("ChannelEnteredBridge", channel="h.far-0a", bridge="B")
+    assert world.listing.company("B") == 2
+    world.tell("ChannelLeftBridge", channel="a", bridge="B")
+    assert world.listing.company("B") == 1
+    assert world.tell("ChannelDestroyed", channel="a") == [("c", "transferring")]
 
 
 def test_a_transfer_keeps_the_calls_name(world: World) -> None:

@@ -75,9 +75,15 @@ class Listing:
         if event.type == "BridgeDestroyed" and event.bridge is not None:
             touched |= self._members.get(event.bridge.id, set())
         before = self._around(touched)
+        calls = {self._id_of.get(one, "") for one in touched}
         self._take(event)
         after = self._around(touched)
-        return self._refresh(before | after, set())
+        changed = self._refresh(before | after, set())
+        if event.type == "ChannelDestroyed":
+            for call in calls & self.shown.keys():
+                if self.shown[call].state == "in-conversation":
+                    self._hung_up.pop(call, None)  # it goes on: who left has not ended it
+        return changed
 
     def reason(self, interaction_id: str) -> EndReason:
         """Who ended a call that is over, as far as it was seen; it is told once."""
@@ -124,8 +130,9 @@ class Listing:
             case "ChannelEnteredBridge" if channel and bridge:
                 self._enter(channel.id, bridge.id)
                 self._hung_up.pop(self._id_of.get(channel.id, ""), None)
-            case "ChannelLeftBridge" if channel:
-                self._leave(channel.id)
+            case "ChannelLeftBridge" if channel and bridge:
+                if self.bridge_of(channel.id) == bridge.id:  # it may be in the next one already
+                    self._leave(channel.id)
             case "BridgeDestroyed" if bridge:
                 for member in list(self._members.get(bridge.id, ())):
                     self._leave(member)
@@ -182,6 +189,8 @@ class Listing:
 
     def _hangs_up(self, channel: wire.Channel) -> None:
         """The first on a call to do so ends it; the other side's is the server's doing."""
+        if channel.technology == "Local":
+            return  # nobody: the server does without it once both its ends are bridged
         agent = self._agent(channel) is not None
         reason = EndReason.AGENT_ENDED if agent else EndReason.CUSTOMER_ENDED
         if (known := self._id_of.get(channel.id)) is not None:

@@ -120,7 +120,7 @@ class Person:
     """One party of one call; implements `tests.platforms.site.Party`."""
 
     def __init__(self, phone: Phone, dialog: Dialog, sound: Sound) -> None:
-        self._phone, self.dialog, self.sound = phone, dialog, sound
+        self.phone, self.dialog, self.sound = phone, dialog, sound
 
     async def tone(self, hz: float | None, dbfs: float = -20.0) -> None:
         self.sound.amplitude = 0.0 if hz is None else 10 ** (dbfs / 20)
@@ -130,7 +130,7 @@ class Person:
         return self.sound.level(hz, seconds)
 
     async def notices(self) -> list[str]:
-        return self._phone.told(self.dialog.call_id)
+        return self.phone.told(self.dialog.call_id)
 
     async def hang_up(self) -> None:
         await self.dialog.bye()
@@ -143,13 +143,14 @@ class Person:
 
 
 class Phone:
-    """A person's endpoint: takes every call at once."""
+    """A person's endpoint: takes every call at once while it ``answers``, and else lets it ring."""
 
     def __init__(self, name: str, codec: Codec = LINEAR) -> None:
         self._codec = codec
         account = Account(WS_URL, name, name, SecretStr(PERSON_PASSWORD))
         self.agent = UserAgent(account, self._called)
         self.agent.tap = self._heard_of
+        self.answers = True
         self.answered: asyncio.Queue[Person] = asyncio.Queue()
         self.sounds: list[Sound] = []
         self._requests: list[tuple[str, str]] = []
@@ -188,7 +189,7 @@ class Phone:
         self._requests.append((call, f"{request.method} {request.body}"))
 
     def _called(self, call: IncomingCall) -> None:
-        task = asyncio.create_task(self._answer(call))
+        task = asyncio.create_task(self._answer(call) if self.answers else call.ringing())
         self._answering.add(task)
         task.add_done_callback(self._answering.discard)
 

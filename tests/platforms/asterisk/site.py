@@ -12,12 +12,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from appliance.platforms.asterisk.driver import AsteriskDriver
 from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.protocol import Driver
+from appliance.platforms.sip.message import parameter
 from tests.platforms.asterisk.codecs import LINEAR, OF_A_SITE
 from tests.platforms.asterisk.people import LIMIT_S, Person, Phone
 from tests.platforms.asterisk.server import (
@@ -29,7 +31,7 @@ from tests.platforms.asterisk.server import (
     WS_URL,
     Asterisk,
 )
-from tests.platforms.site import Party, SiteCall
+from tests.platforms.site import Party
 
 AGENTS = ("agent-ada", "agent-grace")
 CUSTOMER = "customer"
@@ -40,6 +42,10 @@ PHONES = {
 LEGS = [f"supervisor-{number}" for number in range(6)]
 """One for each box that may be there at the same time."""
 SIDE_BY_SIDE = 16
+WORD_S = 0.2
+"""The least that two people say to each other. Without it Asterisk may still be dialling, and then
+tells no events of where it puts the customer.
+"""
 
 
 class AsteriskCall:
@@ -59,6 +65,25 @@ class AsteriskCall:
         async with asyncio.timeout(LIMIT_S):
             self._agent = await self._site.phones[agent_id].answered.get()
         self.agent = self._agent
+
+    async def consult_and_transfer(self, agent_id: str) -> None:
+        """The agent asks a colleague first, and then joins them with the customer."""
+        to = f"sip:to-{agent_id}@{ADDRESS}"
+        consultation = await self._agent.phone.call(f"to-{agent_id}")
+        async with asyncio.timeout(LIMIT_S):
+            colleague = await self._site.phones[agent_id].answered.get()
+            while not (consultation.connected() and colleague.connected()):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(WORD_S)
+        with_them = consultation.dialog
+        tags = [parameter(one, "tag") for one in (with_them.remote, with_them.local)]
+        replaces = f"{with_them.call_id};to-tag={tags[0]};from-tag={tags[1]}"
+        await self._agent.dialog.refer(f"{to}?Replaces={quote(replaces, safe='')}")
+        self.agent = self._agent = colleague
+
+    async def park(self) -> None:
+        """The agent puts the customer where anybody can take them."""
+        await self._agent.dialog.refer(f"sip:700@{ADDRESS}")
 
     async def hold(self, held: bool) -> None:
         direction = "sendonly" if held else "sendrecv"
@@ -115,11 +140,18 @@ class AsteriskSite:
         }
 
     async def call(
-        self, *, agent_id: str | None = None, monitoring: str = "on", customer_id: str = CUSTOMER
-    ) -> SiteCall:
+        self,
+        *,
+        agent_id: str | None = None,
+        monitoring: str = "on",
+        customer_id: str = CUSTOMER,
+        exten: str = "",
+    ) -> AsteriskCall:
+        """*exten* instead of *monitoring*: what is dialled; *agent_id* is who answers."""
         agent_id = agent_id or AGENTS[0]
         async with self._calling, asyncio.timeout(LIMIT_S):
-            customer = await self.phones[customer_id].call(f"call-{monitoring}-{agent_id}")
+            exten = exten or f"call-{monitoring}-{agent_id}"
+            customer = await self.phones[customer_id].call(exten)
             agent = await self.phones[agent_id].answered.get()
             while not (agent.connected() and customer.connected()):
                 await asyncio.sleep(0.01)
@@ -134,6 +166,16 @@ class AsteriskSite:
         """All channels of the server."""
         answer = await self.admin.get("/channels")
         return list(answer.raise_for_status().json())
+
+    async def clear(self) -> None:
+        """End all calls, so that a test does not suffer from the failure of another."""
+        for channel in await self.channels():
+            await self.admin.delete(f"/channels/{channel['id']}")
+        async with asyncio.timeout(LIMIT_S):
+            while await self.channels():
+                await asyncio.sleep(0.01)
+        for phone in self.phones.values():
+            phone.answers, phone.answered = True, asyncio.Queue()
 
     async def ours(self) -> list[str]:
         channels = [

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
 import pytest_asyncio
 
 from appliance.control_link.words import Audience, EndReason
+from appliance.platforms.protocol import LegNeeds
 from tests.platforms.asterisk.site import AsteriskSite, asterisk_site
 from tests.platforms.desk import Desk, desk_at
 from tests.platforms.site import HEARD_DBFS, SILENT_DBFS
@@ -16,7 +18,9 @@ from tests.support.leg_end import LegEnd
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SUPERVISOR_HZ = 2100.0
+CUSTOMER_HZ, SUPERVISOR_HZ = 1200.0, 2100.0
+RTP_TIMEOUT_S = 5
+"""As `pjsip.conf` has it for the legs."""
 SETTLED_S = 1.3
 
 
@@ -46,8 +50,26 @@ async def test_coaching_goes_on_with_the_agent_after_a_transfer(
     await call.customer.hang_up()
 
 
-async def test_a_leg_that_vanished_is_cleared_and_named(asterisk: AsteriskSite, desk: Desk) -> None:
+async def test_a_leg_that_only_receives_outlives_the_rtp_timeout(
+    asterisk: AsteriskSite, desk: Desk
+) -> None:
+    """It still reports what it receives (RTCP), and that counts (``rtp_timeout`` is 5 s here)."""
     call = await asterisk.call()
+    desk.driver.leg = LegNeeds(direction="recvonly", offers=False)
+    handle, leg = await desk.join(call.id)
+    await call.customer.tone(CUSTOMER_HZ)
+    await asyncio.sleep(RTP_TIMEOUT_S + 3)
+    assert desk.end_of(handle) is None
+    assert leg.level(CUSTOMER_HZ) > HEARD_DBFS
+    await call.customer.hang_up()
+
+
+@pytest.mark.parametrize("direction", ["sendrecv", "recvonly"])
+async def test_a_leg_that_vanished_is_cleared_and_named(
+    asterisk: AsteriskSite, desk: Desk, direction: Literal["sendrecv", "recvonly"]
+) -> None:
+    call = await asterisk.call()
+    desk.driver.leg = LegNeeds(direction=direction, offers=False)
     handle, leg = await desk.join(call.id)
     await leg.close()
     await desk.until(lambda: desk.end_of(handle) is not None, 12)
