@@ -97,6 +97,11 @@ class JanusProcess:
             }
         )
 
+    def configure(self, plugin: str, general: str) -> None:
+        """Give a plugin another configuration, used from the next start on."""
+        path = self._directory / f"janus.plugin.{plugin}.jcfg"
+        path.write_text(f"general: {{ {general} }}")
+
     def renew_certificate(self) -> None:
         """Another one, used from the next start on."""
         make_certificate(self._directory, HOST)

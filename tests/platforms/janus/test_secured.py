@@ -13,7 +13,7 @@ from appliance.platforms.janus import wire
 from appliance.platforms.protocol import PlatformConnection
 from tests.platforms.desk import Desk, desk_at
 from tests.platforms.janus.clients import administer
-from tests.platforms.janus.server import HOST, WSS_PORT
+from tests.platforms.janus.server import ADMIN_KEY, HOST, WSS_PORT
 from tests.platforms.janus.site import JanusSite, janus_site
 from tests.platforms.site import HEARD_DBFS
 from tests.platforms.test_contract import CUSTOMER_HZ, nothing_is_left
@@ -93,3 +93,33 @@ async def test_a_token_that_is_withdrawn_in_the_middle_is_told_of(janus: JanusSi
         await asyncio.sleep(1.0)
         await administer("add_token", token="passing", plugins=[wire.VIDEOROOM, wire.AUDIOBRIDGE])
         await desk.until(desk.connected)
+
+
+async def test_a_plugin_that_is_set_up_wrongly_is_named(tmp_path: Path) -> None:
+    async with janus_site(tmp_path) as site:
+        for general, named in (
+            ('admin_key = "another", string_ids = true', "admin_key"),
+            (f'admin_key = "{ADMIN_KEY}"', "string_ids"),
+        ):
+            await site.stop()
+            site.server.configure("audiobridge", general)
+            await site.start()
+            failed = (await site.driver().check())[-1]
+            assert (failed.step, failed.passed) == ("permissions", False)
+            assert "AudioBridge plugin made no room" in failed.detail
+            assert named in failed.detail
+            listening_only = await site.driver(speaking=False).check()
+            assert all(check.passed for check in listening_only), listening_only
+
+
+async def test_rooms_with_numbers_for_names_are_told_of(tmp_path: Path) -> None:
+    async with janus_site(tmp_path) as site, desk_at(site) as desk:
+        await site.stop()
+        site.server.configure("videoroom", f'admin_key = "{ADMIN_KEY}"')
+        await site.start()
+        control = site.control
+        await control.ask(control.rooms, request="create", room=1234, admin_key=ADMIN_KEY)
+        await desk.until(lambda: "string_ids" in desk.of(PlatformConnection)[-1].detail)
+        failed = (await desk.driver.check())[-1]
+        assert (failed.step, failed.passed) == ("list", False)
+        assert "string_ids" in failed.detail
