@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
 from appliance.platforms.janus.directory import Directory
 from appliance.platforms.janus.link import Link, TlsError
+from appliance.platforms.janus.note import Note
 from appliance.platforms.janus.rooms import Book
 from appliance.platforms.janus.settings import JanusSettings
 from appliance.platforms.protocol import Check, PlatformError
@@ -16,7 +18,7 @@ from appliance.service.tasks import stop_tasks
 
 LIMIT_S = 25.0
 
-Step = Literal["address", "tls", "sign_in", "list", "media"]
+Step = Literal["address", "tls", "sign_in", "permissions", "list", "media"]
 
 
 async def check(settings: JanusSettings) -> list[Check]:
@@ -36,6 +38,10 @@ async def check(settings: JanusSettings) -> list[Check]:
                 await directory.attach()
                 step = "list"
                 checks.append(Check("list", passed=True, detail=await _calls(directory)))
+                step = "permissions"
+                await _own_room(directory)
+                allowed = "The box may make rooms of its own."
+                checks.append(Check(step, passed=True, detail=allowed))
                 checks.append(Check("media", passed=True, detail=_plugins(settings)))
             finally:
                 await directory.session.destroy()
@@ -65,6 +71,13 @@ async def _calls(directory: Directory) -> str:
     book = Book()
     book.take(rooms)
     return f"Of {len(rooms)} rooms, {len(book.calls)} are calls."
+
+
+async def _own_room(directory: Directory) -> None:
+    """Make one as a leg has it, and take it away."""
+    handle = f"check-{secrets.token_hex(8)}"
+    await directory.make_own_room(handle, Note(call="check", ear=1, answer="none"))
+    await directory.drop_own_room(handle)
 
 
 def _plugins(settings: JanusSettings) -> str:

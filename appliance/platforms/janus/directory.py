@@ -34,8 +34,8 @@ class Directory:
             if error.number != wire.UNAUTHORIZED:
                 raise
             raise PlatformError(
-                "Janus does not let the box in; copy api_secret from its janus.jcfg "
-                "into the settings.",
+                "Janus does not let the box in; copy api_secret from its janus.jcfg into the "
+                "settings, or a token that it knows.",
                 code=EndReason.NOT_PERMITTED,
             ) from error
         return cls(settings, session)
@@ -48,6 +48,11 @@ class Directory:
                 self._bridges = await self.session.attach(wire.AUDIOBRIDGE, OPAQUE_ID)
         except JanusRefusedError as error:
             missing = "AudioBridge" if self._rooms else "VideoRoom"
+            if error.number == wire.UNAUTHORIZED_PLUGIN:
+                raise PlatformError(
+                    f"The token in the settings may not use Janus's {missing} plugin; allow it.",
+                    code=EndReason.NOT_PERMITTED,
+                ) from error
             raise PlatformError(
                 f"Janus runs without its {missing} plugin; enable it there.", code=EndReason.FAILED
             ) from error
@@ -84,7 +89,7 @@ class Directory:
             return None
         people = [item for item in _listed(data.get("participants")) if isinstance(item, dict)]
         feeds = (item.get("id") for item in people if item.get("publisher") is True)
-        return frozenset(feed for feed in feeds if isinstance(feed, str))
+        return frozenset(feed for feed in feeds if isinstance(feed, str) and 0 < len(feed) <= 128)
 
     async def make_own_room(self, handle: str, note: Note) -> None:
         """The room where the leg's voice is alone, with the note for a later life.

@@ -104,10 +104,12 @@ class Ear:
 
     async def _switch(self, feeds: dict[str, str]) -> None:
         streams = [
-            {"feed": feed, "mid": await self._audio_of(feed), "sub_mid": mid}
+            {"feed": feed, "mid": sound, "sub_mid": mid}
             for mid, feed in feeds.items()
+            if (sound := await self._sound_of(feed)) is not None
         ]
-        self._take(*await self._ask({"request": "switch", "streams": streams}, None))
+        if streams:
+            self._take(*await self._ask({"request": "switch", "streams": streams}, None))
 
     async def _subscribe(self, handle_id: int, feeds: list[str]) -> Reply:
         pin = self._settings.room_pin.get_secret_value()
@@ -122,8 +124,11 @@ class Ear:
         }
         return await self._session.message(handle_id, body | ({"pin": pin} if pin else {}))
 
-    async def _audio_of(self, feed: str) -> str:
-        """The mid of the feed's sound, which Janus tells a subscriber only: a short-lived one."""
+    async def _sound_of(self, feed: str) -> str | None:
+        """The mid of the feed's sound, which Janus tells a subscriber only: a short-lived one.
+
+        None for a feed without.
+        """
         handle_id = await self._session.attach(wire.VIDEOROOM, self._handle)
         try:
             data, _ = await self._subscribe(handle_id, [feed])
@@ -132,7 +137,7 @@ class Ear:
         for stream in _audio_lines(data):
             if stream.get("feed_id") == feed and isinstance(mid := stream.get("feed_mid"), str):
                 return mid
-        return "0"
+        return None
 
     def _take(self, data: dict[str, Any], offer: wire.Jsep | None) -> None:
         """Remember which feed is on which line, as far as Janus told, and whether it waits."""

@@ -46,8 +46,8 @@ class Link:
     def __init__(self, socket: ClientConnection, settings: JanusSettings) -> None:
         self._socket = socket
         self._time_limit = settings.request_timeout
-        secret = settings.api_secret.get_secret_value()
-        self._secret = {"apisecret": secret} if secret else {}
+        secrets = {"apisecret": settings.api_secret, "token": settings.token}
+        self._secrets = {name: s.get_secret_value() for name, s in secrets.items() if s}
         self._numbers = itertools.count(1)
         self._pending: dict[str, asyncio.Future[wire.Message]] = {}
         self._lost = False
@@ -117,7 +117,7 @@ class Link:
         transaction = f"{next(self._numbers)}" + ("k" if janus == "keepalive" else "")
         future: asyncio.Future[wire.Message] = asyncio.get_running_loop().create_future()
         self._pending[transaction] = future
-        text = {"janus": janus, "transaction": transaction, **self._secret, **fields}
+        text = {"janus": janus, "transaction": transaction, **self._secrets, **fields}
         try:
             async with asyncio.timeout(self._time_limit):
                 await self._socket.send(json.dumps(text))

@@ -24,6 +24,8 @@ class JanusSettings(BaseModel):
     """Certificates (PEM) to trust instead of the system's, for ``wss``."""
     api_secret: Secret = SecretStr("")
     """``api_secret`` of ``janus.jcfg``; empty where it has none."""
+    token: Secret = SecretStr("")
+    """A token of its ``token_auth``; it must be allowed VideoRoom and AudioBridge."""
     admin_key: Secret = SecretStr("")
     """``admin_key`` of both plugins: it shows private rooms and makes waiting rooms."""
     room_pin: Secret = SecretStr("")

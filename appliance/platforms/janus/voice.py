@@ -33,8 +33,8 @@ class Voice:
         self._name = names.voice(handle)
         self._turn = asyncio.Lock()
         self._up = False
-        self._room: str | None = None
-        """Where the voice is; None while a request's outcome is not known."""
+        self._room: str | None = self._waiting
+        """Where the voice is, if anywhere; None while a request's outcome is not known."""
         self.handle_id: int | None = None
 
     async def open(self, leg: LegPort) -> None:
@@ -62,13 +62,13 @@ class Voice:
         may be lost: `open` makes another.
         """
         data = event.plugindata.data if event.plugindata is not None else {}
-        heard = self.handle_id is not None and self._room != self._waiting
+        heard = self._room != self._waiting
         if event.janus in ("detached", "hangup") or data.get("kicked") == self._name:
-            self._up, self._room, self.handle_id = False, None, None
+            self._up, self._room, self.handle_id = False, self._waiting, None
             lost = event.janus == "hangup" and event.reason not in BY_SOMEBODY
             reason = EndReason.MEDIA_LOST if lost else EndReason.REMOVED
             return reason if heard else None
-        if data.get("audiobridge") == "destroyed" and data.get("room") in (None, self._room):
+        if data.get("audiobridge") == "destroyed":
             return EndReason.CALL_ENDED if heard else None
         moving = self._room is None
         return EndReason.REMOVED if heard and not moving and self._muted_in(data) else None
@@ -82,9 +82,10 @@ class Voice:
 
     async def _open(self, leg: LegPort) -> None:
         if self.handle_id is not None:
-            former, self.handle_id = self.handle_id, None
-            await self._session.detach(former)
+            # The rest of an attempt that failed: maybe its name is in the room.
+            await self._session.detach(self.handle_id)
         handle_id = await self._session.attach(wire.AUDIOBRIDGE, self._handle)
+        self.handle_id, self._room = handle_id, self._waiting
         join = {
             "request": "join",
             "id": self._name,
@@ -93,7 +94,6 @@ class Voice:
             "muted": True,
         }
         await self._session.message(handle_id, join)
-        self.handle_id, self._room = handle_id, self._waiting
         offer = wire.Jsep(type="offer", sdp=await leg.speak())
         _, answer = await self._session.message(
             handle_id, {"request": "configure", "muted": True}, offer

@@ -15,6 +15,8 @@ class Relay:
     def __init__(self, port: int) -> None:
         self.url = ""
         self._port = port
+        self.delay_s = 0.0
+        """How much later Janus's answers arrive."""
         self._down = False
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -35,20 +37,22 @@ class Relay:
         beyond, to = await asyncio.open_connection(HOST, self._port)
         self._writers |= {writer, to}
         try:
-            await asyncio.gather(_pass(reader, to), _pass(beyond, writer))
+            await asyncio.gather(self._pass(reader, to), self._pass(beyond, writer, slow=True))
         finally:
             self._writers -= {writer, to}
 
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except ConnectionError:
-        return
-    finally:
-        writer.close()
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, slow: bool = False
+    ) -> None:
+        try:
+            while data := await reader.read(65536):
+                await asyncio.sleep(self.delay_s if slow else 0.0)
+                writer.write(data)
+                await writer.drain()
+        except ConnectionError:
+            return
+        finally:
+            writer.close()
 
 
 @asynccontextmanager

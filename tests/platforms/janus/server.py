@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from appliance.platforms.janus.settings import JanusSettings
+from tests.support.certificates import make_certificate
 
 HOST = "10.77.0.1"
-PORT, ADMIN_PORT = 8188, 7188
+PORT, WSS_PORT, ADMIN_PORT = 8188, 8989, 7188
 SECONDS_TO_START = 10.0
 RECLAIM_S = 5
 
 API_SECRET, ADMIN_SECRET, ADMIN_KEY, PIN, COACH_PIN, ROOM_SECRET = (
     secrets.token_hex(8) for _ in range(6)
 )
+"""Who has the API secret, or a token that the Admin API has added, is let in."""
 
 PLUGINS_LEFT_OUT = (
     "echotest", "streaming", "sip", "nosip", "recordplay", "textroom", "videocall", "voicemail",
@@ -36,6 +38,7 @@ general: {{
   configs_folder = "%s"
   api_secret = "{API_SECRET}"
   admin_secret = "{ADMIN_SECRET}"
+  token_auth = true
   session_timeout = 20
   reclaim_session_timeout = {RECLAIM_S}
   debug_level = 3
@@ -50,7 +53,12 @@ events: {{ broadcast = false }}
 """
 
 WEBSOCKETS = f"""
-general: {{ json = "compact", ws = true, ws_port = {PORT}, ws_ip = "{HOST}", wss = false }}
+general: {{
+  json = "compact"
+  ws = true, ws_port = {PORT}, ws_ip = "{HOST}"
+  wss = true, wss_port = {WSS_PORT}, wss_ip = "{HOST}"
+}}
+certificates: {{ cert_pem = "%s", cert_key = "%s" }}
 admin: {{ admin_ws = true, admin_ws_port = {ADMIN_PORT}, admin_ws_ip = "{HOST}" }}
 """
 
@@ -65,9 +73,10 @@ class JanusProcess:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._process: asyncio.subprocess.Process | None = None
+        self.certificate, key = make_certificate(directory, HOST)
         for name, text in {
             "janus.jcfg": JANUS % directory,
-            "janus.transport.websockets.jcfg": WEBSOCKETS,
+            "janus.transport.websockets.jcfg": WEBSOCKETS % (self.certificate, key),
             "janus.plugin.videoroom.jcfg": PLUGIN,
             "janus.plugin.audiobridge.jcfg": PLUGIN,
         }.items():
@@ -89,6 +98,15 @@ class JanusProcess:
             "coach_pin": COACH_PIN,
             "bridge_secret": ROOM_SECRET,
         }
+
+    def configure(self, plugin: str, general: str) -> None:
+        """Give a plugin another configuration, used from the next start on."""
+        path = self._directory / f"janus.plugin.{plugin}.jcfg"
+        path.write_text(f"general: {{ {general} }}")
+
+    def renew_certificate(self) -> None:
+        """Another one, used from the next start on."""
+        make_certificate(self._directory, HOST)
 
     async def start(self) -> None:
         """Returns when clients may come."""

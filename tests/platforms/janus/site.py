@@ -215,13 +215,13 @@ class JanusSite:
     wrong_credentials: dict[str, object] = {"api_secret": "wrong"}  # noqa: RUF012 - never changed
 
     def __init__(self, server: JanusProcess) -> None:
-        self._server = server
+        self.server = server
         self.control: Control
         self._calls: list[JanusCall] = []
         self._listed = 0
 
     def driver(self, **settings: object) -> Driver:
-        return JanusDriver(self._server.settings(**settings))
+        return JanusDriver(self.server.settings(**settings))
 
     def settings(self) -> dict[str, Any]:
         return self._server.section()
@@ -250,18 +250,18 @@ class JanusSite:
         self._listed = count
 
     async def stop(self) -> None:
-        await self._server.kill()
+        await self.server.kill()
         await self._let_go()
 
     async def start(self) -> None:
-        await self._server.start()
+        await self.server.start()
         self.control = Control()
         await self.control.open()
 
     async def close(self) -> None:
         """End everything."""
         await self._let_go()
-        await self._server.kill()
+        await self.server.kill()
 
     async def _let_go(self) -> None:
         await asyncio.gather(*(call.close() for call in self._calls))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 import pytest
@@ -28,6 +29,9 @@ from tests.platforms.measured import (
 from tests.platforms.site import HEARD_DBFS, SILENT_DBFS
 from tests.support.leg_end import LegEnd
 
+log = logging.getLogger(__name__)
+
+TONE_DBFS = -20.0
 UNDER_WAY_S = 0.5
 """What was said before is on its way to the ears for so long."""
 
@@ -45,6 +49,37 @@ async def desk(janus: JanusSite) -> AsyncIterator[Desk]:
     async with desk_at(janus) as desk:
         yield desk
     await nothing_is_left(janus)
+
+
+async def test_the_level_of_each_at_each_in_every_mode(janus: JanusSite, desk: Desk) -> None:
+    """Everybody sounds at −20 dBFS; who listens, coaches or barges in changes nobody else's."""
+    call = await janus.call()
+    handle, leg = await desk.join(call.id)
+    leg.track.hz = SUPERVISOR_HZ
+    await call.agent.tone(AGENT_HZ)
+    await call.customer.tone(CUSTOMER_HZ)
+    for audience in (None, Audience.EVERYONE, None, Audience.AGENT, None):
+        await desk.driver.set_audience(handle, audience)
+        agent, customer = await supervisor_heard_by(call)
+        figures = {
+            "supervisor at agent": agent,
+            "supervisor at customer": customer,
+            "agent at customer": await call.customer.level(AGENT_HZ),
+            "customer at agent": await call.agent.level(CUSTOMER_HZ),
+            "agent at supervisor": leg.level(AGENT_HZ),
+            "customer at supervisor": leg.level(CUSTOMER_HZ),
+        }
+        log.info("%s: %s", audience, {name: round(value, 1) for name, value in figures.items()})
+        silent = {
+            "supervisor at agent": audience is None,
+            "supervisor at customer": audience is not Audience.EVERYONE,
+        }
+        for name, level in figures.items():
+            if silent.get(name):
+                assert level < SILENT_DBFS, (audience, name, level)
+            else:
+                assert level == pytest.approx(TONE_DBFS, abs=1.5), (audience, name, level)
+    await call.customer.hang_up()
 
 
 async def test_a_lost_connection_is_made_again_and_the_leg_stays(janus: JanusSite) -> None:
@@ -81,6 +116,26 @@ async def test_an_outage_almost_as_long_as_janus_waits_is_survived(janus: JanusS
         await call.customer.tone(CUSTOMER_HZ)
         await desk.until(lambda: leg.level(CUSTOMER_HZ) > HEARD_DBFS)
         leg.track.hz = SUPERVISOR_HZ
+        await desk.driver.set_audience(handle, Audience.EVERYONE)
+        assert min(await supervisor_heard_by(call)) > HEARD_DBFS
+        assert desk.end_of(handle) is None
+        await call.customer.hang_up()
+
+
+async def test_answers_that_are_too_slow_are_told_of_and_end_nothing(janus: JanusSite) -> None:
+    call = await janus.call()
+    async with relayed() as relay, desk_at(janus, url=relay.url, request_timeout=1.0) as desk:
+        handle, leg = await desk.join(call.id)
+        leg.track.hz = SUPERVISOR_HZ
+        await desk.driver.set_audience(handle, Audience.EVERYONE)
+        relay.delay_s = 2.0
+        await desk.until(lambda: not desk.connected())
+        with pytest.raises(PlatformError, match=r"\.$"):
+            await desk.driver.set_audience(handle, None)
+        relay.delay_s = 0.0
+        await desk.until(desk.connected)
+        await desk.driver.set_audience(handle, None)
+        assert max(await supervisor_heard_by(call)) < SILENT_DBFS
         await desk.driver.set_audience(handle, Audience.EVERYONE)
         assert min(await supervisor_heard_by(call)) > HEARD_DBFS
         assert desk.end_of(handle) is None
