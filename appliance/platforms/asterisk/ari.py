@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import logging
 import ssl
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 from pydantic import ValidationError
+from pydantic_core import from_json
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
@@ -91,7 +91,7 @@ class Ari:
             log.warning("Asterisk refused %s %s: %s", method, path, answer.status_code)
             raise PlatformError(f"Asterisk refused a request ({answer.status_code}); try again.")
         try:
-            return json.loads(body) if body else None
+            return from_json(body) if body else None
         except ValueError as error:
             raise PlatformError(
                 f"What answers at {self._settings.url} is not Asterisk; correct the address."
@@ -195,7 +195,7 @@ class UntrustedError(PlatformError):
 
 def _event(data: str | bytes) -> wire.Event | None:
     """The event, or None when it is one that we do not listen to."""
-    message = json.loads(data)
+    message = from_json(data)  # which, unlike json, gives up at deep nesting with a ValueError
     if isinstance(message, dict) and message.get("type") not in wire.HEARD:
         return None
     return wire.Event.model_validate(message)
