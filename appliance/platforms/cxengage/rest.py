@@ -61,6 +61,14 @@ async def read_bounded(response: httpx.Response, most: int = MOST_BYTES) -> byte
     return bytes(body)
 
 
+def _is_about_certificate(error: BaseException) -> bool:
+    """Whether that is at the bottom of it."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return isinstance(cause, ssl.SSLCertVerificationError)
+
+
 class Rest:
     """The account's access to the REST interface."""
 
@@ -151,6 +159,12 @@ class Rest:
             async with self.client.stream(method, url, headers=headers, json=body) as response:
                 raw = await read_bounded(response)
         except httpx.HTTPError as error:
+            if _is_about_certificate(error):
+                raise PlatformError(
+                    f"The certificate of {self._settings.base_url} is not trusted; whoever "
+                    "looks after the network can tell what stands between, or trust it.",
+                    code=EndReason.PLATFORM_LOST,
+                ) from error
             raise PlatformError(
                 f"CxEngage at {self._settings.base_url} cannot be reached; check the network, "
                 "or correct its address in the settings.",

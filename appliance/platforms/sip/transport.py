@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
 from appliance.platforms.sip.errors import SipError
@@ -59,6 +59,11 @@ class Transport:
             raise SipError(
                 f"The certificate of {url} is not trusted ({error.verify_message}); "
                 "name the site's CA file in the settings."
+            ) from error
+        except InvalidStatus as error:
+            raise SipError(
+                f"The WebSocket for SIP at {url} is refused ({error.response.status_code}); "
+                "correct its address in the settings, or have it permitted there."
             ) from error
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
             raise SipError(
