@@ -6,7 +6,7 @@ stand-in); the suite in ``test_contract.py`` knows nothing else of any platform.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from appliance.platforms.protocol import Driver
 
@@ -72,17 +72,26 @@ class Site(Protocol):
         section, such as a wrong password.
         """
 
+    def settings(self) -> dict[str, Any]:
+        """The driver's section of the settings file, for a box of its own at this site."""
+
     async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
         """A new call; *monitoring* is ``on``, ``off`` (toggle) or ``absent`` (no object)."""
 
     async def ours(self) -> list[str]:
         """Whatever the platform holds of ours: channels, bridges, snoops, handles, legs."""
 
+    def pid(self) -> int:
+        """The server's process, which may be stopped for a while."""
+
     async def stop(self) -> None:
         """Stop the server's process as an accident would."""
 
     async def start(self) -> None:
         """Start it again; calls of before are gone."""
+
+    async def regroup(self) -> None:
+        """After an accident everybody else at the site connects again; their calls are gone."""
 
     async def listed(self, count: int) -> None:
         """Have at least *count* interactions in the list (they need not carry audio)."""

@@ -17,6 +17,8 @@ from appliance.platforms.cxengage.settings import CxEngageSettings
 START_S = 60.0
 PASSWORD = "correct-horse"
 USERS = ("sue", "tom")
+BOX = "box"
+"""A user for a whole box, beside the drivers that a test has."""
 AGENTS = (("agent-ada", "Ada"), ("agent-grace", "Grace"))
 
 
@@ -25,7 +27,7 @@ class StandinProcess:
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.url = ""
-        users = [{"id": f"user-{n}", "username": n, "password": PASSWORD} for n in USERS]
+        users = [{"id": f"user-{n}", "username": n, "password": PASSWORD} for n in (*USERS, BOX)]
         self._settings: dict[str, Any] = {"users": users, "agents": AGENTS, **settings}
         self._settings_file = directory / "standin.json"
         self._ready_file = directory / "standin.ready"
@@ -56,6 +58,12 @@ class StandinProcess:
         self._settings["port"] = int(self.url.rpartition(":")[2])
         self._settings["control_token"] = ready["control_token"]
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     async def kill(self) -> None:
         """As an accident would."""
         assert self._process is not None
@@ -80,19 +88,20 @@ class StandinProcess:
 
     def driver_settings(self, user: str = "sue", **fields: Any) -> CxEngageSettings:
         """What a driver needs to reach it."""
-        return CxEngageSettings.model_validate(
-            {
-                "base_url": f"{self.url}/v1/",
-                "user": user,
-                "password": PASSWORD,
-                "sqs_endpoint": f"{self.url}/sqs/",
-                "voice_urls": [self.url.replace("http", "ws", 1) + "/signal"],
-                "poll_interval": 0.25,
-                "retry_first": 0.2,
-                "retry_longest": 1.0,
-                **fields,
-            }
-        )
+        return CxEngageSettings.model_validate(self.section(user) | fields)
+
+    def section(self, user: str) -> dict[str, Any]:
+        """The same as the settings file has it."""
+        return {
+            "base_url": f"{self.url}/v1/",
+            "user": user,
+            "password": PASSWORD,
+            "sqs_endpoint": f"{self.url}/sqs/",
+            "voice_urls": [self.url.replace("http", "ws", 1) + "/signal"],
+            "poll_interval": 0.25,
+            "retry_first": 0.2,
+            "retry_longest": 1.0,
+        }
 
 
 @contextlib.asynccontextmanager

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from appliance.platforms.cxengage.driver import CxEngageDriver
 from appliance.platforms.cxengage.settings import CxEngageSettings
 from appliance.platforms.protocol import Driver, Sink
-from tests.platforms.cxengage.process import AGENTS, USERS, StandinProcess, running_standin
+from tests.platforms.cxengage.process import AGENTS, BOX, USERS, StandinProcess, running_standin
 from tests.platforms.site import Party, SiteCall
 
 
@@ -91,6 +92,9 @@ class CxEngageSite:
         user = next(name for name in USERS if name not in self._taken)
         return AtDesk(self._standin.driver_settings(user, **settings), self._taken)
 
+    def settings(self) -> dict[str, Any]:
+        return self._standin.section(BOX)
+
     async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
         agent = agent_id or self.agent_ids[0]
         call = await self._standin.do("create_call", agent=agent, flow=monitoring)
@@ -99,11 +103,17 @@ class CxEngageSite:
     async def ours(self) -> list[str]:
         return list(await self._standin.do("ours"))
 
+    def pid(self) -> int:
+        return self._standin.pid
+
     async def stop(self) -> None:
         await self._standin.kill()
 
     async def start(self) -> None:
         await self._standin.start()
+
+    async def regroup(self) -> None:
+        return  # the people live in the stand-in, and its door is opened for each operation
 
     async def listed(self, count: int) -> None:
         await self._standin.do("listed", count=count)

@@ -76,17 +76,19 @@ class JanusProcess:
     @staticmethod
     def settings(**fields: Any) -> JanusSettings:
         """What a driver needs to reach it."""
-        return JanusSettings.model_validate(
-            {
-                "url": f"ws://{HOST}:{PORT}",
-                "api_secret": API_SECRET,
-                "admin_key": ADMIN_KEY,
-                "room_pin": PIN,
-                "coach_pin": COACH_PIN,
-                "bridge_secret": ROOM_SECRET,
-                **fields,
-            }
-        )
+        return JanusSettings.model_validate(JanusProcess.section() | fields)
+
+    @staticmethod
+    def section() -> dict[str, Any]:
+        """The same as the settings file has it."""
+        return {
+            "url": f"ws://{HOST}:{PORT}",
+            "api_secret": API_SECRET,
+            "admin_key": ADMIN_KEY,
+            "room_pin": PIN,
+            "coach_pin": COACH_PIN,
+            "bridge_secret": ROOM_SECRET,
+        }
 
     async def start(self) -> None:
         """Returns when clients may come."""
@@ -98,6 +100,12 @@ class JanusProcess:
             while not await asyncio.to_thread(_listens):
                 assert self._process.returncode is None, "Janus did not start; see janus.log"
                 await asyncio.sleep(0.05)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
 
     async def kill(self) -> None:
         """As an accident would."""

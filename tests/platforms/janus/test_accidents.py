@@ -13,9 +13,9 @@ from appliance.leg.peer import Peer
 from appliance.platforms.janus import names
 from appliance.platforms.protocol import LegNeeds, PlatformConnection, PlatformError
 from tests.platforms.desk import Desk, desk_at
+from tests.platforms.faults.relay import relayed
 from tests.platforms.janus.clients import administer, handles_of_ours
-from tests.platforms.janus.relay import relayed
-from tests.platforms.janus.server import ADMIN_KEY, PIN
+from tests.platforms.janus.server import ADMIN_KEY, HOST, PIN, PORT
 from tests.platforms.janus.site import JanusSite, janus_site
 from tests.platforms.site import HEARD_DBFS, SILENT_DBFS
 from tests.platforms.test_contract import (
@@ -47,7 +47,10 @@ async def desk(janus: JanusSite) -> AsyncIterator[Desk]:
 
 async def test_a_lost_connection_is_made_again_and_the_leg_stays(janus: JanusSite) -> None:
     call = await janus.call()
-    async with relayed() as relay, desk_at(janus, url=relay.url) as desk:
+    async with (
+        relayed((HOST, PORT)) as relay,
+        desk_at(janus, url=f"ws://{relay.netloc}") as desk,
+    ):
         handle, leg = await desk.join(call.id)
         leg.track.hz = SUPERVISOR_HZ
         await desk.driver.set_audience(handle, Audience.EVERYONE)
@@ -68,7 +71,10 @@ async def test_a_lost_connection_is_made_again_and_the_leg_stays(janus: JanusSit
 
 async def test_a_session_that_was_not_kept_is_told_of(janus: JanusSite) -> None:
     call = await janus.call()
-    async with relayed() as relay, desk_at(janus, url=relay.url) as desk:
+    async with (
+        relayed((HOST, PORT)) as relay,
+        desk_at(janus, url=f"ws://{relay.netloc}") as desk,
+    ):
         handle, _ = await desk.join(call.id)
         told = len(desk.of(PlatformConnection))
         session_id = names.session_id(handle)

@@ -10,6 +10,7 @@ from typing import Any
 
 from appliance.platforms.protocol import Driver
 from appliance.platforms.sandbox.driver import SandboxDriver
+from appliance.platforms.sandbox.settings import SandboxSettings
 from tests.platforms.site import Party, SiteCall
 from tests.support.centre import Administrator, CentreProcess, running_centre
 
@@ -80,7 +81,10 @@ class SandboxSite:
         self._reaching: Any = None
 
     def driver(self, **settings: object) -> Driver:
-        return SandboxDriver(self._centre.driver_settings(**settings))
+        return SandboxDriver(SandboxSettings.model_validate(self.settings() | settings))
+
+    def settings(self) -> dict[str, Any]:
+        return {"url": self._centre.ready.url, "token": self._centre.ready.token}
 
     async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
         admin = await self._reach()
@@ -90,12 +94,18 @@ class SandboxSite:
     async def ours(self) -> list[str]:
         return [leg["handle"] for leg in (await (await self._reach()).do("legs"))["legs"]]
 
+    def pid(self) -> int:
+        return self._centre.pid
+
     async def stop(self) -> None:
         await self._let_go()
         await self._centre.kill()
 
     async def start(self) -> None:
         await self._centre.start()
+
+    async def regroup(self) -> None:
+        await self._let_go()
 
     async def listed(self, count: int) -> None:
         await (await self._reach()).do("set_listed", n=count, changes_per_second=0.0)
