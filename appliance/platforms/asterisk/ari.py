@@ -196,7 +196,8 @@ class UntrustedError(PlatformError):
 def _event(data: str | bytes) -> wire.Event | None:
     """The event, or None when it is one that we do not listen to."""
     message = from_json(data)  # which, unlike json, gives up at deep nesting with a ValueError
-    if isinstance(message, dict) and message.get("type") not in wire.HEARD:
+    kind = message.get("type") if isinstance(message, dict) else None
+    if isinstance(kind, str) and kind not in wire.HEARD:
         return None
     return wire.Event.model_validate(message)
 
