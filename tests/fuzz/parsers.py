@@ -29,6 +29,8 @@ PARSERS: dict[str, Parser] = {
 MOST_BYTES = 128 * 1024
 """No input is longer: twice what the longest of the bounded texts may have."""
 SEEDS = Path(__file__).parent / "seeds"
+FINDS = Path(__file__).parent / "finds"
+"""In a folder for each parser: inputs that did harm once."""
 
 
 def seeds(name: str) -> list[bytes]:

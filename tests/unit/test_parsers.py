@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.parsers import MOST_BYTES, PARSERS, Parser, seeds
+from tests.fuzz.parsers import FINDS, MOST_BYTES, PARSERS, Parser, seeds
 
 EVERY = pytest.mark.parametrize("name", PARSERS)
 GIVEN = settings(
@@ -59,6 +59,13 @@ def long_inputs(name: str) -> list[bytes]:
 def test_what_servers_said_is_read(name: str) -> None:
     for said in seeds(name):
         PARSERS[name](said)
+
+
+def test_what_did_harm_once_does_none() -> None:
+    found = [file for file in FINDS.glob("*/*") if file.is_file()]
+    assert found
+    for file in found:
+        PARSERS[file.parent.name](file.read_bytes())
 
 
 @EVERY
