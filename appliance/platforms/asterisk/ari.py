@@ -55,6 +55,7 @@ class Ari:
             base_url=f"{settings.url.rstrip('/')}/ari/",
             auth=(settings.user, password),
             timeout=settings.request_timeout,
+            headers={"Accept-Encoding": "identity"},  # a bound on what arrives bounds what is read
             verify=context or False,  # False only where the address is not https
             trust_env=False,  # never by way of a proxy that the environment names
         )
@@ -73,6 +74,10 @@ class Ari:
         """Whatever the answer is, it is read within bounds."""
         async with self._client.stream(method, path, params=parameters) as answer:
             body = bytearray()
+            if "content-encoding" in answer.headers:
+                raise PlatformError(
+                    f"What answers at {self._settings.url} is not Asterisk; correct the address."
+                )
             async for piece in answer.aiter_bytes():
                 body += piece
                 if len(body) > wire.MAX_ANSWER:

@@ -48,11 +48,23 @@ async def make_client(url: str) -> httpx.AsyncClient:
     """A client that follows no redirect and no proxy; certificates are loaded in a thread."""
     secure = url.startswith("https:")
     context = await asyncio.to_thread(ssl.create_default_context) if secure else False
-    return httpx.AsyncClient(verify=context, trust_env=False, timeout=None)  # noqa: S113
+    return httpx.AsyncClient(
+        verify=context,
+        trust_env=False,
+        timeout=None,  # noqa: S113
+        headers={"Accept-Encoding": "identity"},
+    )
 
 
 async def read_bounded(response: httpx.Response, most: int = MOST_BYTES) -> bytes:
-    """The body. Raises `PlatformError` when it is longer than *most* bytes."""
+    """The body. Raises `PlatformError` when it is longer than *most* bytes, or compressed.
+
+    Nobody asked for that, and a little of it can become far too much at once.
+    """
+    if "content-encoding" in response.headers:
+        raise PlatformError(
+            "CxEngage compressed an answer unasked; trying again.", code=EndReason.PLATFORM_LOST
+        )
     body = bytearray()
     async for piece in response.aiter_bytes():
         body += piece

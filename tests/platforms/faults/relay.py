@@ -41,6 +41,8 @@ class Relay:
         """Every answer of the server is garbage."""
         self.bloats = 0
         """Answers of so many bytes come instead of the server's."""
+        self.bursts = b""
+        """Every answer is this, and is said to be compressed."""
         self.garbage = itertools.cycle(GARBAGE)
         self._to = to
         self._light = asyncio.Event()
@@ -124,7 +126,7 @@ class Passage:
         while not self._is_websocket and (asked := await wire.head(self._near[0])):
             asked += await wire.body(self._near[0], asked)
             await self._light()
-            if await self._spoilt():
+            if await self._spoilt(asked):
                 continue
             writer.write(asked)
             if not (answer := await wire.head(reader)):
@@ -142,17 +144,22 @@ class Passage:
             with contextlib.suppress(ConnectionError):
                 await self._tell(*pieces_of_a_frame)
 
-    async def _spoilt(self) -> bool:
-        """Whether the request was answered here."""
+    async def _spoilt(self, asked: bytes) -> bool:
+        """Whether the request was answered here; a WebSocket may only be refused."""
         relay = self._relay
         if relay.refuses:
             await self._tell(wire.answer_head(relay.refuses, 0))
+        elif b"\r\nupgrade: websocket" in asked.lower():
+            return False
         elif relay.garbles:
             for text in (GARBAGE[hash(self) % len(GARBAGE)],):
                 await self._tell(wire.answer_head("200 OK", len(text)), text)
         elif relay.bloats:
             pieces = itertools.repeat(PIECE, relay.bloats // len(PIECE))
             await self._tell(wire.answer_head("200 OK", relay.bloats), *pieces)
+        elif relay.bursts:
+            head = wire.answer_head("200 OK", len(relay.bursts), "content-encoding: gzip\r\n")
+            await self._tell(head, relay.bursts)
         else:
             return False
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 
 import pytest
 
@@ -33,5 +34,17 @@ async def test_an_enormous_message_is_not_taken_in(site: Site) -> None:
             await session.relay.bloat(ENORMOUS)
             await asyncio.sleep(A_WHILE_S)
         session.relay.bloats = 0
+        assert grown.bytes < BOUND
+        await session.is_back()
+
+
+async def test_a_compressed_answer_is_not_blown_up(site: Site) -> None:
+    bomb = gzip.compress(bytes(ENORMOUS))
+    async with in_session(site) as session:
+        session.relay.bursts = bomb
+        with growth() as grown:
+            session.relay.cut()
+            await asyncio.sleep(A_WHILE_S)
+        session.relay.bursts = b""
         assert grown.bytes < BOUND
         await session.is_back()

@@ -54,6 +54,6 @@ def frame_head(length: int) -> bytes:
     return struct.pack("!BBH", TEXT, 126, length) if length > 125 else bytes((TEXT, length))
 
 
-def answer_head(status: str, length: int) -> bytes:
+def answer_head(status: str, length: int, more: str = "") -> bytes:
     """The beginning of an answer of that many bytes, after which the connection stays."""
-    return f"HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n".encode()
+    return f"HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{more}\r\n".encode()
