@@ -7,7 +7,8 @@ PY := .venv/bin/python
 # More arguments for the command behind a target: make demo ARGS="--ready-file FILE"
 ARGS ?=
 
-.PHONY: help demo test lint unit integration browser platforms bench bench-platforms lock clean setup-demo setup-test
+.PHONY: help demo test lint unit integration browser platforms bench bench-platforms fuzz lock \
+  clean setup-demo setup-test setup-fuzz
 
 help: ## Explain the targets
 	@echo 'Bargebox: the supervisor box. Targets (each sets up what it needs by itself):'
@@ -15,7 +16,7 @@ help: ## Explain the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
 	@echo
-	@echo 'ARGS="..." goes to the command behind demo, unit, integration, browser, platforms, the benches and lock.'
+	@echo 'ARGS="..." goes to the command behind demo, the kinds of tests, the benches, fuzz and lock.'
 
 # The demo dies with this make however make dies, so that no process is ever left behind.
 demo: setup-demo ## Start the box with its sandbox contact centre; Ctrl-C ends it
@@ -49,6 +50,10 @@ bench: setup-test ## Measure; prints a table and writes build/bench.json
 bench-platforms: setup-test ## Measure at every platform; writes build/bench-platforms.json
 	@tools/in-namespace $(PY) -m tests.bench.platforms $(ARGS)
 
+# Ten minutes for each parser: ARGS="--minutes 1 --only sip". Finds stay in build/fuzz.
+fuzz: setup-fuzz ## Fuzz what reads the platforms' words, for an hour and more
+	@$(PY) -m tests.fuzz $(ARGS)
+
 # The locks name no index and no path, so that they hold for every machine's mirrors.
 # ARGS=--upgrade takes the newest versions, otherwise what is locked stays.
 UV := build/lock/bin/uv
@@ -63,6 +68,10 @@ lock: ## Write the lock files from pyproject.toml
 	@$(COMPILE) $(ARGS) pyproject.toml -c requirements-build.lock -o requirements.lock
 	@$(COMPILE) $(ARGS) pyproject.toml --extra test -c requirements.lock \
 	  -o requirements-test.lock
+	@build/lock/bin/python -c "import tomllib; file = open('pyproject.toml', 'rb'); \
+	  print(*tomllib.load(file)['project']['optional-dependencies']['fuzz'], sep='\n')" \
+	  >build/lock/fuzz.in
+	@$(COMPILE) $(ARGS) build/lock/fuzz.in -c requirements-test.lock -o requirements-fuzz.lock
 	@wc -l requirements*.lock
 
 clean: ## Remove what was built, the environment included
@@ -74,3 +83,6 @@ setup-demo:
 
 setup-test:
 	@tools/setup test
+
+setup-fuzz:
+	@tools/setup fuzz

@@ -84,11 +84,17 @@ class Site(Protocol):
     async def ours(self) -> list[str]:
         """Whatever the platform holds of ours: channels, bridges, snoops, handles, legs."""
 
+    def pid(self) -> int:
+        """The server's process, which may be stopped for a while."""
+
     async def stop(self) -> None:
         """Stop the server's process as an accident would."""
 
     async def start(self) -> None:
         """Start it again; calls of before are gone."""
+
+    async def regroup(self) -> None:
+        """After an accident everybody else at the site connects again; their calls are gone."""
 
     async def listed(self, count: int) -> None:
         """Have at least *count* interactions in the list (they need not carry audio)."""

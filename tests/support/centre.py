@@ -112,6 +112,12 @@ class CentreProcess:
         async with asyncio.timeout(SECONDS_TO_STOP):
             return await self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     async def kill(self) -> None:
         """As an accident would."""
         assert self._process is not None

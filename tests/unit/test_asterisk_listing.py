@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from appliance.control_link.words import EndReason
 from appliance.platforms.asterisk import wire
+from appliance.platforms.asterisk.ari import _event
 from appliance.platforms.asterisk.listing import Listing
 from appliance.platforms.asterisk.settings import AsteriskSettings
 
@@ -281,3 +282,11 @@ def test_what_we_make_is_known_by_its_name() -> None:
     assert wire.handle_of("bargebox-7.snoop-00ff") == "bargebox-7"
     assert wire.handle_of("1795838116.0") is None
     assert wire.handle_of("site-1795838116.0") is None
+
+
+@pytest.mark.parametrize(
+    "text", ['{"type":{"a":1}}', "[" * 50_000, "7", "null", '"x"', '{"type":[]}']
+)
+def test_a_text_that_is_no_event_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        _event(text)

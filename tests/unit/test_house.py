@@ -16,7 +16,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("requirements-build.lock", "requirements.lock", "requirements-test.lock")
+LOCKS = (
+    "requirements-build.lock",
+    "requirements.lock",
+    "requirements-test.lock",
+    "requirements-fuzz.lock",
+)
 APT_FILES = ("", ".conf", ".list", ".sources")
 CONFIGURED = ("config", "list")
 OPTIONS = ("install", "--help")
@@ -72,6 +77,7 @@ def machine_hosts() -> set[str]:
         ("requirements.lock", PROJECT["project"]["dependencies"]),
         ("requirements-test.lock", PROJECT["project"]["dependencies"]),
         ("requirements-test.lock", PROJECT["project"]["optional-dependencies"]["test"]),
+        ("requirements-fuzz.lock", PROJECT["project"]["optional-dependencies"]["fuzz"]),
     ],
 )
 def test_every_dependency_is_locked_to_a_version_that_fits(lock: str, wanted: list[str]) -> None:

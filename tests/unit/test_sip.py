@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import pytest
 from hypothesis import given
@@ -110,6 +111,18 @@ def test_any_address_can_be_looked_at(value: str) -> None:
 def test_an_address_in_a_display_name_is_none() -> None:
     assert address('"<sip:evil@x>" <sip:ada@example.org>;tag=1') == "sip:ada@example.org"
     assert user_of("sip:ada@example.org;tag=1") == "ada"
+
+
+@pytest.mark.parametrize("tail", ["", "\\", "<sip:a@b>"])
+def test_a_quotation_without_an_end_takes_no_time(tail: str) -> None:
+    begun = time.process_time()
+    assert user_of('"' + '\\"' * (MAX_MESSAGE // 2) + tail) == ""
+    assert time.process_time() - begun < 1.0  # 7 s when each mark was begun at
+
+
+def test_a_control_character_in_the_first_line_is_refused() -> None:
+    with pytest.raises(SipError, match=r"\.$"):
+        parse(invite().build().replace("sip:box", "\x00sip:box", 1))
 
 
 def test_a_response_repeats_what_it_must() -> None:

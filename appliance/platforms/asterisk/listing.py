@@ -234,10 +234,11 @@ class Listing:
             if call and (seen := self._interaction(call)) is not None:
                 now[seen.id] = seen
                 self._id_of.update(dict.fromkeys(call, seen.id))
-        ended = [replace(self.shown.pop(one), state="ended") for one in sorted(gone - now.keys())]
-        for over in ended:
-            if self.knows(over.id):
-                self._hung_up.pop(over.id, None)  # it goes on under another name
+        over = [self.shown.pop(one, None) for one in sorted(gone - now.keys())]
+        ended = [replace(one, state="ended") for one in over if one is not None]
+        for last in ended:
+            if self.knows(last.id):
+                self._hung_up.pop(last.id, None)  # it goes on under another name
         changed = [new for new in now.values() if self.shown.get(new.id) != new]
         self.shown.update((new.id, new) for new in changed)
         return ended + changed

@@ -9,8 +9,10 @@ from pydantic_core import from_json
 
 
 def load(raw: bytes | str) -> Any:
-    """The value of *raw*: no NaN, no infinity, and halves of characters (RFC 8259 section 8.2)
-    made into question marks, since they could be written nowhere. Raises `ValueError`.
+    """The value of *raw*; raises `ValueError`. No NaN, and infinity only as a number too large.
+
+    Halves of characters (RFC 8259 section 8.2), which could be written nowhere, become question
+    marks.
     """
     text = raw.encode(errors="replace") if isinstance(raw, str) else raw
     try:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
 from appliance.control_link.words import EndReason
@@ -76,6 +76,11 @@ class Link:
                 f"The certificate of Janus at {url} cannot be trusted; correct it there, "
                 "or name its authority in tls_ca.",
                 code=EndReason.PLATFORM_LOST,
+            ) from error
+        except InvalidStatus as error:
+            raise _lost(
+                f"What answers at {url} refuses the connection ({error.response.status_code}); "
+                "look at what stands before Janus, or correct its address in the settings."
             ) from error
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
             raise _lost(

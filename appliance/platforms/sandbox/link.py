@@ -6,12 +6,13 @@ import asyncio
 import itertools
 import json
 import logging
+import ssl
 from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from appliance.control_link.words import EndReason
 from appliance.platforms.protocol import PlatformError
@@ -49,6 +50,16 @@ class Link:
                     close_timeout=SECONDS_TO_CLOSE,
                     proxy=None,  # never by way of a proxy that the environment names
                 )
+        except ssl.SSLError as error:
+            raise _lost(
+                f"The certificate of {url} cannot be trusted; correct it there, or have this "
+                "machine trust its authority."
+            ) from error
+        except InvalidStatus as error:
+            raise _lost(
+                f"What answers at {url} refuses the connection ({error.response.status_code}); "
+                "look at what stands before the contact centre, or correct its address."
+            ) from error
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
             raise _lost(
                 f"The sandbox contact centre at {url} does not answer; start it, "

@@ -21,6 +21,8 @@ _REQUEST = re.compile(rf"({_TOKEN}) (\S+) SIP/2\.0")
 _STATUS = re.compile(r"SIP/2\.0 ([1-6]\d\d) ([^\r\n]*)")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CSEQ = re.compile(rf"(\d{{1,10}})\s+({_TOKEN})")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.?)*+"?', re.DOTALL)
+"""To the end where it is not closed, so that no quotation mark is begun at twice."""
 _COMPACT = {
     "v": "via",
     "f": "from",
@@ -114,6 +116,8 @@ def parse(data: str | bytes) -> Message:
 
 
 def _first_line(line: str) -> Message:
+    if _CONTROL.search(line):
+        raise SipError("A SIP message has a control character in its first line.")
     if match := _STATUS.fullmatch(line):
         return Message(status=int(match[1]), reason=match[2])
     if match := _REQUEST.fullmatch(line):
@@ -150,7 +154,7 @@ def parameter(value: str, name: str) -> str:
 
 def address(value: str) -> str:
     """The URI of a From, To, Contact or Route (RFC 3261 section 20.10)."""
-    if match := re.search(r"<([^<>]*)>", re.sub(r'"(?:[^"\\]|\\.)*"', "", value)):
+    if match := re.search(r"<([^<>]*)>", _QUOTED.sub("", value)):
         return match[1].strip()
     return split(value, ";")[0]
 

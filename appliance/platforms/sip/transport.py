@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
@@ -57,6 +57,11 @@ class Transport:
                     proxy=None,  # never by way of a proxy that the environment names
                     **options,
                 )
+        except InvalidStatus as error:
+            raise SipError(
+                f"The WebSocket for SIP at {url} is refused ({error.response.status_code}); "
+                "correct its address in the settings, or have it permitted there."
+            ) from error
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
             if (fault := tls_fault(url, error)) is not None:
                 raise SipUntrustedError(fault) from error

@@ -110,6 +110,12 @@ class Asterisk:
                     pass
                 await asyncio.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     async def kill(self) -> None:
         """As an accident would."""
         assert self._process is not None

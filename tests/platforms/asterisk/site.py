@@ -186,8 +186,18 @@ class AsteriskSite:
         bridges = (await self.admin.get("/bridges")).raise_for_status().json()
         return channels + [one["id"] for one in bridges if one["bridge_class"] == "stasis"]
 
+    def pid(self) -> int:
+        return self._server.pid
+
     async def start(self) -> None:
         await self._server.start()
+        await self.regroup()
+
+    async def regroup(self) -> None:
+        await self.leave()
+        for channel in await self.channels():  # of phones that never said goodbye
+            if channel["name"].startswith(tuple(f"PJSIP/{phone}-" for phone in PHONES)):
+                await self.admin.delete(f"/channels/{channel['id']}")
         self.phones = {name: Phone(name, codec) for name, codec in PHONES.items()}
         for phone in self.phones.values():
             await phone.start()

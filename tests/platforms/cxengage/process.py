@@ -68,6 +68,12 @@ class StandinProcess:
         self._settings["port"] = int(self.url.rpartition(":")[2])
         self._settings["control_token"] = ready["control_token"]
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     async def kill(self) -> None:
         """As an accident would."""
         assert self._process is not None

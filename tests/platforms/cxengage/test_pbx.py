@@ -16,7 +16,7 @@ from tests.platforms.asterisk.server import ADDRESS, PORT
 from tests.platforms.cxengage.helpers import CUSTOMER_HZ, SUE, ended, gone_on, refused
 from tests.platforms.cxengage.sip_site import CxEngageSipSite, cxengage_sip_site, sip_settings
 from tests.platforms.desk import Desk, desk_at
-from tests.platforms.janus.relay import relayed
+from tests.platforms.faults.relay import relayed
 from tests.platforms.site import HEARD_DBFS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -124,7 +124,7 @@ async def test_one_s_own_call_loses_the_leg_alone(site: CxEngageSipSite, desk: D
 async def test_a_call_outlives_its_signalling(site: CxEngageSipSite) -> None:
     """Cut on the way, the connection is made again; meanwhile and afterwards all is heard."""
     call = await site.call()
-    async with relayed(PORT) as relay:
+    async with relayed((ADDRESS, PORT)) as relay:
         sip = sip_settings("sue") | {"ws_url": f"{relay.url}/ws"}
         async with desk_at(site, sip=sip) as found:
             handle, leg = await found.join(call.id)

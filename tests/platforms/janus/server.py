@@ -119,6 +119,12 @@ class JanusProcess:
                 assert self._process.returncode is None, "Janus did not start; see janus.log"
                 await asyncio.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     async def kill(self) -> None:
         """As an accident would."""
         if self._process is not None and self._process.returncode is None:

@@ -224,7 +224,7 @@ class JanusSite:
         return JanusDriver(self.server.settings(**settings))
 
     def settings(self) -> dict[str, Any]:
-        return self._server.section()
+        return self.server.section()
 
     async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
         call = JanusCall(self.control, agent_id or self.agent_ids[0], monitoring)
@@ -249,12 +249,22 @@ class JanusSite:
         await asyncio.gather(*made)
         self._listed = count
 
+    def pid(self) -> int:
+        return self.server.pid
+
     async def stop(self) -> None:
         await self.server.kill()
         await self._let_go()
 
     async def start(self) -> None:
         await self.server.start()
+        await self._begin()
+
+    async def regroup(self) -> None:
+        await self._let_go()
+        await self._begin()
+
+    async def _begin(self) -> None:
         self.control = Control()
         await self.control.open()
 

@@ -15,9 +15,9 @@ from appliance.platforms.janus import names
 from appliance.platforms.janus.connection import KEEP_S
 from appliance.platforms.protocol import LegNeeds, PlatformConnection, PlatformError
 from tests.platforms.desk import Desk, desk_at
+from tests.platforms.faults.relay import relayed
 from tests.platforms.janus.clients import administer, handles_of_ours
-from tests.platforms.janus.relay import relayed
-from tests.platforms.janus.server import ADMIN_KEY, PIN, RECLAIM_S
+from tests.platforms.janus.server import ADMIN_KEY, HOST, PIN, PORT, RECLAIM_S
 from tests.platforms.janus.site import JanusParty, JanusSite, janus_site
 from tests.platforms.measured import (
     AGENT_HZ,
@@ -31,6 +31,7 @@ from tests.support.leg_end import LegEnd
 
 log = logging.getLogger(__name__)
 
+JANUS = (HOST, PORT)
 TONE_DBFS = -20.0
 UNDER_WAY_S = 0.5
 """What was said before is on its way to the ears for so long."""
@@ -84,7 +85,10 @@ async def test_the_level_of_each_at_each_in_every_mode(janus: JanusSite, desk: D
 
 async def test_a_lost_connection_is_made_again_and_the_leg_stays(janus: JanusSite) -> None:
     call = await janus.call()
-    async with relayed() as relay, desk_at(janus, url=relay.url) as desk:
+    async with (
+        relayed(JANUS) as relay,
+        desk_at(janus, url=relay.url) as desk,
+    ):
         handle, leg = await desk.join(call.id)
         leg.track.hz = SUPERVISOR_HZ
         await desk.driver.set_audience(handle, Audience.EVERYONE)
@@ -105,7 +109,7 @@ async def test_a_lost_connection_is_made_again_and_the_leg_stays(janus: JanusSit
 
 async def test_an_outage_almost_as_long_as_janus_waits_is_survived(janus: JanusSite) -> None:
     call = await janus.call()
-    async with relayed() as relay, desk_at(janus, url=relay.url) as desk:
+    async with relayed(JANUS) as relay, desk_at(janus, url=relay.url) as desk:
         handle, leg = await desk.join(call.id)
         await asyncio.sleep(RECLAIM_S + 1.0)  # Janus counts from the last sign of life
         relay.cut(down=True)
@@ -124,7 +128,7 @@ async def test_an_outage_almost_as_long_as_janus_waits_is_survived(janus: JanusS
 
 async def test_answers_that_are_too_slow_are_told_of_and_end_nothing(janus: JanusSite) -> None:
     call = await janus.call()
-    async with relayed() as relay, desk_at(janus, url=relay.url, request_timeout=1.0) as desk:
+    async with relayed(JANUS) as relay, desk_at(janus, url=relay.url, request_timeout=1.0) as desk:
         handle, leg = await desk.join(call.id)
         leg.track.hz = SUPERVISOR_HZ
         await desk.driver.set_audience(handle, Audience.EVERYONE)
@@ -144,7 +148,7 @@ async def test_answers_that_are_too_slow_are_told_of_and_end_nothing(janus: Janu
 
 async def test_a_longer_outage_ends_the_leg_with_its_reason(janus: JanusSite) -> None:
     call = await janus.call()
-    async with relayed() as relay, desk_at(janus, url=relay.url) as desk:
+    async with relayed(JANUS) as relay, desk_at(janus, url=relay.url) as desk:
         handle, _ = await desk.join(call.id)
         relay.cut(down=True)
         await asyncio.sleep(RECLAIM_S + 3.0)  # it looks every 2 s
@@ -158,7 +162,10 @@ async def test_a_longer_outage_ends_the_leg_with_its_reason(janus: JanusSite) ->
 
 async def test_a_session_that_was_not_kept_is_told_of(janus: JanusSite) -> None:
     call = await janus.call()
-    async with relayed() as relay, desk_at(janus, url=relay.url) as desk:
+    async with (
+        relayed(JANUS) as relay,
+        desk_at(janus, url=relay.url) as desk,
+    ):
         handle, _ = await desk.join(call.id)
         told = len(desk.of(PlatformConnection))
         session_id = names.session_id(handle)

@@ -13,8 +13,8 @@ from appliance.platforms.janus import names
 from tests.platforms.desk import desk_at
 from tests.platforms.janus.clients import administer, handles_of_ours
 from tests.platforms.janus.site import JanusSite, janus_site
+from tests.platforms.measured import SUPERVISOR_HZ, nothing_is_left, supervisor_heard_by
 from tests.platforms.site import HEARD_DBFS, SILENT_DBFS
-from tests.platforms.test_contract import SUPERVISOR_HZ, nothing_is_left, supervisor_heard_by
 from tests.support.leg_box import Box, leg_box
 from tests.support.raw_control import Control
 

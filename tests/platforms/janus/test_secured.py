@@ -15,8 +15,8 @@ from tests.platforms.desk import Desk, desk_at
 from tests.platforms.janus.clients import administer
 from tests.platforms.janus.server import ADMIN_KEY, HOST, WSS_PORT
 from tests.platforms.janus.site import JanusSite, janus_site
+from tests.platforms.measured import CUSTOMER_HZ, nothing_is_left
 from tests.platforms.site import HEARD_DBFS
-from tests.platforms.test_contract import CUSTOMER_HZ, nothing_is_left
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

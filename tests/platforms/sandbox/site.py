@@ -94,12 +94,18 @@ class SandboxSite:
     async def ours(self) -> list[str]:
         return [leg["handle"] for leg in (await (await self._reach()).do("legs"))["legs"]]
 
+    def pid(self) -> int:
+        return self._centre.pid
+
     async def stop(self) -> None:
         await self._let_go()
         await self._centre.kill()
 
     async def start(self) -> None:
         await self._centre.start()
+
+    async def regroup(self) -> None:
+        await self._let_go()
 
     async def listed(self, count: int) -> None:
         await (await self._reach()).do("set_listed", n=count, changes_per_second=0.0)

@@ -15,7 +15,7 @@ import pytest_asyncio
 from appliance.platforms.protocol import LegNeeds
 from tests.platforms.asterisk.server import ADDRESS, WS_URL
 from tests.platforms.asterisk.server import Asterisk as Server
-from tests.platforms.asterisk.site import CODECS, LEGS, PHONES, AsteriskSite
+from tests.platforms.asterisk.site import LEGS, PHONES, AsteriskSite
 from tests.platforms.desk import desk_at
 from tests.platforms.sip import kamailio
 from tests.platforms.sip.authority import Authority
@@ -100,7 +100,7 @@ class Place:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    phones = {name: CODECS[codec] for name, codec in PHONES.items()}
+    phones = {name: codec.asterisk for name, codec in PHONES.items()}
     server = Server(tmp_path_factory.mktemp("asterisk"), phones, LEGS)
     endpoints = [_endpoint(name, algorithm) for name, algorithm in ALGORITHMS.items()]
     server.more = {
