@@ -161,6 +161,21 @@ async def test_an_answer_is_repeated_until_it_is_acknowledged(
         assert agent.calls == ()
 
 
+async def test_the_end_of_a_call_does_not_overtake_its_beginning() -> None:
+    async with signed_in() as (server, _):
+        invite = server.request("INVITE", body=description())
+        await server.send(invite)
+        await until(lambda: bool(server.calls))
+        dialog = await server.calls.pop().answer(OURS)
+        ending = asyncio.create_task(dialog.bye())
+        tag = parameter((await server.wait(200)).get("To"), "tag")
+        await asyncio.sleep(0.05)
+        assert not server.got("BYE")
+        await server.send(server.request("ACK", tag=tag, cseq=invite.cseq[0]))
+        await server.wait("BYE")
+        await ending
+
+
 async def test_an_invite_without_a_description_gets_ours() -> None:
     async with signed_in() as (server, _):
         dialog, tag = await up(server)

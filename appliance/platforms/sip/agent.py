@@ -233,6 +233,7 @@ class UserAgent:
                         await self.reply(invite, 200, tag, sdp, extra)
         except TimeoutError:
             log.warning("a call is ended whose answer was not acknowledged")
+            dialog.unacknowledged = None
             await self._bye(dialog)
         except SipError as error:
             log.debug("the answer is not repeated: %s", error.detail)

@@ -8,6 +8,7 @@ import random
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,6 +23,7 @@ SDP = "application/sdp"
 OK, TRYING, BUSY, TERMINATED, NOT_ACCEPTABLE, NO_SUCH_CALL = 200, 100, 486, 487, 488, 481
 GLARE = 491
 TRIES_AT_GLARE = 3
+SECONDS_FOR_THE_ACK = 4.0
 _OVER = (408, NO_SUCH_CALL)
 """Answers to a request in a dialog that end it (RFC 3261 section 12.2.1.2)."""
 
@@ -89,6 +91,7 @@ class Dialog:
 
     async def bye(self) -> None:
         """End it; it is over for us even when the other side does not answer."""
+        await self._settled()
         if not self.ended.is_set():
             self.over()
             await self.line.ask(self, "BYE", "", "", [])
@@ -162,7 +165,17 @@ class Dialog:
         self.target = contact_of(message) or self.target
         self.allowed = message.tokens("Allow") or self.allowed
 
+    async def _settled(self) -> None:
+        """Until the ACK: a BYE that overtakes it is refused (RFC 3261 section 15), and so is an
+        INVITE (section 14.1). One that stays away is not waited for longer.
+        """
+        if self.unacknowledged is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.acknowledged.wait(), SECONDS_FOR_THE_ACK)
+
     async def _ask(self, method: str, body: str, kind: str, extra: Headers | None = None) -> str:
+        if method == "INVITE":
+            await self._settled()
         for attempt in range(TRIES_AT_GLARE):
             try:
                 return await self.line.ask(self, method, body, kind, extra or [])
