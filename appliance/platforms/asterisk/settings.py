@@ -77,6 +77,11 @@ class AsteriskSettings(BaseModel):
     """Seconds between attempts to connect at most; they double up to it."""
 
     @property
+    def list_url(self) -> str:
+        """Where the calls are listed."""
+        return self.url
+
+    @property
     def variables(self) -> tuple[str, ...]:
         """All variables that are named."""
         named = (
