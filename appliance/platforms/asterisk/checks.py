@@ -7,6 +7,7 @@ import secrets
 import ssl
 from typing import Protocol
 
+from appliance.platforms.asterisk.ami_checks import AmiSource
 from appliance.platforms.asterisk.ari import Ari
 from appliance.platforms.asterisk.errors import SignInError, UntrustedError
 from appliance.platforms.asterisk.registration import account_of
@@ -57,7 +58,8 @@ async def _run(settings: AsteriskSettings, checks: list[Check], registered: bool
     except PlatformError as error:
         checks.append(Check("tls", passed=False, detail=error.detail))
         return
-    source = _AriSource(settings, context)
+    ari = settings.mode == "ari"
+    source = _AriSource(settings, context) if ari else AmiSource(settings, context)
     try:
         await _calls(settings, source, checks)
     finally:

@@ -49,7 +49,7 @@ class AsteriskSettings(BaseModel):
     """Empty: as the endpoint is named."""
     endpoint_password: SecretStr = SecretStr("")
     """Of the endpoint's ``auth`` in ``pjsip.conf``."""
-    spy_context: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,79}$")] = "bargebox"
+    spy_context: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,79}$")] = "bargebox-legs"
     """The dialplan's context of all boxes' endpoints, and nobody else's, where `mode` is
     ``chanspy``.
     """
