@@ -73,6 +73,7 @@ HttpAddress = Annotated[str, _field, AfterValidator(is_address("http", "https"))
 WsAddress = Annotated[str, _field, AfterValidator(is_address("ws", "wss"))]
 WsAddressOrNone = Annotated[str, _field, AfterValidator(is_address("ws", "wss", or_empty=True))]
 """The same, or empty."""
+AmiAddress = Annotated[str, _field, AfterValidator(is_address("tcp", "tls"))]
 SafeHttpAddress = Annotated[str, _field, AfterValidator(is_address("https", plain="http"))]
 """Over TLS, but for this machine itself."""
 SafeHttpAddressOrNone = Annotated[

@@ -13,6 +13,10 @@ def make_driver(settings: PlatformSettings) -> Driver:
             from appliance.platforms.sandbox.driver import SandboxDriver
 
             return SandboxDriver(settings.sandbox)
+        case "asterisk" if settings.asterisk.mode == "chanspy":
+            from appliance.platforms.asterisk.spying_driver import SpyingDriver
+
+            return SpyingDriver(settings.asterisk)
         case "asterisk":
             from appliance.platforms.asterisk.driver import AsteriskDriver
 

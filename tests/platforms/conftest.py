@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from appliance.demo.box import Box
 from tests.platforms.asterisk.site import asterisk_site
+from tests.platforms.asterisk.spying_site import spying_site
 from tests.platforms.box import box_at
 from tests.platforms.cxengage.sip_site import cxengage_sip_site
 from tests.platforms.cxengage.site import cxengage_site
@@ -24,6 +25,7 @@ SITES: dict[str, Callable[[Path], AbstractAsyncContextManager[Site]]] = {
     "cxengage": cxengage_site,
     "cxengage-sip": cxengage_sip_site,
     "asterisk": asterisk_site,
+    "asterisk-chanspy": spying_site,
     "janus": janus_site,
 }
 """Every platform with the real server, or the stand-in, that plays it."""

@@ -116,6 +116,8 @@ def test_no_secret_follows_to_another_address(section: str, kind: type[BaseModel
             value = "/tmp/ca.pem"
         elif name in {"url", "base_url", "sqs_endpoint"} and section in {"asterisk", "cxengage"}:
             value = "https://attacker.example.org/"
+        elif name == "ami_url":
+            value = "tls://attacker.example.org/"
         with pytest.raises(SecretNeededError) as refused:
             completed(within(section, {name: value}), FULL)
         held = {s for s in secrets_of(FULL) if s.rpartition(".")[0] == section}

@@ -18,9 +18,10 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from appliance.control_link.words import EndReason
 from appliance.platforms.asterisk import wire
+from appliance.platforms.asterisk.errors import NotFoundError, RefusedError, SignInError
 from appliance.platforms.asterisk.settings import AsteriskSettings
+from appliance.platforms.asterisk.trust import unreachable
 from appliance.platforms.protocol import PlatformError
-from appliance.platforms.trust import tls_fault
 
 log = logging.getLogger(__name__)
 
@@ -33,18 +34,6 @@ With ``subscribeAll`` Asterisk 22.10 crashed, once in some fifty times, when an 
 in the moment in which the application was destroyed, as at each of our disconnections.
 """
 OnEvent = Callable[[wire.Event], None]
-
-
-class SignInError(PlatformError):
-    """ARI does not let us in."""
-
-
-class NotFoundError(PlatformError):
-    """What was asked for is not there (any more)."""
-
-
-class RefusedError(PlatformError):
-    """Asterisk does not do what was asked."""
 
 
 class Ari:
@@ -75,7 +64,7 @@ class Ari:
             async with asyncio.timeout(self._settings.request_timeout):
                 return await self._ask(method, path, body, parameters)
         except (httpx.TransportError, TimeoutError) as error:
-            raise self._unreachable(error) from error
+            raise unreachable(self._settings.url, error) from error
 
     async def _ask(
         self, method: str, path: str, body: dict[str, Any] | None, parameters: dict[str, str]
@@ -159,9 +148,9 @@ class Ari:
                     "Asterisk does not accept the user and password for ARI; "
                     "correct them in the settings."
                 ) from error
-            raise self._unreachable(error) from error
+            raise unreachable(self._settings.url, error) from error
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
-            raise self._unreachable(error) from error
+            raise unreachable(self._settings.url, error) from error
         where = path("applications", self.app, "subscription")
         await self.post(where, eventSource=EVERYTHING)
 
@@ -187,19 +176,6 @@ class Ari:
             await self._socket.close()
         await self._client.aclose()
 
-    def _unreachable(self, error: Exception) -> PlatformError:
-        if (fault := tls_fault(self._settings.url, error)) is not None:
-            return UntrustedError(fault, code=EndReason.PLATFORM_LOST)
-        return PlatformError(
-            f"Asterisk at {self._settings.url} does not answer; "
-            "start it, or correct its address in the settings.",
-            code=EndReason.PLATFORM_LOST,
-        )
-
-
-class UntrustedError(PlatformError):
-    """The server's certificate is not to be trusted, or it speaks no TLS."""
-
 
 def _event(data: str | bytes) -> wire.Event | None:
     """The event, or None when it is one that we do not listen to."""
@@ -220,15 +196,3 @@ def _read(validate: Callable[[Any], list[Any]], data: Any) -> list[Any]:
 def path(*parts: str) -> str:
     """A path of ARI; a part may be anything."""
     return "/".join(quote(part, safe="") for part in parts)
-
-
-async def tls_context(settings: AsteriskSettings) -> ssl.SSLContext | None:
-    """What to trust, where either address is secured. Raises `PlatformError` in words."""
-    if not settings.url.startswith("https") and not settings.ws_url.startswith("wss"):
-        return None
-    try:
-        return await asyncio.to_thread(ssl.create_default_context, cafile=settings.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise UntrustedError(
-            f"The CA file {settings.ca_file} cannot be used; name a file of PEM certificates."
-        ) from error

@@ -5,16 +5,36 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
+from typing import Protocol
 
-from appliance.platforms.asterisk.ari import Ari, SignInError, UntrustedError, tls_context
+from appliance.platforms.asterisk.ami_checks import AmiSource
+from appliance.platforms.asterisk.ari import Ari
+from appliance.platforms.asterisk.errors import SignInError, UntrustedError
+from appliance.platforms.asterisk.registration import account_of
 from appliance.platforms.asterisk.settings import AsteriskSettings
+from appliance.platforms.asterisk.trust import tls_context
 from appliance.platforms.protocol import Check, PlatformError
-from appliance.platforms.sip.account import Account
 from appliance.platforms.sip.agent import UserAgent
 from appliance.platforms.sip.errors import SipError, SipUntrustedError
 
 LIMIT_S = 25.0
 _REGISTERED = Check("media", passed=True, detail="The leg's endpoint is registered.")
+
+
+class Source(Protocol):
+    """Where the calls are listed, over a connection of the check's own."""
+
+    async def open(self) -> None:
+        """Connect and sign in. Raises `PlatformError`, by its kind."""
+
+    async def count(self) -> int:
+        """How many channels there are. Raises `PlatformError`."""
+
+    async def more(self) -> list[Check]:
+        """What else is needed there; the last one may have failed. Raises `PlatformError`."""
+
+    async def close(self) -> None:
+        """Disconnect."""
 
 
 async def run_checks(settings: AsteriskSettings, registered: bool) -> list[Check]:
@@ -33,42 +53,73 @@ async def run_checks(settings: AsteriskSettings, registered: bool) -> list[Check
 
 
 async def _run(settings: AsteriskSettings, checks: list[Check], registered: bool) -> None:
-    secured = settings.url.startswith("https")
     try:
         context = await tls_context(settings)
     except PlatformError as error:
         checks.append(Check("tls", passed=False, detail=error.detail))
         return
-    ari = Ari(settings, f"bargebox-check-{secrets.token_hex(4)}", context)
-
-    def passed_so_far() -> None:
-        checks.append(Check("address", passed=True, detail=f"{settings.url} answers."))
-        if secured:
-            checks.append(Check("tls", passed=True, detail="Its certificate is trusted."))
-
+    ari = settings.mode == "ari"
+    source = _AriSource(settings, context) if ari else AmiSource(settings, context)
     try:
-        await ari.open()
-        passed_so_far()
-        checks.append(Check("sign_in", passed=True, detail="User and password are accepted."))
-        channels = await ari.channels()
-        checks.append(Check("list", passed=True, detail=_listed(settings, len(channels))))
-    except SignInError as error:
-        passed_so_far()
-        checks.append(Check("sign_in", passed=False, detail=error.detail))
-        return
-    except UntrustedError as error:
-        checks.append(Check("address", passed=True, detail=f"{settings.url} answers."))
-        checks.append(Check("tls", passed=False, detail=error.detail))
-        return
-    except PlatformError as error:
-        checks.append(Check("list" if checks else "address", passed=False, detail=error.detail))
-        return
+        await _calls(settings, source, checks)
     finally:
-        await ari.close()
+        await source.close()
+    if not checks[-1].passed:
+        return
     if registered:
         checks.append(_REGISTERED)
     else:
         await _leg(settings, context, checks)
+
+
+async def _calls(settings: AsteriskSettings, source: Source, checks: list[Check]) -> None:
+    url = settings.list_url
+    answers = Check("address", passed=True, detail=f"{url} answers.")
+    trusted = [Check("tls", passed=True, detail="Its certificate is trusted.")]
+    trusted = trusted if url.startswith(("https:", "tls:")) else []
+    try:
+        await source.open()
+    except SignInError as error:
+        checks += [answers, *trusted, Check("sign_in", passed=False, detail=error.detail)]
+        return
+    except UntrustedError as error:
+        checks += [answers, Check("tls", passed=False, detail=error.detail)]
+        return
+    except PlatformError as error:
+        checks.append(Check("address", passed=False, detail=error.detail))
+        return
+    checks += [answers, *trusted]
+    checks.append(Check("sign_in", passed=True, detail="User and password are accepted."))
+    try:
+        checks.append(Check("list", passed=True, detail=_listed(settings, await source.count())))
+        checks += await source.more()
+    except SignInError as error:
+        checks.append(Check("permissions", passed=False, detail=error.detail))
+    except PlatformError as error:
+        checks.append(Check("list", passed=False, detail=error.detail))
+
+
+class _AriSource:
+    """ARI, as an application of another name."""
+
+    def __init__(self, settings: AsteriskSettings, context: ssl.SSLContext | None) -> None:
+        self._ari = Ari(settings, f"bargebox-check-{secrets.token_hex(4)}", context)
+
+    async def open(self) -> None:
+        """Its events, to which one signs in."""
+        await self._ari.open()
+
+    async def count(self) -> int:
+        """All channels."""
+        return len(await self._ari.channels())
+
+    async def more(self) -> list[Check]:
+        """Subscribing has shown already that the user may write."""
+        return []
+
+    async def close(self) -> None:
+        """The application goes with it."""
+        await self._ari.close()
 
 
 def _listed(settings: AsteriskSettings, channels: int) -> str:
@@ -88,13 +139,3 @@ async def _leg(
         checks.append(Check("media", passed=False, detail=error.detail))
     else:
         checks.append(_REGISTERED)
-
-
-def account_of(settings: AsteriskSettings) -> Account:
-    """Who signs in for the leg."""
-    return Account(
-        settings.ws_url,
-        settings.endpoint,
-        settings.endpoint_user or settings.endpoint,
-        settings.endpoint_password,
-    )

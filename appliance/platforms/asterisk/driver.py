@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.asterisk import wire
-from appliance.platforms.asterisk.ari import Ari, tls_context
-from appliance.platforms.asterisk.checks import account_of, run_checks
+from appliance.platforms.asterisk.admission import admit
+from appliance.platforms.asterisk.ari import Ari
+from appliance.platforms.asterisk.checks import run_checks
 from appliance.platforms.asterisk.listing import Listing
 from appliance.platforms.asterisk.monitoring import Legs
+from appliance.platforms.asterisk.registration import Registration
 from appliance.platforms.asterisk.settings import AsteriskSettings
+from appliance.platforms.asterisk.standing import Standing, keep_up
+from appliance.platforms.asterisk.trust import tls_context
 from appliance.platforms.protocol import (
     Capability,
     Check,
-    Interaction,
-    InteractionChanged,
-    InteractionsSnapshot,
-    LegEnded,
     LegNeeds,
     LegPort,
-    PlatformConnection,
     PlatformError,
-    PlatformEvent,
     Sink,
 )
-from appliance.platforms.sip.agent import UserAgent
 from appliance.platforms.sip.dialog import IncomingCall
 from appliance.platforms.sip.errors import SipError
 from appliance.service.jobs import Jobs
@@ -36,8 +32,6 @@ from appliance.service.tasks import deadly_task, stop_tasks
 log = logging.getLogger(__name__)
 
 SECONDS_TO_FINISH = 1.0
-HANDLE = re.compile(r"[A-Za-z0-9_-]{1,100}")
-"""With what is appended (`wire`) it fits into a channel's id, which has 149 letters at most."""
 
 
 class AsteriskDriver:
@@ -49,28 +43,26 @@ class AsteriskDriver:
     def __init__(self, settings: AsteriskSettings) -> None:
         self.leg = LegNeeds(offers=False)
         self._settings = settings
-        self._sink: Sink | None = None
         self._ari: Ari | None = None
         self._listing = Listing(settings)
-        self._legs = Legs(settings, self._listing, self._reachable, self._ended)
-        self._agent = UserAgent(account_of(settings), self._called, settings.request_timeout)
+        self._standing = Standing(self._listing)
+        self._registration = Registration(settings, self._standing, self._called)
+        self._legs = Legs(settings, self._listing, self._reachable, self._standing.ended)
         self._waiting: dict[str, LegPort] = {}
         """Legs that the server is about to call."""
         self._tasks: list[asyncio.Task[None]] = []
         self._jobs = Jobs()
-        self._faults: dict[str, str | None] = {"ari": "", "sip": ""}
-        """What is wrong with each connection; None: nothing, empty: not known yet."""
-        self._told: PlatformConnection | None = None
         self._server = ""
         """Which life of the server this is."""
 
     async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
         """Begin to connect; returns at once."""
-        self._sink = sink
+        self._standing.sink = sink
         self._legs.keep(kept)
+        listing = keep_up("list", self._live_through_one, self._standing, self._settings)
         self._tasks = [
-            deadly_task(self._stay_connected(), "ARI"),
-            deadly_task(self._stay_registered(), "SIP"),
+            deadly_task(listing, "ARI"),
+            deadly_task(self._registration.run(), "SIP"),
         ]
 
     async def stop(self) -> None:
@@ -83,23 +75,15 @@ class AsteriskDriver:
 
     async def check(self) -> list[Check]:
         """Address, certificate, sign-in, list, and the leg's own registration."""
-        return await run_checks(self._settings, self._agent.registered.is_set())
+        return await run_checks(self._settings, self._registration.stands())
 
     async def monitor(
         self, handle: str, interaction_id: str, supervisor: str, leg: LegPort
     ) -> None:
         """Join silently. The server calls the leg, so that it offers and the box answers."""
         self._reachable()
-        if not HANDLE.fullmatch(handle):
-            raise PlatformError("The session's name cannot be used on Asterisk; try again.")
-        interaction = self._listing.shown.get(interaction_id)
-        if interaction is None:
-            raise PlatformError(
-                "There is no such call any more; choose another.", code=EndReason.CALL_ENDED
-            )
-        if (reason := interaction.not_monitorable_reason) is not None:
-            raise PlatformError("This call may not be monitored.", code=reason)
-        await self._registered()
+        admit(self._listing, handle, interaction_id)
+        await self._registration.wait()
         self._waiting[handle] = leg
         try:
             await self._legs.join(handle, interaction_id, f"PJSIP/{self._settings.endpoint}")
@@ -118,21 +102,10 @@ class AsteriskDriver:
         """Take a leg of a former life up; its audience is as it was."""
         return await self._legs.resume(handle)
 
-    # -- the two connections
-
-    async def _stay_connected(self) -> None:
-        pause = self._settings.retry_first
-        while True:
-            try:
-                await self._live_through_one()
-                pause = self._settings.retry_first
-            except PlatformError as error:
-                self._fault("ari", error.detail)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, self._settings.retry_longest)
+    # -- the connection
 
     async def _live_through_one(self) -> None:
-        """From connecting to the loss. Raises `PlatformError` when it did not get that far."""
+        """From connecting to the loss, which is raised as `PlatformError`."""
         context = await tls_context(self._settings)
         ari = Ari(self._settings, f"bargebox-{self._settings.endpoint}", context)
         try:
@@ -140,7 +113,7 @@ class AsteriskDriver:
             # Events wait in the socket meanwhile, so that none is lost.
             await self._read_anew(ari)
             await ari.read(self._heard)
-            self._fault("ari", "The connection to Asterisk was lost; it is being made again.")
+            raise PlatformError("The connection to Asterisk was lost; it is being made again.")
         finally:
             self._ari = None
             await ari.close()
@@ -161,38 +134,7 @@ class AsteriskDriver:
             self._legs.server_is_new()
         self._server = started
         self._legs.read_anew(channels, bridges)
-        self._fault("ari", None)
-
-    async def _stay_registered(self) -> None:
-        pause = self._settings.retry_first
-        while True:
-            try:
-                context = await tls_context(self._settings)
-                await self._agent.run(context, lambda: self._fault("sip", None))
-            except (SipError, PlatformError) as error:
-                if self._faults["sip"] is None:
-                    pause = self._settings.retry_first
-                self._fault("sip", error.detail)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, self._settings.retry_longest)
-
-    def _fault(self, which: str, detail: str | None) -> None:
-        """Say once what is wrong, not at each attempt; and the list anew when all is well."""
-        self._faults[which] = detail
-        fault = next((one for one in self._faults.values() if one), None)
-        if fault is not None:
-            told = PlatformConnection(connected=False, detail=fault)
-        elif all(one is None for one in self._faults.values()):
-            told = PlatformConnection(connected=True)
-        else:
-            return
-        if told != self._told or (which == "ari" and detail is None):
-            if told != self._told and fault is not None:
-                log.warning("%s", fault)
-            self._told = told
-            self._tell(told)
-            if told.connected:
-                self._tell(InteractionsSnapshot(tuple(self._listing.shown.values())))
+        self._standing.stands("list")
 
     def _reachable(self) -> Ari:
         if self._ari is None:
@@ -202,33 +144,11 @@ class AsteriskDriver:
             )
         return self._ari
 
-    async def _registered(self) -> None:
-        try:
-            async with asyncio.timeout(self._settings.request_timeout):
-                await self._agent.registered.wait()
-        except TimeoutError as error:
-            raise PlatformError(
-                self._faults["sip"] or "The box's endpoint is not registered at Asterisk.",
-                code=EndReason.PLATFORM_LOST,
-            ) from error
-
     # -- what the server tells
 
     def _heard(self, event: wire.Event) -> None:
-        for interaction in self._listing.apply(event):
-            self._changed(interaction)
+        self._standing.changed(self._listing.apply(event))
         self._legs.heard(event)
-
-    def _changed(self, interaction: Interaction) -> None:
-        if self._told is not None and self._told.connected:
-            self._tell(InteractionChanged(interaction))
-
-    def _ended(self, handle: str, reason: EndReason) -> None:
-        self._tell(LegEnded(handle, reason))
-
-    def _tell(self, event: PlatformEvent) -> None:
-        if self._sink is not None:
-            self._sink(event)
 
     def _called(self, call: IncomingCall) -> None:
         self._jobs.spawn(self._answer(call), "SIP call")

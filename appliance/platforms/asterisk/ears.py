@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 
 from appliance.control_link.words import Audience
 from appliance.platforms.asterisk import wire
-from appliance.platforms.asterisk.ari import Ari, NotFoundError, path
+from appliance.platforms.asterisk.ari import Ari, path
+from appliance.platforms.asterisk.errors import NotFoundError
 from appliance.platforms.asterisk.listing import Listing
 from appliance.platforms.asterisk.making import CALL_VARIABLE, Maker
 from appliance.platforms.asterisk.settings import AsteriskSettings

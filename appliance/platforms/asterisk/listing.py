@@ -115,6 +115,16 @@ class Listing:
         """How many channels are in a bridge, ours left aside."""
         return len(self._members.get(bridge_id, set()) - self.ours)
 
+    def call_of(self, channel_id: str) -> str:
+        """The interaction that a channel belongs to, or nothing."""
+        return self._id_of.get(channel_id, "")
+
+    def beside(self, channel_id: str) -> list[wire.Channel]:
+        """Who else of its call is in a bridge; real channels come first, and then the oldest."""
+        others = self._together(channel_id) & self._bridge_of.keys() - {channel_id}
+        channels = [self._channels[one] for one in others]
+        return sorted(channels, key=lambda one: (one.technology == "Local", _age(one)))
+
     def _take(self, event: wire.Event) -> None:
         channel, bridge = event.channel, event.bridge
         for one in (channel, event.peer, event.caller):

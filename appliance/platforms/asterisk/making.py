@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from appliance.platforms.asterisk import wire
-from appliance.platforms.asterisk.ari import Ari, RefusedError, path
+from appliance.platforms.asterisk.ari import Ari, path
+from appliance.platforms.asterisk.errors import RefusedError
 from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.protocol import PlatformError
 

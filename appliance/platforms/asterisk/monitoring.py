@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.asterisk import wire
-from appliance.platforms.asterisk.ari import Ari, NotFoundError, path
+from appliance.platforms.asterisk.ari import Ari, path
 from appliance.platforms.asterisk.ears import Ears, Leg
+from appliance.platforms.asterisk.errors import NotFoundError
 from appliance.platforms.asterisk.listing import Listing
 from appliance.platforms.asterisk.removing import SECONDS_TO_BE_GONE, Remover
 from appliance.platforms.asterisk.settings import AsteriskSettings

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from appliance.platforms.addresses import HttpAddress, WsAddress
+from appliance.platforms.addresses import AmiAddress, HttpAddress, WsAddress
 
 Seconds = Annotated[float, Field(gt=0, le=600)]
 Name = Annotated[str, Field(min_length=1, max_length=80)]
@@ -31,10 +31,14 @@ class AsteriskSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
+    mode: Literal["ari", "chanspy"] = "ari"
+    """How calls are listed and listened to: over ARI; or over AMI, and ChanSpy in the dialplan."""
     url: HttpAddress = "http://127.0.0.1:8088"
-    """Of ARI; ``https`` over a network."""
+    """Of ARI; ``https`` over a network. Not used where `mode` is ``chanspy``."""
+    ami_url: AmiAddress = "tcp://127.0.0.1:5038"
+    """Of AMI; ``tls`` over a network. Used where `mode` is ``chanspy``."""
     user: Name = "bargebox"
-    """The user of ``ari.conf``, who may write."""
+    """The user of ``ari.conf``, who may write, or of ``manager.conf``."""
     password: SecretStr = SecretStr("")
     """That user's."""
     ws_url: WsAddress = "ws://127.0.0.1:8088/ws"
@@ -45,6 +49,10 @@ class AsteriskSettings(BaseModel):
     """Empty: as the endpoint is named."""
     endpoint_password: SecretStr = SecretStr("")
     """Of the endpoint's ``auth`` in ``pjsip.conf``."""
+    spy_context: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,79}$")] = "bargebox-legs"
+    """The dialplan's context of all boxes' endpoints, and nobody else's, where `mode` is
+    ``chanspy``.
+    """
     ca_file: Path | None = None
     """Certificates that the server's may be signed by; none: those of the system."""
     agents: tuple[AgentEndpoint, ...] = ()
@@ -75,6 +83,11 @@ class AsteriskSettings(BaseModel):
     """Seconds before the second attempt to connect."""
     retry_longest: Seconds = 2.0
     """Seconds between attempts to connect at most; they double up to it."""
+
+    @property
+    def list_url(self) -> str:
+        """Where the calls are listed."""
+        return self.url if self.mode == "ari" else self.ami_url
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from appliance.control_link.words import Audience
-from appliance.platforms.asterisk.driver import AsteriskDriver
-from appliance.platforms.asterisk.settings import AsteriskSettings
+from tests.platforms.asterisk.spying_site import driver_of
 from tests.platforms.desk import Desk
 
 LIMIT_S = 20.0
@@ -45,7 +44,7 @@ async def doomed_box(
 
 
 async def _live(task: dict[str, Any]) -> None:
-    desk = Desk(AsteriskDriver(AsteriskSettings.model_validate(task["settings"])))
+    desk = Desk(driver_of(task["settings"]))
     await desk.driver.start(desk.events.append)
     await desk.until(desk.connected)
     handle, _ = await desk.join(task["call"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,11 +14,14 @@ import httpx
 
 ADDRESS = "10.77.0.1"
 ROOT = Path(__file__).parents[3] / "build/asterisk"
+MANUAL = Path(__file__).parents[3] / "docs/operations.md"
 CONFIG = Path(__file__).parent / "config"
 PORT = 8088
 ARI_URL = f"http://{ADDRESS}:{PORT}"
 WS_URL = f"ws://{ADDRESS}:{PORT}/ws"
+AMI_URL = f"tcp://{ADDRESS}:5038"
 ARI_USER, ARI_PASSWORD = "bargebox", "a-password-of-the-tests"
+AMI_USER, AMI_PASSWORD = "spying-box", "a-password-of-the-spying-box"
 PERSON_PASSWORD, LEG_PASSWORD = "a-password-of-a-person", "a-password-of-a-leg"
 MAJOR = 22
 SECONDS_TO_START = 20.0
@@ -28,6 +33,13 @@ def _program() -> list[str]:
     assert loader is not None, "there is no build/asterisk: run tools/setup test"
     libraries = next(ROOT.glob("usr/lib/*/libc.so.6")).parent
     return [str(loader), "--library-path", str(libraries), str(ROOT / "usr/sbin/asterisk")]
+
+
+def _documented(beginning: str) -> str:
+    """The block of the manual that begins so: what a site copies is what is tested."""
+    blocks = re.findall(r"(?ms)^  ```ini\n(.*?)^  ```$", MANUAL.read_text())
+    (block,) = [one for one in map(textwrap.dedent, blocks) if one.startswith(beginning)]
+    return block
 
 
 def _endpoint(template: str, name: str, auth: str, aor: str, codecs: str) -> str:
@@ -51,6 +63,8 @@ class Asterisk:
         """*people* are endpoints, each with its one codec as Asterisk names it; *trunks* are legs
         that may call.
         """
+        self.leg_template = "leg"
+        """Of the boxes' endpoints in ``pjsip.conf``."""
         self._run, self._people, self._legs, self._trunks = directory, people, legs, trunks
         self.more: dict[str, str] = {}
         """What a test adds at the end of a configuration file."""
@@ -70,6 +84,7 @@ class Asterisk:
             "@ROOT@": str(ROOT),
             "@MULTIARCH@": next(ROOT.glob("usr/lib/*/libc.so.6")).parent.name,
             "@ADDRESS@": ADDRESS,
+            "@SPYING@": _documented("[bargebox-legs]"),
         }
         for file in CONFIG.glob("*.conf"):
             text = file.read_text()
@@ -79,8 +94,9 @@ class Asterisk:
         with (self._run / "etc/pjsip.conf").open("a") as pjsip:
             for name, codec in self._people.items():
                 pjsip.write(_endpoint("person", name, "person-auth", "person-aor", codec))
+            template = self.leg_template
             for name in self._legs:
-                pjsip.write(_endpoint("leg", name, "leg-auth", "person-aor", "opus,g722,ulaw"))
+                pjsip.write(_endpoint(template, name, "leg-auth", "person-aor", "opus,g722,ulaw"))
             for name in self._trunks:
                 pjsip.write(_endpoint("trunk", name, "leg-auth", "person-aor", "opus"))
 

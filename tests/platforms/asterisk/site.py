@@ -108,6 +108,8 @@ class AsteriskSite:
     """Implements `tests.platforms.site.Site`."""
 
     name = "asterisk"
+    template = "leg"
+    """Of the boxes' endpoints in ``pjsip.conf``."""
     agent_ids = AGENTS
     wrong_credentials: dict[str, object] = {"password": "not-the-password"}  # noqa: RUF012
 
@@ -241,10 +243,13 @@ async def _side_by_side(work: list[Callable[[], Awaitable[None]]]) -> None:
 
 
 @asynccontextmanager
-async def asterisk_site(directory: Path) -> AsyncIterator[AsteriskSite]:
+async def asterisk_site(
+    directory: Path, kind: type[AsteriskSite] = AsteriskSite
+) -> AsyncIterator[AsteriskSite]:
     """A running server with its phones, and no calls."""
     server = Asterisk(directory, {name: codec.asterisk for name, codec in PHONES.items()}, LEGS)
-    site = AsteriskSite(server)
+    server.leg_template = kind.template
+    site = kind(server)
     try:
         await site.start()
         yield site

@@ -12,6 +12,7 @@ import pytest_asyncio
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.protocol import LegNeeds
 from tests.platforms.asterisk.site import AsteriskSite, asterisk_site
+from tests.platforms.asterisk.spying_site import SpyingSite
 from tests.platforms.desk import Desk, desk_at
 from tests.platforms.site import HEARD_DBFS, SILENT_DBFS
 from tests.support.leg_end import LegEnd
@@ -24,9 +25,16 @@ RTP_TIMEOUT_S = 5
 SETTLED_S = 1.3
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def asterisk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AsteriskSite]:
-    async with asterisk_site(tmp_path_factory.mktemp("asterisk")) as site:
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="module",
+    params=[AsteriskSite, SpyingSite],
+    ids=lambda kind: kind.name,
+)
+async def asterisk(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[AsteriskSite]:
+    async with asterisk_site(tmp_path_factory.mktemp("asterisk"), request.param) as site:
         yield site
 
 
