@@ -18,13 +18,19 @@ help: ## Explain the targets
 	@echo
 	@echo 'ARGS="..." goes to the command behind demo, the kinds of tests, the benches, fuzz and lock.'
 
+# They wait more than they work, so several run side by side; each worker has a network of its own,
+# where servers of one kind do not meet.
+WORKERS ?= 3
+PLATFORM_TESTS = $(PY) -m pytest tests/platforms --dist loadgroup \
+  --tx '$(WORKERS)*popen//python=tools/in-namespace $(PY)'
+
 # The demo dies with this make however make dies, so that no process is ever left behind.
 demo: setup-demo ## Start the box with its sandbox contact centre; Ctrl-C ends it
 	@exec setpriv --pdeathsig TERM .venv/bin/bargebox demo $(ARGS)
 
 test: lint ## Everything that must be green: lint, unit, integration, browser and platform tests
 	@$(PY) -m pytest
-	@tools/in-namespace $(PY) -m pytest tests/platforms
+	@$(PLATFORM_TESTS)
 
 lint: setup-test ## ruff, mypy --strict and the import contracts
 	@.venv/bin/ruff check .
@@ -42,7 +48,7 @@ browser: setup-test ## Only the tests of the page in a real Chromium
 	@$(PY) -m pytest tests/browser $(ARGS)
 
 platforms: setup-test ## Only the contract of the platform drivers, at their real servers
-	@tools/in-namespace $(PY) -m pytest tests/platforms $(ARGS)
+	@$(PLATFORM_TESTS) $(ARGS)
 
 bench: setup-test ## Measure; prints a table and writes build/bench.json
 	@$(PY) -m tests.bench $(ARGS)

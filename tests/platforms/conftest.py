@@ -31,6 +31,19 @@ SITES: dict[str, Callable[[Path], AbstractAsyncContextManager[Site]]] = {
 """Every platform with the real server, or the stand-in, that plays it."""
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a server stay together, where several workers run side by side."""
+    for item in items:
+        parameters = (
+            item.callspec.params
+            if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+            else {}
+        )
+        module = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(f"{module}:{parameters.get('site', '')}"))
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=SITES)
 async def site(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
