@@ -1,4 +1,4 @@
-"""ARI: events as the listing takes them, and the answers to requests."""
+"""ARI and AMI: events as the listing takes them, and the answers to requests."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import contextlib
 from pydantic_core import from_json
 
 from appliance.platforms.asterisk import ari, wire
+from appliance.platforms.asterisk.ami_text import MAX_MESSAGE, AmiMessage, AmiReader
+from appliance.platforms.asterisk.ami_wire import Translator
 from appliance.platforms.asterisk.listing import Listing
 from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.protocol import PlatformError
@@ -43,3 +45,20 @@ def answers(data: bytes) -> None:
     with contextlib.suppress(PlatformError, ValueError):
         channels = ari._read(wire.channels.validate_python, from_json(data))
         Listing(SETTINGS).replace_all(channels, [])
+
+
+def manager(data: bytes) -> None:
+    """Messages of AMI in two pieces, as events and as the answer to a request."""
+    reader, translator, listing = AmiReader(), Translator("bargebox"), Listing(SETTINGS)
+    messages: list[AmiMessage] = []
+    with contextlib.suppress(PlatformError):
+        for piece in (data[: len(data) // 2], data[len(data) // 2 :]):
+            messages += reader.feed(piece)
+    assert len(reader._waiting) <= MAX_MESSAGE + len(data)
+    for message in messages[:MOST_EVENTS]:
+        event = translator.event(message)
+        for interaction in listing.apply(event) if event is not None else ():
+            assert interaction.id
+    listing.replace_all(*translator.listed(messages[:MOST_EVENTS]))
+    listing.replace_all([], [])
+    assert not listing.shown

@@ -19,6 +19,7 @@ PARSERS: dict[str, Parser] = {
     "sip-agent": sip.agent,
     "ari": asterisk.events,
     "ari-answers": asterisk.answers,
+    "ami": asterisk.manager,
     "janus": janus.messages,
     "janus-rooms": janus.rooms,
     "sandbox": sandbox.messages,
