@@ -82,18 +82,6 @@ class Person(Client):
         await self.ask(
             self._publishing, request="join", ptype="publisher", room=room, id=self.feed, pin=PIN
         )
-        await self._send()
-
-    async def publish_again(self) -> None:
-        """As after a lost network: the feed goes, and comes back under its name."""
-        await self.ask(self._publishing, request="unpublish")
-        await self._sending.close()
-        self._sending = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        hz, self.mouth = self.mouth.hz, ToneTrack()
-        self.mouth.hz = hz
-        await self._send()
-
-    async def _send(self) -> None:
         self._sending.addTransceiver(self.mouth, direction="sendonly")
         await self._sending.setLocalDescription()
         offer = wire.Jsep(type="offer", sdp=self._sending.localDescription.sdp)
@@ -102,6 +90,14 @@ class Person(Client):
         async with asyncio.timeout(10):
             while self._sending.connectionState != "connected":
                 await asyncio.sleep(0.01)
+
+    async def publish_again(self, room: str) -> None:
+        """As after a lost network: the feed goes, and comes back under its name."""
+        await self.session.detach(self._publishing)
+        await self._sending.close()
+        self._sending = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.mouth = ToneTrack()
+        await self.publish(room)
 
     async def hear(self, room: str, feed: str) -> None:
         """Subscribe to another."""

@@ -99,10 +99,9 @@ class JanusProcess:
             "bridge_secret": ROOM_SECRET,
         }
 
-    def configure(self, plugin: str, general: str) -> None:
+    def configure(self, plugin: str, text: str = PLUGIN) -> None:
         """Give a plugin another configuration, used from the next start on."""
-        path = self._directory / f"janus.plugin.{plugin}.jcfg"
-        path.write_text(f"general: {{ {general} }}")
+        (self._directory / f"janus.plugin.{plugin}.jcfg").write_text(text)
 
     def renew_certificate(self) -> None:
         """Another one, used from the next start on."""

@@ -251,7 +251,7 @@ async def test_who_publishes_again_is_heard_again(janus: JanusSite, desk: Desk, 
     await party.tone(AGENT_HZ)
     await desk.until(lambda: leg.level(AGENT_HZ) > HEARD_DBFS)
     assert isinstance(party, JanusParty)
-    await party.person.publish_again()
+    await party.person.publish_again(call.id)
     await party.tone(700.0)
     await desk.until(lambda: leg.level(700.0) > HEARD_DBFS)
     assert desk.end_of(handle) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -95,29 +96,46 @@ async def test_a_token_that_is_withdrawn_in_the_middle_is_told_of(janus: JanusSi
         await desk.until(desk.connected)
 
 
-async def test_a_plugin_that_is_set_up_wrongly_is_named(tmp_path: Path) -> None:
-    async with janus_site(tmp_path) as site:
-        for general, named in (
-            ('admin_key = "another", string_ids = true', "admin_key"),
-            (f'admin_key = "{ADMIN_KEY}"', "string_ids"),
-        ):
-            await site.stop()
-            site.server.configure("audiobridge", general)
-            await site.start()
-            failed = (await site.driver().check())[-1]
-            assert (failed.step, failed.passed) == ("permissions", False)
-            assert "AudioBridge plugin made no room" in failed.detail
-            assert named in failed.detail
-            listening_only = await site.driver(speaking=False).check()
-            assert all(check.passed for check in listening_only), listening_only
-
-
-async def test_rooms_with_numbers_for_names_are_told_of(tmp_path: Path) -> None:
-    async with janus_site(tmp_path) as site, desk_at(site) as desk:
+@asynccontextmanager
+async def configured(site: JanusSite, plugin: str, general: str) -> AsyncIterator[None]:
+    """A server that was started again with a plugin set up otherwise."""
+    await site.stop()
+    site.server.configure(plugin, f"general: {{ {general} }}")
+    await site.start()
+    try:
+        yield
+    finally:
         await site.stop()
-        site.server.configure("videoroom", f'admin_key = "{ADMIN_KEY}"')
+        site.server.configure(plugin)
         await site.start()
-        control = site.control
+
+
+@pytest.mark.parametrize(
+    ("general", "named"),
+    [
+        ('admin_key = "another", string_ids = true', "admin_key"),
+        (f'admin_key = "{ADMIN_KEY}"', "string_ids"),
+    ],
+    ids=["admin_key", "string_ids"],
+)
+async def test_a_plugin_that_is_set_up_wrongly_is_named(
+    janus: JanusSite, general: str, named: str
+) -> None:
+    async with configured(janus, "audiobridge", general):
+        failed = (await janus.driver().check())[-1]
+        assert (failed.step, failed.passed) == ("permissions", False)
+        assert "AudioBridge plugin made no room" in failed.detail
+        assert named in failed.detail
+        listening_only = await janus.driver(speaking=False).check()
+        assert all(check.passed for check in listening_only), listening_only
+
+
+async def test_rooms_with_numbers_for_names_are_told_of(janus: JanusSite) -> None:
+    async with (
+        desk_at(janus) as desk,
+        configured(janus, "videoroom", f'admin_key = "{ADMIN_KEY}"'),
+    ):
+        control = janus.control
         await control.ask(control.rooms, request="create", room=1234, admin_key=ADMIN_KEY)
         await desk.until(lambda: "string_ids" in desk.of(PlatformConnection)[-1].detail)
         failed = (await desk.driver.check())[-1]
