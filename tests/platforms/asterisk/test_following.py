@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from appliance.control_link.words import Audience, EndReason
 from tests.platforms.asterisk.site import AsteriskCall, AsteriskSite, asterisk_site
+from tests.platforms.asterisk.spying_site import SpyingSite
 from tests.platforms.desk import Desk, desk_at
 from tests.platforms.site import HEARD_DBFS, SILENT_DBFS
 from tests.support.leg_end import LegEnd
@@ -20,17 +21,26 @@ AGENT_HZ, CUSTOMER_HZ, SUPERVISOR_HZ = 500.0, 1200.0, 2100.0
 SETTLED_S = 1.3
 
 
+@pytest.fixture(scope="module", params=["whisper", "bridge", "chanspy"])
+def way(request: pytest.FixtureRequest) -> str:
+    """How the supervisor is heard: over ARI in two ways, or by the dialplan."""
+    return str(request.param)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def asterisk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AsteriskSite]:
-    async with asterisk_site(tmp_path_factory.mktemp("asterisk")) as site:
+async def asterisk(
+    tmp_path_factory: pytest.TempPathFactory, way: str
+) -> AsyncIterator[AsteriskSite]:
+    kind = SpyingSite if way == "chanspy" else AsteriskSite
+    async with asterisk_site(tmp_path_factory.mktemp("asterisk"), kind) as site:
         yield site
 
 
-@pytest_asyncio.fixture(loop_scope="module", params=["whisper", "bridge"])
-async def desk(asterisk: AsteriskSite, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(asterisk: AsteriskSite, way: str) -> AsyncIterator[Desk]:
     """A desk where no call is; nothing is left afterwards."""
     await asterisk.clear()
-    async with desk_at(asterisk, barge_by=request.param) as desk:
+    async with desk_at(asterisk, **({} if way == "chanspy" else {"barge_by": way})) as desk:
         yield desk
     async with asyncio.timeout(10):
         while await asterisk.ours():
