@@ -1,4 +1,4 @@
-"""Certificates for servers of the tests."""
+"""Certificates for servers of the tests, made while you wait."""
 
 from __future__ import annotations
 
@@ -11,92 +11,95 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+HERE = "127.0.0.1"
 HOUR = timedelta(hours=1)
 
 
 class Authority:
-    """A site's own, whose certificate is in ``ca_file``."""
+    """A site's own; ``file`` is what a box is given to trust it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, name: str = "authority") -> None:
+        directory.mkdir(exist_ok=True)
         self._directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _named(f"authority {directory.name}")
-        constraints = x509.BasicConstraints(ca=True, path_length=None)
-        made = self._begin(self._name, self._key.public_key(), datetime.now(UTC) + HOUR)
-        made = made.add_extension(constraints, critical=True)
-        usage = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
-        made = made.add_extension(usage, critical=False)
-        directory.mkdir(exist_ok=True)
-        self.ca_file = directory / "ca.pem"
-        self.ca_file.write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
+        self._name = _named(name)
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        own = (
+            self._begun(self._name, self._key.public_key(), datetime.now(UTC) + HOUR)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(usage, critical=True)
+        )
+        self.file = directory / f"{name}.pem"
+        self.file.write_bytes(_pem(own.sign(self._key, hashes.SHA256())))
 
-    def issue(self, name: str = "server", *, expired: bool = False) -> tuple[str, str]:
-        """The files of a new certificate for 127.0.0.1 and its key."""
+    def issue(
+        self, address: str = HERE, *, name: str = "server", expired: bool = False
+    ) -> tuple[Path, Path]:
+        """The files of a new certificate for that address and its key, in place of former ones."""
         key = ec.generate_private_key(ec.SECP256R1())
         until = datetime.now(UTC) + (-HOUR if expired else HOUR)
-        where = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-        made = self._begin(_named(name), key.public_key(), until)
-        made = made.add_extension(where, critical=False)
-        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        made = made.add_extension(identifier, critical=False)
-        files = self._directory / f"{name}.pem", self._directory / f"{name}.key"
-        files[0].write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
-        files[1].write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
+        made = self._begun(_named(address), key.public_key(), until).add_extension(
+            _for(address), critical=False
         )
-        return str(files[0]), str(files[1])
+        return _written(self._directory, name, made.sign(self._key, hashes.SHA256()), key)
 
-    def _begin(
+    def _begun(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey, until: datetime
     ) -> x509.CertificateBuilder:
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(datetime.now(UTC) - 2 * HOUR)
-            .not_valid_after(until)
+            _builder(subject, self._name, key, until)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(issuer, critical=False)
         )
+
+
+def self_signed(directory: Path, address: str = HERE) -> tuple[Path, Path]:
+    """A new certificate that nobody vouches for, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _named("box")
+    made = _builder(name, name, key.public_key(), datetime.now(UTC) + HOUR).add_extension(
+        _for(address), critical=False
+    )
+    return _written(directory, "cert", made.sign(key, hashes.SHA256()), key)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, until: datetime
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - 2 * HOUR)
+        .not_valid_after(until)
+    )
+
+
+def _for(address: str) -> x509.SubjectAlternativeName:
+    return x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
 
 
 def _named(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def make_certificate(directory: Path, address: str) -> tuple[Path, Path]:
-    """A new self-signed certificate for that address and its key, as PEM files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "box")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    paths = directory / "cert.pem", directory / "key.pem"
-    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
+def _written(
+    directory: Path, name: str, made: x509.Certificate, key: ec.EllipticCurvePrivateKey
+) -> tuple[Path, Path]:
+    files = directory / f"{name}.crt", directory / f"{name}.key"
+    files[0].write_bytes(_pem(made))
+    files[1].write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
     )
-    return paths
+    return files
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)

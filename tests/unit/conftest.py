@@ -11,7 +11,7 @@ from aioice import ice
 from blockbuster import BlockBuster
 from fastapi import FastAPI
 
-from tests.support.certificates import make_certificate
+from tests.support.certificates import self_signed
 from tests.support.console_world import World, make_world
 
 
@@ -51,4 +51,4 @@ def aiortc_may_wait(nothing_blocks_the_loop: BlockBuster) -> None:
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A certificate for loopback and its key, as PEM files."""
-    return make_certificate(tmp_path, "127.0.0.1")
+    return self_signed(tmp_path)

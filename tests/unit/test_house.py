@@ -135,7 +135,9 @@ def test_make_runs_what_outside_scripts_rely_on() -> None:
     assert "bargebox demo --ready-file FILE" in demo
     tests = run("make", "--dry-run", "test").stdout.splitlines()
     assert tests[0] == "tools/setup test"
-    assert [line.partition("-m ")[2] for line in tests[-2:]] == ["pytest", "pytest tests/platforms"]
+    everything, platforms = (line.partition("-m ")[2] for line in tests[-2:])
+    assert everything == "pytest"
+    assert platforms.startswith("pytest tests/platforms ")
 
 
 def test_continuous_integration_runs_the_tests() -> None:

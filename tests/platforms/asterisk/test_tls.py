@@ -13,8 +13,8 @@ from appliance.platforms.protocol import Check, PlatformConnection
 from tests.platforms.asterisk.server import ADDRESS, Asterisk
 from tests.platforms.asterisk.site import LEGS, PHONES, AsteriskSite
 from tests.platforms.desk import Desk, desk_at
-from tests.platforms.sip.authority import Authority
 from tests.platforms.site import HEARD_DBFS
+from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,14 +37,14 @@ class Secured:
 
     def issue(self, authority: Authority, address: str = ADDRESS) -> None:
         """The certificate of the server's next start."""
-        authority.certificate(self.directory, address)
+        authority.issue(address)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def secured(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Secured]:
     directory = tmp_path_factory.mktemp("tls")
     authorities = Authority(directory, "site"), Authority(directory, "other")
-    certificate, key = authorities[0].certificate(directory, ADDRESS)
+    certificate, key = authorities[0].issue(ADDRESS)
     server = Asterisk(
         tmp_path_factory.mktemp("asterisk"),
         {name: codec.asterisk for name, codec in PHONES.items()},

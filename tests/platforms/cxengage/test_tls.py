@@ -32,9 +32,9 @@ def foreign(tmp_path: Path) -> Authority:
 
 
 @asynccontextmanager
-async def secured(directory: Path, tls: tuple[str, str]) -> AsyncIterator[StandinProcess]:
+async def secured(directory: Path, tls: tuple[Path, Path]) -> AsyncIterator[StandinProcess]:
     directory.mkdir()
-    async with running_standin(directory, tls=tls) as standin:
+    async with running_standin(directory, tls=list(map(str, tls))) as standin:
         assert standin.url.startswith("https:")
         yield standin
 
@@ -47,7 +47,7 @@ async def test_a_private_authority_is_trusted_by_its_file(
     tmp_path: Path, site: Authority, foreign: Authority
 ) -> None:
     async with secured(tmp_path / "one", site.issue()) as standin:
-        good = await checked(standin, ca_file=site.ca_file)
+        good = await checked(standin, ca_file=site.file)
         assert [check.step for check in good] == [
             "address",
             "tls",
@@ -57,7 +57,7 @@ async def test_a_private_authority_is_trusted_by_its_file(
             "media",
         ]
         assert all(check.passed for check in good)
-        for ca_file in (None, foreign.ca_file):
+        for ca_file in (None, foreign.file):
             bad = await checked(standin, ca_file=ca_file)
             assert [(check.step, check.passed) for check in bad] == [
                 ("address", True),
@@ -66,7 +66,7 @@ async def test_a_private_authority_is_trusted_by_its_file(
             assert "is not trusted" in bad[-1].detail
             assert "CA file" in bad[-1].detail
         call = await new_call(standin)
-        async with desk(standin, ca_file=site.ca_file) as found:
+        async with desk(standin, ca_file=site.file) as found:
             handle, leg = await found.join(call.id)
             await call.customer.tone(CUSTOMER_HZ)
             await found.until(lambda: leg.level(CUSTOMER_HZ) > HEARD_DBFS)
@@ -89,13 +89,13 @@ async def test_each_of_the_other_two_is_named(
         secured(tmp_path / "other", foreign.issue()) as other,
     ):
         elsewhere = getattr(other.driver_settings(), what)
-        bad = await checked(standin, ca_file=site.ca_file, **{what: elsewhere})
+        bad = await checked(standin, ca_file=site.file, **{what: elsewhere})
         assert bad[-1].step == step
         assert bad[-1].detail.startswith(words)
         assert all(check.passed for check in bad[:-1])
         if what == "voice_urls":
             call = await new_call(standin)
-            async with desk(standin, ca_file=site.ca_file, voice_urls=elsewhere) as found:
+            async with desk(standin, ca_file=site.file, voice_urls=elsewhere) as found:
                 await found.lists(call.id)
                 refusal = await found.refused(call.id)
                 assert refusal.detail.startswith(words)
@@ -112,14 +112,14 @@ async def test_a_changed_certificate_is_named_and_survived(
     tmp_path: Path, site: Authority, foreign: Authority, how: str
 ) -> None:
     good = site.issue()
-    bad = foreign.issue() if how == "foreign" else site.issue("late", expired=True)
+    bad = foreign.issue() if how == "foreign" else site.issue(name="late", expired=True)
     async with (
         secured(tmp_path / "one", good) as standin,
-        desk(standin, ca_file=site.ca_file, request_timeout=1.0) as found,
+        desk(standin, ca_file=site.file, request_timeout=1.0) as found,
     ):
         for certificate in (bad, good):
             await standin.kill()
-            standin.change(tls=certificate)
+            standin.change(tls=list(map(str, certificate)))
             await standin.start()
             wanted = certificate is good
             await found.until(lambda w=wanted: found.connected() is w, 60)  # type: ignore[misc]
@@ -146,6 +146,6 @@ async def test_a_ca_file_that_is_none_is_named_and_may_be_mended(
         await found.driver.start(found.events.append)
         await found.until(lambda: bool(found.of(PlatformConnection)))
         assert str(file) in found.of(PlatformConnection)[0].detail
-        file.write_bytes(site.ca_file.read_bytes())
+        file.write_bytes(site.file.read_bytes())
         await found.until(found.connected)
         await found.close()

@@ -10,10 +10,10 @@ import pytest
 
 from appliance.control_link.words import Audience
 from appliance.platforms.protocol import PlatformError
-from tests.platforms.faults.certificates import Authority
 from tests.platforms.faults.session import NOTICED_S, in_session
 from tests.platforms.measured import SUPERVISOR_HZ, supervisor_heard_by
 from tests.platforms.site import SILENT_DBFS, Site
+from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -69,10 +69,10 @@ async def test_another_certificate_is_not_trusted(
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted.file))
     shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     host = "127.0.0.1" if "127.0.0.1" in str(site.settings()) else "10.77.0.1"
-    trusted.show(shown, host)
+    shown.load_cert_chain(*trusted.issue(host))
     async with in_session(site, shown) as session:
-        stranger.show(shown, host)
+        shown.load_cert_chain(*stranger.issue(host))
         session.relay.cut()
         await session.complaint(r"[Cc]ertificate")
-        trusted.show(shown, host)
+        shown.load_cert_chain(*trusted.issue(host))
         await session.is_back()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.platforms.janus.settings import JanusSettings
-from tests.support.certificates import make_certificate
+from tests.support.certificates import self_signed
 
 HOST = "10.77.0.1"
 PORT, WSS_PORT, ADMIN_PORT = 8188, 8989, 7188
@@ -73,7 +73,7 @@ class JanusProcess:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._process: asyncio.subprocess.Process | None = None
-        self.certificate, key = make_certificate(directory, HOST)
+        self.certificate, key = self_signed(directory, HOST)
         for name, text in {
             "janus.jcfg": JANUS % directory,
             "janus.transport.websockets.jcfg": WEBSOCKETS % (self.certificate, key),
@@ -105,7 +105,7 @@ class JanusProcess:
 
     def renew_certificate(self) -> None:
         """Another one, used from the next start on."""
-        make_certificate(self._directory, HOST)
+        self_signed(self._directory, HOST)
 
     async def start(self) -> None:
         """Returns when clients may come."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.platforms.sip.authority import Authority
+from tests.support.certificates import Authority
 
 ADDRESS = "10.77.0.1"
 WS_URL = f"ws://{ADDRESS}:8090"
@@ -27,7 +27,7 @@ class Kamailio:
     def __init__(self, directory: Path, authority: Authority, algorithm: str = "MD5") -> None:
         self._run = directory
         self._process: asyncio.subprocess.Process | None = None
-        certificate, key = authority.certificate(directory, ADDRESS)
+        certificate, key = authority.issue(ADDRESS)
         words = {
             "@ADDRESS@": ADDRESS,
             "@RUN@": str(directory),

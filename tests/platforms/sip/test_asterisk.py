@@ -18,10 +18,10 @@ from tests.platforms.asterisk.server import Asterisk as Server
 from tests.platforms.asterisk.site import LEGS, PHONES, AsteriskSite
 from tests.platforms.desk import desk_at
 from tests.platforms.sip import kamailio
-from tests.platforms.sip.authority import Authority
 from tests.platforms.sip.ends import End, description, end_at, until
 from tests.platforms.sip.kamailio import PASSWORD, Kamailio
 from tests.platforms.site import HEARD_DBFS
+from tests.support.certificates import Authority
 from tests.support.leg_end import LegEnd
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

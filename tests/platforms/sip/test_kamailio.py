@@ -16,7 +16,6 @@ from appliance.platforms.sip.account import Account
 from appliance.platforms.sip.agent import UserAgent
 from appliance.platforms.sip.errors import SipError, SipUntrustedError
 from appliance.platforms.sip.sdp import sections
-from tests.platforms.sip.authority import Authority
 from tests.platforms.sip.ends import End, connected, description, end_at, until
 from tests.platforms.sip.kamailio import (
     ADDRESS,
@@ -26,6 +25,7 @@ from tests.platforms.sip.kamailio import (
     WSS_URL,
     Kamailio,
 )
+from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
