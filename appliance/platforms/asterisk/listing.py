@@ -81,7 +81,7 @@ class Listing:
         changed = self._refresh(before | after, set())
         if event.type == "ChannelDestroyed":
             for call in calls & self.shown.keys():
-                if self.shown[call].state == "in-conversation":
+                if self.shown[call].state == "in-conversation" and self.shown[call].agents:
                     self._hung_up.pop(call, None)  # it goes on: who left has not ended it
         return changed
 

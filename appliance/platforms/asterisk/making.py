@@ -64,6 +64,7 @@ class Maker:
                 {"variables": {CALL_VARIABLE: call}},
                 endpoint=f"Local/{self._settings.barge_extension}/n",
                 otherChannelId=far,
+                formats="slin48",  # else it would be of 8 kHz, and fainter by half
                 app=self._ari().app,
                 timeout=str(round(self._settings.request_timeout * 2)),
             )
