@@ -19,7 +19,7 @@ from appliance.service.files import write_whole
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 256 * 1024
 OTHERWISE = "The settings file's platform is used until one is saved here again."
 
 
@@ -55,8 +55,11 @@ class PlatformFile:
 
     def write(self, settings: PlatformSettings) -> None:
         """Keep *settings*, secrets included; for this user only. Raises `PlatformFileError`."""
+        data = with_secrets(settings).encode()
+        if len(data) > MAX_BYTES:
+            raise PlatformFileError("These settings are too long to be saved; shorten the lists.")
         try:
-            write_whole(self._path, with_secrets(settings).encode())
+            write_whole(self._path, data)
         except OSError as error:
             raise PlatformFileError(
                 f"The platform cannot be saved to {self._path}: {error.strerror}."

@@ -149,6 +149,29 @@ async def test_no_request_lasts_longer_than_its_limit() -> None:
     assert asyncio.get_running_loop().time() - begun < 4
 
 
+async def test_signing_in_lasts_no_longer_than_a_request() -> None:
+    async def never(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        return httpx.Response(200)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(never)) as client:
+        impatient = SETTINGS.model_copy(update={"request_timeout": 0.05})
+        with pytest.raises(PlatformError, match="did not let the box in within"):
+            await Rest(impatient, client, Oddities()).sign_in()
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:99999/q", "https://xn--zzzzzzzz99/q"])
+async def test_a_queue_that_is_nowhere_is_an_error_in_words(url: str) -> None:
+    async with httpx.AsyncClient() as client:
+        queue = Sqs(client, "", Oddities())
+        place = QUEUE.queue.model_copy(update={"url": url})
+        queue.use(QUEUE.model_copy(update={"queue": place}), "eu-west-1")
+        with pytest.raises(PlatformError):
+            await queue.receive(0)
+        with pytest.raises(PlatformError):
+            await queue.reach()
+
+
 async def test_an_answer_without_end_is_cut() -> None:
     with pytest.raises(PlatformError):
         await read_bounded(httpx.Response(200, content=b"x" * 100), 99)

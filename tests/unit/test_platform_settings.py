@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from appliance.console import platform_form
+from appliance.console.platform_file import PlatformFile, PlatformFileError
 from appliance.platforms.addresses import is_address
 from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.drivers import make_driver
@@ -227,3 +229,23 @@ def test_secrets_go_in_the_clear_to_this_machine_only() -> None:
     for bad in ("http://x.example.org", "http://127.0.0.1.example.org", "http://localhost"):
         with pytest.raises(ValueError, match="begins with https://"):
             check(bad)
+
+
+async def test_a_ca_file_that_cannot_be_one_is_said_in_words() -> None:
+    for section in ("asterisk", "janus", "cxengage"):
+        field = "tls_ca" if section == "janus" else "ca_file"
+        url = "base_url" if section == "cxengage" else "url"
+        scheme = "wss" if section == "janus" else "https"
+        fields = {field: "/a\0b", url: f"{scheme}://127.0.0.1:9/"}
+        platform = PlatformSettings.model_validate({"driver": section, section: fields})
+        checks = await (await asyncio.to_thread(make_driver, platform)).check()
+        assert not checks[-1].passed, section
+
+
+def test_settings_that_the_file_could_not_be_read_from_are_not_written(tmp_path: Path) -> None:
+    file = PlatformFile(tmp_path / "platform.json")
+    file.write(FULL)
+    agents = [{"endpoint": f"agent-{n}", "name": "x" * 80} for n in range(4000)]
+    with pytest.raises(PlatformFileError, match="too long"):
+        file.write(within("asterisk", {"agents": agents}))
+    assert file.read() == FULL

@@ -44,6 +44,7 @@ class Ari:
         self._settings = settings
         self._context = context
         self._socket: ClientConnection | None = None
+        self._closed = False
         password = settings.password.get_secret_value()
         self._client = httpx.AsyncClient(
             base_url=f"{settings.url.rstrip('/')}/ari/",
@@ -60,6 +61,8 @@ class Ari:
         self, method: str, path: str, body: dict[str, Any] | None = None, **parameters: str
     ) -> Any:
         """One request, and its answer. Raises `PlatformError`: refused, late, or lost."""
+        if self._closed:  # whoever asks began before the connection went
+            raise unreachable(self._settings.url, ConnectionResetError())
         try:
             async with asyncio.timeout(self._settings.request_timeout):
                 return await self._ask(method, path, body, parameters)
@@ -172,6 +175,7 @@ class Ari:
 
     async def close(self) -> None:
         """Close politely, within a second."""
+        self._closed = True
         if self._socket is not None:
             await self._socket.close()
         await self._client.aclose()

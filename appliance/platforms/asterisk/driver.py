@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.asterisk import wire
@@ -24,8 +25,9 @@ from appliance.platforms.protocol import (
     PlatformError,
     Sink,
 )
-from appliance.platforms.sip.dialog import IncomingCall
+from appliance.platforms.sip.dialog import BUSY, NOT_ACCEPTABLE, IncomingCall
 from appliance.platforms.sip.errors import SipError
+from appliance.service.errors import BargeboxError
 from appliance.service.jobs import Jobs
 from appliance.service.tasks import deadly_task, stop_tasks
 
@@ -160,8 +162,10 @@ class AsteriskDriver:
             leg = self._waiting.popitem()[1]
         try:
             if leg is None or not call.offer:
-                await call.reject(486)
+                await call.reject(BUSY)
                 return
             await call.answer(await leg.answer(call.offer))
-        except SipError as error:
+        except BargeboxError as error:  # the leg's errors too: it may have been hung up meanwhile
             log.warning("the leg is not connected: %s", error.detail)
+            with suppress(SipError):
+                await call.reject(NOT_ACCEPTABLE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.asterisk.admission import admit
@@ -25,6 +26,7 @@ from appliance.platforms.protocol import (
     Sink,
 )
 from appliance.platforms.sip.dialog import BUSY, IncomingCall
+from appliance.platforms.sip.errors import SipError
 from appliance.service.jobs import Jobs
 from appliance.service.tasks import deadly_task, stop_tasks
 
@@ -143,4 +145,9 @@ class SpyingDriver:
 
     def _called(self, call: IncomingCall) -> None:
         """Nobody calls a box."""
-        self._jobs.spawn(call.reject(BUSY), "SIP call")
+
+        async def reject() -> None:
+            with suppress(SipError):  # the connection went in that moment
+                await call.reject(BUSY)
+
+        self._jobs.spawn(reject(), "SIP call")

@@ -27,8 +27,11 @@ class Moves:
     def wanted(self, leg: Leg) -> str:
         """The extension at which the leg should be now."""
         speaker, audience = self._speaker(leg.call), leg.audience
-        if speaker is None and audience is Audience.AGENT:
-            audience = None  # a customer is never coached
+        coachable = speaker is not None and (
+            not self._settings.agents or self._listing.is_agent(speaker)
+        )
+        if audience is Audience.AGENT and not coachable:
+            audience = None  # neither a customer nor a stranger is ever coached
         return f"{EXTENSIONS[audience]}-{speaker or leg.call}"
 
     def _speaker(self, call: str) -> str | None:

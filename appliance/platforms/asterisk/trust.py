@@ -20,7 +20,7 @@ async def tls_context(settings: AsteriskSettings) -> ssl.SSLContext | None:
         return None
     try:
         return await asyncio.to_thread(ssl.create_default_context, cafile=settings.ca_file)
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ValueError) as error:  # no file, no certificates, or no name of a file
         raise UntrustedError(
             f"The CA file {settings.ca_file} cannot be used; name a file of PEM certificates."
         ) from error

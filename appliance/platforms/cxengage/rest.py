@@ -121,7 +121,14 @@ class Rest:
                 "ttl": settings.token_ttl,
             }
             try:
-                said = await self._repeated("POST", "tokens", body, None)
+                async with asyncio.timeout(settings.request_timeout):
+                    said = await self._repeated("POST", "tokens", body, None)
+            except TimeoutError as error:
+                raise PlatformError(
+                    f"CxEngage did not let the box in within {settings.request_timeout:g} s; "
+                    "check the network, or the address in the settings.",
+                    code=EndReason.PLATFORM_LOST,
+                ) from error
             except StatusError as error:
                 if error.status >= httpx.codes.INTERNAL_SERVER_ERROR:
                     raise
@@ -167,7 +174,7 @@ class Rest:
                 "or correct its address in the settings.",
                 code=EndReason.PLATFORM_LOST,
             ) from error
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, ValueError) as error:  # a name that no resolver takes, too
             raise PlatformError("CxEngage's address in the settings is no address.") from error
         if response.status_code != httpx.codes.OK:
             raise self._refused(response.status_code, raw)

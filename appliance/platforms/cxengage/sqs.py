@@ -103,11 +103,14 @@ class Sqs:
                 self._client.stream("GET", self._url(self._access)),
             ):
                 return
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
             raise unreached(error) from error
 
     def _url(self, access: QueueAccess) -> str:
-        return self._endpoint or f"https://{urlsplit(access.queue.url).netloc}/"
+        """Raises ``ValueError`` for a place that cannot be."""
+        place = urlsplit(access.queue.url)
+        _ = place.port  # looked at only now, and no connection could be made to some
+        return self._endpoint or f"https://{place.netloc}/"
 
     async def delete(self, receipt: str) -> None:
         """Take a message off the queue. Raises `PlatformError`."""
@@ -121,6 +124,13 @@ class Sqs:
             raise _lost("The queue of CxEngage does not answer in time; trying again.") from error
 
     async def _ask(self, operation: str, parameters: dict[str, Any]) -> Any:
+        try:
+            return await self._asked(operation, parameters)
+        except ValueError as error:  # an address or credentials that cannot be sent
+            self._oddities.note("place of the queue", "unusable")
+            raise _lost("The queue of CxEngage is nowhere to be found; trying again.") from error
+
+    async def _asked(self, operation: str, parameters: dict[str, Any]) -> Any:
         access = self._access
         if access is None:
             raise CredentialsError("The queue's credentials are not here yet.")

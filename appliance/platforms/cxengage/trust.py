@@ -18,7 +18,7 @@ async def context_of(ca_file: Path | None) -> ssl.SSLContext:
     """Trust *ca_file*, or the system's certificates; read in a thread. Raises `UntrustedError`."""
     try:
         return await asyncio.to_thread(ssl.create_default_context, cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ValueError) as error:  # no file, no certificates, or no name of a file
         raise UntrustedError(
             f"The CA file {ca_file} cannot be used; name a file of PEM certificates."
         ) from error

@@ -181,7 +181,7 @@ def _trust(settings: JanusSettings) -> ssl.SSLContext | None:
         return None
     try:
         return ssl.create_default_context(cafile=settings.tls_ca)
-    except OSError as error:  # which ssl.SSLError is too
+    except (OSError, ValueError) as error:  # no file, no certificates, or no name of a file
         raise TlsError(
             f"There are no certificates to be read in {settings.tls_ca}; correct tls_ca.",
             code=EndReason.PLATFORM_LOST,
