@@ -104,8 +104,10 @@ async def test_a_missing_acknowledgement_does_not_go_unnoticed(standin: StandinP
     async with desk(standin) as found:
         await standin.do("faults", faults=fault("/actions/", 404, 1))
         handle, _ = await found.join(call.id)
-        await asyncio.sleep(1.0)
-        (missing,) = (await standin.do("seen"))["unacknowledged"]
+        async with asyncio.timeout(10):  # the message may be under way for a while
+            while not (seen := (await standin.do("seen"))["unacknowledged"]):
+                await asyncio.sleep(0.1)
+        (missing,) = seen
         await found.leave(handle)
     await standin.do("forgive", action=missing)
     await call.customer.hang_up()
