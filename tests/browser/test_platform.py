@@ -170,6 +170,8 @@ def test_going_back_to_the_settings_file_asks_first(form: Page, server: Served) 
     section(form, "sandbox").get_by_label("Tenant").fill("other")
     save(form)
     back = form.get_by_role("button", name="Use the settings file")
+    expect(back).to_be_visible()
+    form.wait_for_load_state()  # it is a new page, and its script comes last
     back.click()
     form.get_by_role("button", name="Keep it").click()
     assert server.world.choice.lives == 2

@@ -33,7 +33,7 @@ def test_the_list_shows_the_other_platform_s_calls(browser: Browser, tmp_path: P
             expect(here).to_be_visible()
             page.get_by_role("link", name="Platform").click()
             page.get_by_label("Address", exact=True).first.fill(centre.ready.url)
-            page.get_by_label("Token", exact=True).fill(centre.ready.token)
+            page.locator("[id='set-sandbox.token']").fill(centre.ready.token)
             page.get_by_role("button", name="Test connection").click()
             expect(page.locator("#platform-result")).to_contain_text("can be used")
             page.get_by_role("button", name="Save and use").click()
