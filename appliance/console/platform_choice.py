@@ -91,15 +91,19 @@ class PlatformChooser:
     async def _begin_anew(self, entry: Entry, write: Callable[[], None]) -> None:
         if self.restarting:
             raise ConsoleError(409, "busy", "The box restarts its connection already.")
-        await self._monitoring.close()
-        self.restarting = True
+        self.restarting = True  # before the first wait, so that two cannot both begin
+        written = False
         try:
-            await self._audit.append(entry)
-            await asyncio.to_thread(write)
-        except BaseException:
-            self.restarting = False
-            self._monitoring.reopen()
-            raise
+            await self._monitoring.close()
+            try:
+                await self._audit.append(entry)
+                await asyncio.to_thread(write)
+                written = True
+            finally:
+                if not written:
+                    self._monitoring.reopen()
+        finally:
+            self.restarting = written
         log.info("%s: %s; beginning anew", entry.actor, entry.action)
         self._renew()
 
