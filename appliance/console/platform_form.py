@@ -40,6 +40,16 @@ class FormField:
 
 
 @dataclass(frozen=True, slots=True)
+class FormGroup:
+    """Settings that belong together, and may be called as others outside are."""
+
+    name: str
+    title: str
+    help: list[tuple[str, bool]]
+    fields: list[FormField]
+
+
+@dataclass(frozen=True, slots=True)
 class FormSection:
     """One platform's settings; *finer* ones have good defaults."""
 
@@ -47,6 +57,7 @@ class FormSection:
     title: str
     about: str
     plain: list[FormField]
+    groups: list[FormGroup]
     finer: list[FormField]
 
 
@@ -57,12 +68,29 @@ def sections(settings: PlatformSettings) -> list[FormSection]:
     found = []
     for driver in schema["properties"]["driver"]["enum"]:
         part = _resolved(schema["properties"][driver], schema["$defs"])
-        fields = list(_fields(part, shown[driver], f"{driver}.", are_set, schema["$defs"]))
+        items = list(_items(part, shown[driver], f"{driver}.", are_set, schema["$defs"]))
         title, about = wording.PLATFORMS.get(driver, (driver, ""))
+        groups = [item for item in items if isinstance(item, FormGroup)]
+        fields = [item for item in items if isinstance(item, FormField)]
         plain = [field for field in fields if field.control != "number"]
         finer = [field for field in fields if field.control == "number"]
-        found.append(FormSection(driver, title, about, plain, finer))
+        found.append(FormSection(driver, title, about, plain, groups, finer))
     return found
+
+
+def _items(
+    model: Schema, values: dict[str, Any], path: str, are_set: frozenset[str], models: Schema
+) -> Iterator[FormField | FormGroup]:
+    """The settings of a platform, those of a section within it as one group."""
+    for name, reference in model["properties"].items():
+        schema = _resolved(reference, models)
+        if "properties" in schema:
+            inner = list(_fields(schema, values[name], f"{path}{name}.", are_set, models))
+            title = wording.SETTING_GROUPS.get(name, wording.setting(name))
+            yield FormGroup(path + name, title, pieces(schema.get("description", "")), inner)
+        else:
+            only = {"properties": {name: reference}}
+            yield from _fields(only, values, path, are_set, models)
 
 
 def _fields(
@@ -70,9 +98,6 @@ def _fields(
 ) -> Iterator[FormField]:
     for name, reference in model["properties"].items():
         schema = _resolved(reference, models)
-        if "properties" in schema:
-            yield from _fields(schema, values[name], f"{path}{name}.", are_set, models)
-            continue
         control = control_of(schema, models)
         columns: tuple[FormField, ...] = ()
         if control == "rows":
@@ -120,9 +145,20 @@ def control_of(schema: Schema, models: Schema) -> Control:
 
 
 def pieces(text: str) -> list[tuple[str, bool]]:
-    """A docstring without its markup, in pieces, and which of them are code."""
+    """A docstring without its markup, in pieces, and which of them are code.
+
+    The name of another setting is what the form calls it.
+    """
     parts = re.split(r"``(.+?)``", " ".join(text.split()))
-    return [(part, number % 2 == 1) for number, part in enumerate(parts) if part]
+    return [
+        (part if number % 2 else re.sub(r"`(\w+)`", _called, part), number % 2 == 1)
+        for number, part in enumerate(parts)
+        if part
+    ]
+
+
+def _called(name: re.Match[str]) -> str:
+    return f"“{wording.setting(name[1])}”"
 
 
 def _without_tail(value: Any) -> Any:

@@ -45,13 +45,23 @@ PLATFORMS = {
 }
 """Call platforms: their names, and what each is."""
 
+SETTING_GROUPS = {
+    "sip": "SIP extension",
+}
+"""Settings of a platform that belong together."""
+
 CHOICES = {
+    "ari": "ARI",
+    "chanspy": "ChanSpy, and AMI for the list",
+    "whisper": "Whisper",
+    "bridge": "The call's bridge",
     "sendrecv": "Listen and speak",
     "recvonly": "Listen only",
 }
 """Values of settings that are words of a protocol."""
 
 _TERMS = {
+    "ami": "AMI",
     "api": "API",
     "ca": "CA",
     "id": "ID",

@@ -136,11 +136,18 @@ def test_no_secret_follows_to_another_address(section: str, kind: type[BaseModel
 def test_every_setting_has_a_place_in_the_form() -> None:
     for part in platform_form.sections(FULL):
         assert part.about
-        for field in [*part.plain, *part.finer]:
+        grouped = [field for group in part.groups for field in group.fields]
+        assert all(group.title and group.help for group in part.groups)
+        for field in [*part.plain, *grouped, *part.finer]:
             assert field.label
             assert field.help, field.name
             assert field.is_set is (field.control == "secret"), field.name
             assert not (field.control == "secret" and field.value), field.name
+            assert not any("`" in text for text, _ in field.help), field.name
+        # Nobody could tell two of the same name apart, by ear or by eye.
+        for together in ([*part.plain, *part.finer], *(group.fields for group in part.groups)):
+            labels = [field.label for field in together]
+            assert len(set(labels)) == len(labels), labels
     with pytest.raises(ValueError, match="no control"):
         platform_form.control_of({"type": "object"}, {})
 
