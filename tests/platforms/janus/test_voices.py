@@ -26,6 +26,10 @@ from tests.support.leg_end import LegEnd
 log = logging.getLogger(__name__)
 
 TONE_DBFS = -20.0
+SECONDS_TO_BE_WHOLE = 4
+"""One of them without a hole in any tone: a machine that stands still for a moment loses some of
+it. What must be silent is so in each.
+"""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -39,25 +43,25 @@ async def test_the_level_of_each_at_each_in_every_mode(janus: JanusSite, desk: D
     await call.customer.tone(CUSTOMER_HZ)
     for audience in (None, Audience.EVERYONE, None, Audience.AGENT, None):
         await desk.driver.set_audience(handle, audience)
-        agent, customer = await supervisor_heard_by(call)
-        figures = {
-            "supervisor at agent": agent,
-            "supervisor at customer": customer,
-            "agent at customer": await call.customer.level(AGENT_HZ),
-            "customer at agent": await call.agent.level(CUSTOMER_HZ),
-            "agent at supervisor": leg.level(AGENT_HZ),
-            "customer at supervisor": leg.level(CUSTOMER_HZ),
-        }
-        log.info("%s: %s", audience, {name: round(value, 1) for name, value in figures.items()})
-        silent = {
-            "supervisor at agent": audience is None,
-            "supervisor at customer": audience is not Audience.EVERYONE,
-        }
-        for name, level in figures.items():
-            if silent.get(name):
-                assert level < SILENT_DBFS, (audience, name, level)
-            else:
-                assert level == pytest.approx(TONE_DBFS, abs=1.5), (audience, name, level)
+        for _ in range(SECONDS_TO_BE_WHOLE):
+            agent, customer = await supervisor_heard_by(call)
+            figures = {
+                "supervisor at agent": agent,
+                "supervisor at customer": customer,
+                "agent at customer": await call.customer.level(AGENT_HZ),
+                "customer at agent": await call.agent.level(CUSTOMER_HZ),
+                "agent at supervisor": leg.level(AGENT_HZ),
+                "customer at supervisor": leg.level(CUSTOMER_HZ),
+            }
+            log.info("%s: %s", audience, {name: round(v, 1) for name, v in figures.items()})
+            quiet = [figures.pop("supervisor at agent")] if audience is None else []
+            if audience is not Audience.EVERYONE:
+                quiet.append(figures.pop("supervisor at customer"))
+            assert all(level < SILENT_DBFS for level in quiet), (audience, quiet)
+            if all(level == pytest.approx(TONE_DBFS, abs=1.5) for level in figures.values()):
+                break
+        else:
+            raise AssertionError((audience, figures))
     await call.customer.hang_up()
 
 
