@@ -33,6 +33,14 @@ SCRIPTS = sorted((WEB / "static/js").glob("*.js"))
 STYLES = sorted((WEB / "static/css").glob("*.css"))
 
 
+def test_the_page_asks_for_all_its_scripts_at_once() -> None:
+    """Else each is asked for only when the one that imports it has come."""
+    named = re.search(r"for name in \[(.+?)\]", (WEB / "templates/app.html").read_text())
+    assert named is not None
+    needed = {script.stem for script in SCRIPTS} - {"main", "sign_in"}
+    assert set(re.findall(r"\w+", named[1])) == needed
+
+
 @pytest.mark.parametrize("path", PINS, ids=lambda path: path.name)
 def test_vendored_files_are_what_was_chosen(path: Path) -> None:
     digest, what, licence = PINS[path]
