@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any, TypeVar
 
 from appliance.platforms.protocol import InteractionChanged, InteractionsSnapshot, PlatformEvent
@@ -15,6 +16,7 @@ from tests.support.waiting import eventually
 AGENT_HZ, CUSTOMER_HZ, SUPERVISOR_HZ = 440.0, 1000.0, 2000.0
 HEARD, UNHEARD = -26.0, -80.0
 EventT = TypeVar("EventT", bound=PlatformEvent)
+_numbers = itertools.count(1)
 
 
 class Box:
@@ -24,7 +26,6 @@ class Box:
         self.driver = driver
         self.events: list[PlatformEvent] = []
         self._peers: list[Peer] = []
-        self._number = 0
 
     def of(self, kind: type[EventT]) -> list[EventT]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -37,8 +38,7 @@ class Box:
         self, call: str, *, supervisor: str = "sue", direction: str = "sendrecv"
     ) -> tuple[str, Peer]:
         """Handle and peer of a connected leg."""
-        self._number += 1
-        handle, peer = f"{id(self)}-{self._number}", Peer(direction)
+        handle, peer = f"test-{next(_numbers)}", Peer(direction)
         self._peers.append(peer)
         await self.driver.monitor(handle, call, supervisor, PeerLeg(peer))
         return handle, peer
