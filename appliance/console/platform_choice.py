@@ -95,15 +95,13 @@ class PlatformChooser:
         written = False
         try:
             await self._monitoring.close()
-            try:
-                await self._audit.append(entry)
-                await asyncio.to_thread(write)
-                written = True
-            finally:
-                if not written:
-                    self._monitoring.reopen()
+            await self._audit.append(entry)
+            await asyncio.to_thread(write)
+            written = True
         finally:
             self.restarting = written
+            if not written:
+                self._monitoring.reopen()
         log.info("%s: %s; beginning anew", entry.actor, entry.action)
         self._renew()
 

@@ -33,7 +33,7 @@ from appliance.monitoring.recovery import Recovery
 from appliance.monitoring.session import DeviceView, MonitoringView, Session
 from appliance.monitoring.session_machine import State
 from appliance.monitoring.settings import MonitoringSettings
-from appliance.monitoring.store import Store
+from appliance.monitoring.store import Store, StoreError
 from appliance.monitoring.watch import Watch
 from appliance.platforms.protocol import Driver
 from appliance.service.errors import BargeboxError
@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 
 READY_LIMIT_S = 5.0
 TIDY_LIMIT_S = 3.0
+LOOKS, LOOK_S = 50, 0.1
+"""How often, and each how long, the last legs are given to be left."""
 RESTART_LIMIT_S = 0.5
 """What is under way gets this long at a restart; the next life finishes the rest."""
 SELF_TEST_LIMIT_S = 30.0
@@ -217,6 +219,18 @@ class MonitoringService:
             words = "The box has just started and looks for a call to go on with. Try again."
             raise RefusedError(words, code="busy")
         desk.closed = True
+        await self._left_by_then()
+
+    async def _left_by_then(self) -> None:
+        """Give the legs that are being left a moment; a platform that is away keeps nobody."""
+        try:
+            for _ in range(LOOKS):
+                if not await self.history.open_legs():
+                    return
+                await asyncio.sleep(LOOK_S)
+        except StoreError as error:
+            log.error("whether a leg is left cannot be read: %s", error.detail)
+        log.warning("a leg may be left on the platform")
 
     def reopen(self) -> None:
         """Calls may be joined again."""

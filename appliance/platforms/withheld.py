@@ -66,7 +66,7 @@ def completed(new: PlatformSettings, now: PlatformSettings) -> PlatformSettings:
     Raises `SecretNeededError`.
     """
     needed: list[str] = []
-    merged = _completed(new, now, "", needed, sections=True)
+    merged = _completed(new, now, "", needed)
     if needed:
         raise SecretNeededError(tuple(needed))
     return merged
@@ -75,7 +75,7 @@ def completed(new: PlatformSettings, now: PlatformSettings) -> PlatformSettings:
 M = TypeVar("M", bound=BaseModel)
 
 
-def _completed(new: M, now: M, path: str, needed: list[str], *, sections: bool = False) -> M:
+def _completed(new: M, now: M, path: str, needed: list[str]) -> M:
     kept: dict[str, object] = {}
     moved = any(getattr(new, name) != getattr(now, name) for name in addresses_of(type(new)))
     for name in type(new).model_fields:
@@ -86,11 +86,7 @@ def _completed(new: M, now: M, path: str, needed: list[str], *, sections: bool =
                 needed.append(path + name)
             kept[name] = before
         elif isinstance(before, BaseModel):
-            kept[name] = (
-                before
-                if left_out and sections
-                else _completed(given, before, f"{path}{name}.", needed)
-            )
+            kept[name] = before if left_out else _completed(given, before, f"{path}{name}.", needed)
     return new.model_copy(update=kept)
 
 

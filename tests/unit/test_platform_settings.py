@@ -99,6 +99,12 @@ def test_what_is_left_out_stays_but_for_the_fields_of_a_section() -> None:
     assert (new.janus, new.asterisk, new.cxengage) == (now.janus, now.asterisk, now.cxengage)
 
 
+def test_a_section_within_a_section_stays_where_it_is_left_out() -> None:
+    body = {"driver": "cxengage", "cxengage": {"user": "sue"}}
+    new = completed(PlatformSettings.model_validate(body), FULL).cxengage
+    assert (new.user, new.sip) == ("sue", FULL.cxengage.sip)
+
+
 def test_an_empty_secret_is_removed_and_another_one_taken() -> None:
     body = {"janus": {"room_pin": "", "admin_key": "new"}}
     new = completed(PlatformSettings.model_validate(body), FULL).janus
