@@ -205,9 +205,12 @@ class Legs:
                 self._current = None
 
     async def _take_out(self, life: Life, one: Supervision) -> None:
-        removable = await self._surely_no_agent(life, one.interaction)
-        known = await take_out(life, one, removable=removable, settings=self._settings)
-        self._leftovers = self._leftovers or not known
+        known = False
+        try:
+            removable = await self._surely_no_agent(life, one.interaction)
+            known = await take_out(life, one, removable=removable, settings=self._settings)
+        finally:
+            self._leftovers = self._leftovers or not known  # also when it is given up half way
         if not one.end_told:
             self._owed.add(one.interaction)
 
@@ -220,15 +223,19 @@ class Legs:
         return row is not None and not self._perhaps_own(row)
 
     async def _remove_leftovers(self, life: Life) -> None:
-        """Take out our legs that nobody here holds. The book has just been read."""
-        self._leftovers = False
+        """Take out our legs that nobody here holds, each by a row that has just been read."""
+        self._leftovers = removed = False
         busy = self._current.interaction if self._current is not None else None
         for key, row in list(self._book.rows.items()):
             if not row.monitored_by_us or key == busy:
                 continue
-            if self._perhaps_own(row):
+            now = await self._row_again(life, key) if removed else row
+            if now is None:
+                continue
+            if self._perhaps_own(now):
                 log.warning("a leg of ours stays on a call that our account handles itself")
                 continue
+            removed = True
             try:
                 await life.interrupt_own(key, "remove-resource")
             except PlatformError as error:
@@ -236,6 +243,15 @@ class Legs:
                 log.warning("a leg of ours is not removed: %s", error.detail)
             else:
                 self._owed.add(key)
+
+    async def _row_again(self, life: Life, interaction: str) -> Row | None:
+        """What the list says by now, for removing takes time. Raises `PlatformError`."""
+        try:
+            row = (await self._read(life)).get(interaction)
+        except PlatformError:
+            self._leftovers = True
+            raise
+        return row if row is not None and row.monitored_by_us else None
 
     async def _read(self, life: Life) -> dict[str, Row]:
         return await self._book.read(life.rest, life.account)
