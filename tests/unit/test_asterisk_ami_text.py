@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.platforms.asterisk import ami_text, wire
+from appliance.platforms.asterisk.ami import Pile
 from appliance.platforms.asterisk.ami_text import AmiMessage, AmiReader, action
 from appliance.platforms.asterisk.ami_wire import KINDS, Translator
 from appliance.platforms.protocol import PlatformError
@@ -55,6 +56,14 @@ def test_anything_is_read_or_left_aside(pieces: list[bytes]) -> None:
         for one in reader.feed(piece):
             translator.event(one)
             translator.listed([one])
+
+
+def test_what_waits_is_bounded_by_its_length_too() -> None:
+    pile, long = Pile(), message(Event="x" * 200_000)
+    for _ in range(wire.MAX_ANSWER // long.size):
+        pile.add(long)
+    with pytest.raises(PlatformError, match="more calls than"):
+        pile.add(long)
 
 
 def test_what_has_no_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

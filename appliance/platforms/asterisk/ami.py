@@ -16,6 +16,7 @@ from appliance.platforms.asterisk.ami_text import AmiMessage, AmiReader, action
 from appliance.platforms.asterisk.errors import NotFoundError, RefusedError, SignInError
 from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.asterisk.trust import unreachable
+from appliance.platforms.asterisk.wire import MAX_ANSWER
 from appliance.platforms.protocol import PlatformError
 from appliance.service.tasks import stop_tasks
 
@@ -43,8 +44,8 @@ class Ami:
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
         self._answers: dict[str, asyncio.Future[AmiMessage]] = {}
-        self._lists: dict[str, list[AmiMessage]] = {}
-        self._early: list[AmiMessage] = []
+        self._lists: dict[str, Pile] = {}
+        self._early = Pile()
         """Events before `read`."""
         self._on_event: OnMessage = self._keep
         self._lost = False
@@ -102,10 +103,10 @@ class Ami:
     async def listed(self, name: str, **fields: str) -> list[AmiMessage]:
         """An action that answers with a list, and its items."""
         number = str(next(self._numbers))
-        self._lists[number] = []
+        self._lists[number] = Pile()
         try:
             await self._ask(name, number, fields)
-            return self._lists[number]
+            return self._lists[number].messages
         finally:
             del self._lists[number]
 
@@ -115,8 +116,8 @@ class Ami:
         Raises `PlatformError` with what became of it.
         """
         assert self._reading is not None
-        early, self._early = self._early, []
-        for message in early:
+        early, self._early = self._early, Pile()
+        for message in early.messages:
             on_event(message)
         self._on_event = on_event
         while not self._reading.done():
@@ -183,18 +184,27 @@ class Ami:
                 if future is not None and not future.done():
                     future.set_result(message)
             else:
-                _bounded(items, message)
+                items.add(message)
         else:
             self._on_event(message)
 
     def _keep(self, event: AmiMessage) -> None:
-        _bounded(self._early, event)
+        self._early.add(event)
 
 
-def _bounded(items: list[AmiMessage], message: AmiMessage) -> None:
-    if len(items) >= MAX_LISTED:
-        raise PlatformError("Asterisk has more calls than this box can list.")
-    items.append(message)
+class Pile:
+    """Messages that wait for the last one; so many, and of so many bytes at most."""
+
+    def __init__(self) -> None:
+        self.messages: list[AmiMessage] = []
+        self._room = MAX_ANSWER
+
+    def add(self, message: AmiMessage) -> None:
+        """Raises `PlatformError` when it is full."""
+        self._room -= message.size
+        if self._room < 0 or len(self.messages) >= MAX_LISTED:
+            raise PlatformError("Asterisk has more calls than this box can list.")
+        self.messages.append(message)
 
 
 def _refusal(name: str, why: str) -> PlatformError:

@@ -21,6 +21,11 @@ class AmiMessage:
 
     lines: tuple[tuple[str, str], ...]
 
+    @property
+    def size(self) -> int:
+        """Letters in it."""
+        return sum(len(key) + len(value) for key, value in self.lines)
+
     def get(self, key: str) -> str:
         """The first value of *key*, or nothing."""
         return next((value for name, value in self.lines if name == key), "")

@@ -68,7 +68,7 @@ class Translator:
                 bridge=wire.Bridge(id=bridge) if bridge else None,
                 variable=message.get("Variable"),
                 value=message.get("Value"),
-                cause=int(cause) if cause.isascii() and cause.isdigit() else None,
+                cause=int(cause) if re.fullmatch("[0-9]{1,5}", cause) else None,
             )
         except ValidationError:
             return None

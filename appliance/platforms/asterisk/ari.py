@@ -93,6 +93,8 @@ class Ari:
             raise NotFoundError("Asterisk does not have it any more.", code=EndReason.CALL_ENDED)
         if method == "DELETE" and answer.status_code == 409:
             raise NotFoundError("It is being removed already.", code=EndReason.CALL_ENDED)
+        if answer.status_code in (400, 422) and path.endswith(("/addChannel", "/removeChannel")):
+            raise NotFoundError("A channel has just gone.", code=EndReason.CALL_ENDED)
         if not answer.is_success:
             log.warning("Asterisk refused %s %s: %s", method, path, answer.status_code)
             raise RefusedError(f"Asterisk refused a request ({answer.status_code}); try again.")
@@ -152,7 +154,7 @@ class Ari:
                     "correct them in the settings."
                 ) from error
             raise unreachable(self._settings.url, error) from error
-        except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
+        except (OSError, TimeoutError, ValueError, InvalidHandshake, InvalidURI) as error:
             raise unreachable(self._settings.url, error) from error
         where = path("applications", self.app, "subscription")
         await self.post(where, eventSource=EVERYTHING)

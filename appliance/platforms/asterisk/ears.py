@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from appliance.control_link.words import Audience
@@ -39,10 +39,20 @@ class Leg:
     """The channel that is listened to."""
     ear: str
     audience: Audience | None = None
+    whispers: str = "none"
+    """Which way the ear whispers, as ARI has it; a voice does not."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while ears are changed."""
     moving: bool = False
     """A job is about to see whether the ear is still the right one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An ear that is in no bridge of ours yet."""
+
+    name: str
+    whispers: str
 
 
 class Ears:
@@ -60,19 +70,20 @@ class Ears:
         self._settings, self._listing, self._ari = settings, listing, ari
         self._jobs, self._on_half_done = jobs, on_half_done
 
-    async def make(self, leg: Leg, audience: Audience | None) -> str:
-        """A new one that is in no bridge of ours yet. Raises `PlatformError`; nothing is left."""
-        ear, made = self._name(leg, audience), False
+    async def _make(self, leg: Leg, audience: Audience | None) -> Made:
+        """A new one. Raises `PlatformError`; nothing is left then."""
+        ear, whispers, made = self._name(leg, audience), "none", False
         try:
             if wire.is_voice(ear):
                 await self.maker.voice(ear, self._listing.name_of(leg.anchor))
             else:
-                await self.maker.snoop(ear, leg.anchor, self._whisper(leg.anchor, audience))
+                whispers = self._whisper(leg.anchor, audience)
+                await self.maker.snoop(ear, leg.anchor, whispers)
             made = True
         finally:
             if not made:
                 self._jobs.spawn(self._take_back(ear), "an ear that came to nothing")
-        return ear
+        return Made(ear, whispers)
 
     async def change(self, leg: Leg, audience: Audience | None) -> None:
         """Replace the leg's ear, with its lock held. Raises `PlatformError`.
@@ -80,20 +91,23 @@ class Ears:
         The old one goes before the new one comes, so that its sound is never whispered back; to
         be heard by nobody, it goes before the new one is even asked for.
         """
-        if audience is None:
+        if self._whisper(leg.anchor, audience) == "none":
             with self._whole(leg):
-                await self._move(leg, "removeChannel", leg.ear)
-                await self._put(leg, await self.make(leg, None), None)
+                await self._take_out(leg)
+                await self._put(leg, await self._make(leg, audience), audience)
         else:
-            ear = await self.make(leg, audience)
+            ear = await self._make(leg, audience)
             with self._whole(leg):
-                await self._move(leg, "removeChannel", leg.ear)
+                await self._take_out(leg)
                 await self._put(leg, ear, audience)
 
     def is_right(self, leg: Leg) -> bool:
-        """Whether a voice is where the customer is, and there is one where there should be."""
+        """Whether a voice is where the customer is, there is one where there should be, and
+        whoever is whispered to is still who should hear it.
+        """
         if not wire.is_voice(leg.ear):
-            return not self._through_bridge(leg.anchor, leg.audience)
+            wanted = self._whisper(leg.anchor, leg.audience)
+            return leg.whispers == wanted and not self._through_bridge(leg.anchor, leg.audience)
         there = self._listing.bridge_of(wire.far_id(leg.ear))
         here = self._listing.bridge_of(leg.anchor)
         return there == here and self._listing.company(here) > 1
@@ -119,11 +133,24 @@ class Ears:
     def _whisper(self, anchor: str, audience: Audience | None) -> str:
         # Into the customer's channel is what the agent hears, out of it what the customer does.
         coach = "out" if self._listing.is_agent(anchor) else "in"
+        if coach == "in" and not self._only_agents(anchor):
+            coach = "none"
         return {None: "none", Audience.EVERYONE: "both", Audience.AGENT: coach}[audience]
 
-    async def _put(self, leg: Leg, ear: str, audience: Audience | None) -> None:
-        old, leg.ear, leg.audience = leg.ear, ear, audience
-        await self._move(leg, "addChannel", ear)
+    def _only_agents(self, anchor: str) -> bool:
+        """Whether nobody but agents would hear what is whispered into the customer's channel."""
+        beside = [one for one in self._listing.beside(anchor) if one.technology != "Local"]
+        known = self._settings.agents  # where none are set, nobody can be told apart
+        return not known or (bool(beside) and all(self._listing.is_agent(c.id) for c in beside))
+
+    async def _take_out(self, leg: Leg) -> None:
+        """The old one, which may be gone already."""
+        with suppress(NotFoundError):
+            await self._move(leg, "removeChannel", leg.ear)
+
+    async def _put(self, leg: Leg, ear: Made, audience: Audience | None) -> None:
+        old, leg.ear, leg.audience, leg.whispers = leg.ear, ear.name, audience, ear.whispers
+        await self._move(leg, "addChannel", ear.name)
         await self._ari().delete(path("channels", old))
 
     async def _move(self, leg: Leg, how: str, channel: str) -> None:

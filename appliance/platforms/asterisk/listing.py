@@ -19,6 +19,8 @@ from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.protocol import Agent, Interaction, InteractionState
 
 MAX_TEXT = 120
+MAX_REMEMBERED = 1000
+"""Calls of which is known who hung up; the oldest are forgotten."""
 TALKING = ("in-conversation", "on-hold", "transferring")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _NOT_A_PARTY = ("Snoop", "Surrogate", "Announcer", "Recorder", "CBAnn", "CBRec")
@@ -205,6 +207,8 @@ class Listing:
         reason = EndReason.AGENT_ENDED if agent else EndReason.CUSTOMER_ENDED
         if (known := self._id_of.get(channel.id)) is not None:
             self._hung_up.setdefault(known, reason)
+            if len(self._hung_up) > MAX_REMEMBERED:
+                del self._hung_up[next(iter(self._hung_up))]
 
     # -- what hangs together
 

@@ -27,6 +27,8 @@ SECONDS_TO_KNOW_WHY = 0.4
 """A snoop ends a moment before its call does, and a transfer leaves nobody beside a voice for a
 moment; only what lasts is meant.
 """
+AGAIN_AFTER_S = (1.0, 2.0, 4.0, 8.0)
+"""An ear that could not follow its call is tried again."""
 RTP_TIMEOUT_CAUSE = 44
 """The hang-up cause of a channel whose media stayed away (``rtp_timeout``)."""
 
@@ -83,8 +85,11 @@ class Legs:
             self._joining.discard(handle)
             if not joined:
                 self._remover.abandon(handle, again_after_s=SECONDS_TO_BE_GONE)
+        # What went in the last moment was told while this leg was not known yet.
         if not self._listing.knows(anchor):
             self._over(handle, self._listing.reason(anchor))
+        elif not {wire.leg_id(handle), leg.ear} <= self._listing.ours:
+            self._over(handle, EndReason.REMOVED)
 
     async def set_audience(self, handle: str, audience: Audience | None) -> None:
         """Change ears. Raises `PlatformError`."""
@@ -188,18 +193,27 @@ class Legs:
         for leg in self._legs.values():
             if not leg.moving and not self._ears.is_right(leg):
                 leg.moving = True
-                self._jobs.spawn(self._follow(leg), "a voice that follows its call")
+                self._jobs.spawn(self._follow(leg), "an ear that follows its call")
 
     async def _follow(self, leg: Leg) -> None:
-        """The voice goes after its call. Left with one party it goes for good, since it alone
-        keeps that party's call from ending.
+        """The ear goes after its call. A voice left with one party goes for good, since it alone
+        keeps that party's call from ending. In vain, the session ends.
         """
-        await asyncio.sleep(SECONDS_TO_KNOW_WHY)
-        async with leg.lock:
-            leg.moving = False
-            if self._legs.get(leg.handle) is not leg or self._ears.is_right(leg):
+        # Nobody else than the agent may hear what is said to the agent: that is looked at at once.
+        first = 0.0 if leg.audience is Audience.AGENT else SECONDS_TO_KNOW_WHY
+        for pause in (first, *AGAIN_AFTER_S):
+            await asyncio.sleep(pause)
+            async with leg.lock:
+                if self._legs.get(leg.handle) is not leg or self._ears.is_right(leg):
+                    leg.moving = False
+                    return
+                try:
+                    await self._ears.change(leg, leg.audience)
+                except PlatformError as error:
+                    log.warning("the ear did not follow its call: %s", error.detail)
+                    continue
+            if self._ears.is_right(leg):
+                leg.moving = False
                 return
-            try:
-                await self._ears.change(leg, leg.audience)
-            except PlatformError as error:
-                log.warning("the voice did not follow its call: %s", error.detail)
+        leg.moving = False
+        self._half_done(leg)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 MAX_EVENT = 1024 * 1024
 """Bytes an event may have."""
@@ -47,7 +46,7 @@ class Channel(Record):
     state: Text = ""
     caller: Caller = Caller()
     dialplan: Dialplan = Dialplan()
-    creationtime: datetime
+    creationtime: AwareDatetime
     channelvars: dict[str, Text] = {}
 
     @property

@@ -75,6 +75,7 @@ class Pbx(Line):
         finally:
             await self._part()
             await stop_tasks(registering)
+            await self._agent.finish()
             await self._jobs.finish(0)
 
     async def answer(self, invite: Invite, answer: str) -> None:

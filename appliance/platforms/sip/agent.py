@@ -97,6 +97,10 @@ class UserAgent:
             await stop_tasks(reading)
             await transport.close()
 
+    async def finish(self) -> None:
+        """Nothing of its calls is looked after any more."""
+        await self._jobs.finish(0)
+
     async def invite(self, uri: str, sdp: str) -> tuple[Dialog, str]:
         """Call *uri*: the dialog, and the answer to our offer. Raises `SipError`.
 

@@ -62,7 +62,7 @@ class Transport:
                 f"The WebSocket for SIP at {url} is refused ({error.response.status_code}); "
                 "correct its address in the settings, or have it permitted there."
             ) from error
-        except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
+        except (OSError, TimeoutError, ValueError, InvalidHandshake, InvalidURI) as error:
             if (fault := tls_fault(url, error)) is not None:
                 raise SipUntrustedError(fault) from error
             raise SipError(

@@ -20,6 +20,7 @@ from tests.support.leg_end import LegEnd
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CUSTOMER_HZ, SUPERVISOR_HZ = 1200.0, 2100.0
+OUTSIDER = "customer-mulaw"
 RTP_TIMEOUT_S = 5
 """As `pjsip.conf` has it for the legs."""
 SETTLED_S = 1.3
@@ -55,6 +56,28 @@ async def test_coaching_goes_on_with_the_agent_after_a_transfer(
     await asyncio.sleep(SETTLED_S)
     assert await call.agent.level(SUPERVISOR_HZ) > HEARD_DBFS
     assert await call.customer.level(SUPERVISOR_HZ) < SILENT_DBFS
+    await call.customer.hang_up()
+
+
+async def test_nobody_but_an_agent_is_coached(asterisk: AsteriskSite, desk: Desk) -> None:
+    """The agent hands the call to somebody outside, and later it comes to an agent again."""
+    call = await asterisk.call(agent_id="agent-ada")
+    handle, leg = await desk.join(call.id)
+    leg.track.hz = SUPERVISOR_HZ
+    await desk.driver.set_audience(handle, Audience.AGENT)
+    await asyncio.sleep(SETTLED_S)
+    assert await call.agent.level(SUPERVISOR_HZ) > HEARD_DBFS
+    await call.transfer(OUTSIDER)
+    await asyncio.sleep(SETTLED_S)
+    assert await call.agent.level(SUPERVISOR_HZ) < SILENT_DBFS
+    assert await call.customer.level(SUPERVISOR_HZ) < SILENT_DBFS
+    await call.agent.tone(CUSTOMER_HZ)
+    await desk.until(lambda: leg.level(CUSTOMER_HZ) > HEARD_DBFS)
+    await call.transfer("agent-grace")
+    await asyncio.sleep(SETTLED_S + 0.5)
+    assert await call.agent.level(SUPERVISOR_HZ) > HEARD_DBFS
+    assert await call.customer.level(SUPERVISOR_HZ) < SILENT_DBFS
+    assert desk.end_of(handle) is None
     await call.customer.hang_up()
 
 
