@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.platforms.asterisk.server import ADDRESS, LEG_PASSWORD, WS_URL, Asterisk
-from tests.platforms.cxengage.process import USERS, StandinProcess, user_settings
+from tests.platforms.cxengage.process import BOX, USERS, StandinProcess, user_settings
 from tests.platforms.cxengage.site import CxEngageSite
 
 TRUNK = "cxengage"
-ENDPOINTS = {name: f"box-{name}" for name in USERS}
+ENDPOINTS = {name: f"box-{name}" for name in (*USERS, BOX)}
 
 
 def extension_of(user: str) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class CxEngageSipSite(CxEngageSite):
 async def cxengage_sip_site(directory: Path) -> AsyncIterator[CxEngageSipSite]:
     """A running stand-in and PBX without calls."""
     pbx = Asterisk(directory / "pbx", {}, list(ENDPOINTS.values()), [TRUNK])
-    users = [user_settings(name, extension=extension_of(name)) for name in USERS]
+    users = [user_settings(name, extension=extension_of(name)) for name in ENDPOINTS]
     standin = StandinProcess(
         directory,
         users=users,

@@ -98,7 +98,7 @@ class CxEngageSite:
         return {}
 
     def settings(self) -> dict[str, Any]:
-        return self._standin.section(BOX)
+        return {**self._standin.section(BOX), **self.section(BOX)}
 
     async def call(self, *, agent_id: str | None = None, monitoring: str = "on") -> SiteCall:
         agent = agent_id or self.agent_ids[0]
