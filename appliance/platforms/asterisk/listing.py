@@ -1,13 +1,11 @@
-"""Channels and bridges as interactions: which channels belong to one call, and who is on it.
+"""Channels and bridges as interactions: what each call is, and who is on it.
 
-A call is what hangs together by bridges, dialling, and the two halves of Local channels. It is
-named after its customer's channel, which stays when agents come and go.
+A call is named after its customer's channel, which stays when agents come and go.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -16,6 +14,7 @@ from typing import Literal
 from appliance.control_link.words import EndReason
 from appliance.platforms.asterisk import wire
 from appliance.platforms.asterisk.settings import AsteriskSettings
+from appliance.platforms.asterisk.switchboard import Switchboard, age
 from appliance.platforms.protocol import Agent, Interaction, InteractionState
 
 MAX_TEXT = 120
@@ -23,24 +22,17 @@ MAX_REMEMBERED = 1000
 """Calls of which is known who hung up; the oldest are forgotten."""
 TALKING = ("in-conversation", "on-hold", "transferring")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-_NOT_A_PARTY = ("Snoop", "Surrogate", "Announcer", "Recorder", "CBAnn", "CBRec")
 
 
-class Listing:
+class Listing(Switchboard):
     """The calls of one server, kept by `replace_all` and then `apply`, event by event."""
 
     def __init__(self, settings: AsteriskSettings) -> None:
+        super().__init__()
         self._settings = settings
         self.global_monitoring = ""
         """The monitoring variable's global value."""
         self.shown: dict[str, Interaction] = {}
-        self.ours: set[str] = set()
-        """Channels that a box made, this one or another."""
-        self._channels: dict[str, wire.Channel] = {}
-        self._bridge_of: dict[str, str] = {}
-        self._members: defaultdict[str, set[str]] = defaultdict(set)
-        self._dialled: defaultdict[str, set[str]] = defaultdict(set)
-        self._halves: defaultdict[str, set[str]] = defaultdict(set)
         self._held: set[str] = set()
         self._variables: dict[str, dict[str, str]] = {}
         self._id_of: dict[str, str] = {}
@@ -53,9 +45,8 @@ class Listing:
     ) -> list[Interaction]:
         """Everything anew; the interactions that ended meanwhile."""
         before, variables, held = set(self.shown), dict(self._variables), set(self._held)
-        for kept in (self._channels, self._bridge_of, self._members, self._dialled, self._halves):
-            kept.clear()
-        for also in (self._variables, self._id_of, self._hung_up, self._held, self.ours):
+        self._clear()
+        for also in (self._variables, self._id_of, self._hung_up, self._held):
             also.clear()
         for channel in channels:
             self._variables[channel.id] = variables.get(channel.id, {})
@@ -96,36 +87,9 @@ class Listing:
         channel = self._channels.get(channel_id)
         return channel is not None and self._agent(channel) is not None
 
-    def knows(self, channel_id: str) -> bool:
-        """Whether the channel is there."""
-        return channel_id in self._channels
-
-    def name_of(self, channel_id: str) -> str:
-        """The channel's name; empty when it is gone."""
-        channel = self._channels.get(channel_id)
-        return channel.name if channel else ""
-
-    def named(self, name: str) -> str:
-        """The id of the channel of that name; empty when there is none."""
-        return next((one.id for one in self._channels.values() if one.name == name), "")
-
-    def bridge_of(self, channel_id: str) -> str:
-        """The bridge that the channel is in; empty when in none."""
-        return self._bridge_of.get(channel_id, "")
-
-    def company(self, bridge_id: str) -> int:
-        """How many channels are in a bridge, ours left aside."""
-        return len(self._members.get(bridge_id, set()) - self.ours)
-
     def call_of(self, channel_id: str) -> str:
         """The interaction that a channel belongs to, or nothing."""
         return self._id_of.get(channel_id, "")
-
-    def beside(self, channel_id: str) -> list[wire.Channel]:
-        """Who else of its call is in a bridge; real channels come first, and then the oldest."""
-        others = self._together(channel_id) & self._bridge_of.keys() - {channel_id}
-        channels = [self._channels[one] for one in others]
-        return sorted(channels, key=lambda one: (one.technology == "Local", _age(one)))
 
     def _take(self, event: wire.Event) -> None:
         channel, bridge = event.channel, event.bridge
@@ -149,21 +113,16 @@ class Listing:
                 for member in list(self._members.get(bridge.id, ())):
                     self._leave(member)
             case "Dial" if event.peer and event.caller:
-                self._dialled[event.peer.id].add(event.caller.id)
-                self._dialled[event.caller.id].add(event.peer.id)
+                self._dial(event.caller.id, event.peer.id)
             case "ChannelHangupRequest" if channel:
                 self._hangs_up(channel)
             case "ChannelVarset" if channel:
                 self._set(channel.id, event.variable.lstrip("_"), event.value)
 
     def _update(self, channel: wire.Channel) -> None:
-        self._channels[channel.id] = channel
+        super()._update(channel)
         for name, value in channel.channelvars.items():
             self._set(channel.id, name, value)
-        if wire.handle_of(channel.id) is not None:
-            self.ours.add(channel.id)
-        if channel.technology == "Local":
-            self._halves[channel.name.rpartition(";")[0]].add(channel.id)
 
     def _set(self, channel_id: str, name: str, value: str) -> None:
         if name in self._settings.variables:
@@ -173,31 +132,10 @@ class Listing:
         if event.variable == self._settings.monitoring_variable:
             self.global_monitoring = event.value
 
-    def _enter(self, channel_id: str, bridge_id: str) -> None:
-        self._leave(channel_id)
-        self._bridge_of[channel_id] = bridge_id
-        self._members[bridge_id].add(channel_id)
-
-    def _leave(self, channel_id: str) -> None:
-        if (bridge := self._bridge_of.pop(channel_id, None)) is not None:
-            self._members[bridge].discard(channel_id)
-            if not self._members[bridge]:
-                del self._members[bridge]
-
     def _remove(self, channel_id: str) -> None:
-        self._leave(channel_id)
-        channel = self._channels.pop(channel_id, None)
+        super()._remove(channel_id)
         self._variables.pop(channel_id, None)
         self._held.discard(channel_id)
-        self.ours.discard(channel_id)
-        for other in self._dialled.pop(channel_id, ()):
-            if (others := self._dialled.get(other)) is not None:
-                others.discard(channel_id)
-        if channel is not None and channel.technology == "Local":
-            name = channel.name.rpartition(";")[0]
-            self._halves[name].discard(channel_id)
-            if not self._halves[name]:
-                del self._halves[name]
 
     def _hangs_up(self, channel: wire.Channel) -> None:
         """The first on a call to do so ends it; the other side's is the server's doing."""
@@ -209,31 +147,6 @@ class Listing:
             self._hung_up.setdefault(known, reason)
             if len(self._hung_up) > MAX_REMEMBERED:
                 del self._hung_up[next(iter(self._hung_up))]
-
-    # -- what hangs together
-
-    def _around(self, touched: Iterable[str]) -> set[str]:
-        found: set[str] = set()
-        for one in touched:
-            if one not in found:
-                found |= self._together(one)
-        return found
-
-    def _together(self, channel_id: str) -> set[str]:
-        """All channels of one call; ours belong to none."""
-        found: set[str] = set()
-        waiting = {channel_id}
-        while waiting:
-            one = waiting.pop()
-            channel = self._channels.get(one)
-            if channel is None or one in self.ours or channel.technology in _NOT_A_PARTY:
-                continue
-            found.add(one)
-            waiting |= self._members.get(self._bridge_of.get(one, ""), set()) - found
-            waiting |= self._dialled.get(one, set()) - found
-            if channel.technology == "Local":
-                waiting |= self._halves.get(channel.name.rpartition(";")[0], set()) - found
-        return found
 
     def _refresh(self, channels: set[str], gone: set[str]) -> list[Interaction]:
         """Look at the calls of *channels* anew, and say what changed."""
@@ -261,7 +174,7 @@ class Listing:
 
     def _interaction(self, call: set[str]) -> Interaction | None:
         """None for what is no call: an agent alone, or nobody."""
-        members = sorted((self._channels[one] for one in call), key=_age)
+        members = sorted((self._channels[one] for one in call), key=age)
         parties = [one for one in members if one.technology != "Local"]
         parties = parties or [one for one in members if one.name.endswith(";1")]
         agents = [one for one in parties if self._agent(one) is not None]
@@ -272,7 +185,7 @@ class Listing:
         known = self.shown.get(anchor.id)
         connected = [one for one in agents if one.id in self._bridge_of]
         direction: Literal["inbound", "outbound"] = "inbound"
-        if agents and _age(agents[0]) < _age(anchor):
+        if agents and age(agents[0]) < age(anchor):
             direction = "outbound"
         reason = self._refusal([anchor, *members])
         settings = self._settings
@@ -323,10 +236,6 @@ class Listing:
             if fnmatchcase(endpoint, one.endpoint):
                 return Agent(endpoint[:MAX_TEXT], _text(one.name or endpoint))
         return None
-
-
-def _age(channel: wire.Channel) -> tuple[float, str]:
-    return channel.creationtime.timestamp(), channel.id
 
 
 def _text(text: str) -> str:
