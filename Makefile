@@ -19,10 +19,10 @@ help: ## Explain the targets
 	@echo 'ARGS="..." goes to the command behind demo, the kinds of tests, the benches, fuzz and lock.'
 
 # They wait more than they work, so several run side by side; each worker has a network of its own,
-# where servers of one kind do not meet.
+# where servers of one kind do not meet. One that died ends the run.
 WORKERS ?= 2
 PLATFORM_TESTS = $(PY) -m pytest tests/platforms --dist loadgroup \
-  --tx '$(WORKERS)*popen//python=tools/in-namespace $(PY)'
+  --tx '$(WORKERS)*popen//python=tools/in-namespace $(PY)' --max-worker-restart 0
 # Not steady yet: only `make platforms` runs these too.
 UNSTEADY = tests/platforms/faults tests/platforms/asterisk/test_following.py \
   tests/platforms/asterisk/test_spying.py

@@ -21,6 +21,8 @@ class Control:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
         self._number = 0
+        self._asking = asyncio.Lock()
+        """One reads at a time: another would take away the reply that this one waits for."""
 
     def write(self, line: bytes) -> None:
         self.writer.write(line + b"\n")
@@ -44,7 +46,8 @@ class Control:
                 return message
 
     async def ask(self, type_: str, **fields: object) -> Json:
-        return await self.reply(self.send(type_, **fields))
+        async with self._asking:
+            return await self.reply(self.send(type_, **fields))
 
     async def closed(self) -> bool:
         """Read to the end, which must come."""

@@ -91,6 +91,23 @@ async def test_a_voice_whose_join_was_not_answered_is_given_up_before_the_next()
     ]
 
 
+async def test_a_voice_that_is_lost_while_it_comes_up_is_made_again() -> None:
+    gone = wire.Message.model_validate({"janus": "detached"})
+
+    class Unlucky(Port):
+        async def accept_speaking(self, answer: str) -> None:
+            voice.told(gone)
+
+    async with linked(Plugins(), request_timeout=0.2) as (link, _):
+        voice = Voice(JanusSettings(), Session(link, 7), "h", "call")
+        with pytest.raises(PlatformError, match="was lost"):
+            await voice.open(Unlucky())
+        with pytest.raises(PlatformError, match="not up yet"):
+            await voice.set_audience(Audience.EVERYONE)
+        await voice.open(Port())
+        await voice.set_audience(Audience.EVERYONE)
+
+
 async def test_a_move_that_was_not_answered_is_made_again() -> None:
     plugins = Plugins("changeroom")
     async with linked(plugins, request_timeout=0.2) as (link, _):

@@ -101,6 +101,8 @@ class Voice:
         if answer is None:
             raise PlatformError("Janus took the supervisor's voice without an answer; try again.")
         await leg.accept_speaking(answer.sdp)
+        if self.handle_id != handle_id:  # it was lost while it came up
+            raise PlatformError("The way to speak into this call was lost; try again.")
         self._up = True
 
     async def _move(self, room: str, *, muted: bool) -> None:

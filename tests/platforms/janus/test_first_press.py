@@ -89,6 +89,7 @@ async def test_the_first_press_after_a_lost_voice_is_heard(
         await desk.lists(call.id)
         await desk.driver.monitor(HANDLE, call.id, "sue", BoxPort(control))
         await desk.until(lambda: may_send(box))
+        await desk.driver.set_audience(HANDLE, None)  # waits for what else makes a voice ready
         await lose_the_voice(site)
         await desk.until(lambda: not may_send(box))
         talking = asyncio.create_task(talk(box))
