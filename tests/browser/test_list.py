@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from appliance.platforms.protocol import Agent, PlatformConnection
 from tests.support.browser import sign_in
@@ -194,3 +194,17 @@ def test_elapsed_time_ticks(page: Page) -> None:
     time = page.locator('tr[data-id="call-00001"] time')
     before = time.inner_text()
     expect(time).not_to_have_text(before)
+
+
+def test_a_press_before_the_scripts_have_come_is_done_when_they_have(page: Page) -> None:
+    sign_in(page)
+    held: list[Route] = []
+    page.route("**/js/main.js", lambda route: held.append(route))
+    page.goto("/interactions", wait_until="commit")
+    button = page.locator('tr[data-id="call-00001"] button')
+    button.click(no_wait_after=True)
+    page.wait_for_timeout(300)
+    expect(button).to_have_text("Monitor")
+    for route in held:
+        route.continue_()
+    expect(page.locator("#tool-state")).to_have_text("Listening – you are muted")

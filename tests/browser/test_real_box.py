@@ -234,7 +234,6 @@ def test_everything_by_the_keyboard_alone(page: Page, box: RealBox, call: str) -
     page.keyboard.type(SUPERVISOR.password)
     page.keyboard.press("Enter")
     expect(page.locator(f'tr[data-id="{call}"]')).to_be_visible()
-    page.wait_for_load_state()  # the row is there before the scripts are
     walk_to(page, "Monitor Ada Okafor")
     page.keyboard.press("Enter")
     shows(page, MUTED)

@@ -254,4 +254,5 @@ export function start() {
   listen(heard);
   setInterval(tick, 250);
   setInterval(tickTimes, 1000);
+  globalThis.earlyPress?.click();
 }
