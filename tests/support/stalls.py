@@ -2,15 +2,20 @@
 
 On each processor a watcher of its own, above all others where that is allowed, sleeps 2 ms again
 and again and tells the longest time that it overslept. What it sees nobody could have avoided.
+
+A test that notes when it saw something may be late itself: ``watched_loop`` tells when and by how
+much its own loop was.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 _WATCH = """
 import os, sys, time
@@ -33,6 +38,28 @@ class Stalls:
     """``longest_ms`` is set when the watch has ended."""
 
     longest_ms = 0.0
+
+
+@asynccontextmanager
+async def watched_loop() -> AsyncIterator[list[tuple[float, float]]]:
+    """The spans in which the running loop did nothing else for 5 ms or more, as they come."""
+    held: list[tuple[float, float]] = []
+
+    async def watch() -> None:
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(0.005)
+            now = time.monotonic()
+            if now - last > 0.010:
+                held.append((last, now))
+            last = now
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield held
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 @contextmanager
