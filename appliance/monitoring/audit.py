@@ -217,14 +217,14 @@ class Audit:
             after = rows[-1].seq
 
     async def verify(self) -> Verdict:
-        """Check the whole chain."""
+        """Check the whole chain, also while it grows."""
+        least = await self._store.read(_head)
         previous, expected = GENESIS, 1
         async for row in self.export():
             if row.seq != expected or row.hash != row.expected_hash(previous):
                 return Verdict(False, expected - 1, expected)
             previous, expected = row.hash, expected + 1
-        head = await self._store.read(_head)
-        if head > expected - 1:
+        if least > expected - 1:
             return Verdict(False, expected - 1, expected)
         return Verdict(True, expected - 1)
 

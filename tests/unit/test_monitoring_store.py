@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from appliance.control_link.words import Audience, EndReason
-from appliance.monitoring.audit import Audit, AuditUnwritableError, Entry
+from appliance.monitoring.audit import Audit, AuditRow, AuditUnwritableError, Entry
 from appliance.monitoring.history import History, SessionRecord
 from appliance.monitoring.schema import MIGRATIONS
 from appliance.monitoring.store import Store, StoreError
@@ -151,6 +151,23 @@ async def test_tampering_is_told(tmp_path: Path, script: str, broken_at: int) ->
     verdict = await audit.verify()
     assert (verdict.intact, verdict.broken_at) == (False, broken_at)
     await store.close()
+
+
+async def test_a_log_that_grows_while_it_is_checked_is_whole(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit = Audit(store)
+    await audit.append(Entry("ann", "monitor"))
+    page = audit.page
+
+    async def page_and_one_more(*, after: int = 0, limit: int = 100) -> list[AuditRow]:
+        rows = await page(after=after, limit=limit)
+        if not rows:
+            await audit.append(Entry("ann", "unmute"))
+        return rows
+
+    monkeypatch.setattr(audit, "page", page_and_one_more)
+    assert (await audit.verify()).intact
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM audit", "UPDATE audit SET actor = 'x'"])
