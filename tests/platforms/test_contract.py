@@ -276,6 +276,19 @@ async def test_the_connection_check_walks_its_steps(site: Site) -> None:
     assert all(check.passed for check in bad[:-1])
 
 
+async def test_a_check_takes_nothing_from_who_is_at_work(site: Site, desk: Desk) -> None:
+    """As the form makes it: with what is typed there, by a driver of its own."""
+    assert all(check.passed for check in await site.driver().check())
+    call = await site.call()
+    handle, leg = await desk.join(call.id)
+    assert all(check.passed for check in await site.driver().check())
+    await call.customer.tone(CUSTOMER_HZ)
+    await desk.until(lambda: leg.level(CUSTOMER_HZ) > HEARD_DBFS)
+    assert desk.end_of(handle) is None
+    assert not [told for told in desk.of(PlatformConnection) if not told.connected]
+    await call.customer.hang_up()
+
+
 async def test_a_thousand_interactions_are_listed(site: Site) -> None:
     await site.listed(1000)
     async with desk_at(site) as desk:

@@ -17,6 +17,7 @@ from appliance.platforms.sip.dialog import Dialog, IncomingCall
 from appliance.platforms.sip.errors import SipError
 from appliance.platforms.sip.inbound import MAX_CALLS
 from appliance.platforms.sip.message import MAX_MESSAGE, Message, parameter
+from appliance.service.tasks import stop_tasks
 from tests.platforms.sip.ends import description, until
 from tests.support.sip_stand_in import StandIn, response, signed_in, stand_in
 
@@ -55,11 +56,16 @@ async def registered_after(*nonces: tuple[str, bool]) -> tuple[list[str], str]:
 
         server.answers["REGISTER"] = answer
         account = Account(server.url, "box", "box", SecretStr("secret"))
-        fault = ""
+        agent, fault = UserAgent(account, lambda _call: None), ""
+        running = asyncio.create_task(agent.run(None))
+        registered = asyncio.create_task(agent.registered.wait())
+        await asyncio.wait((running, registered), return_when=asyncio.FIRST_COMPLETED)
         try:
-            await UserAgent(account, lambda _call: None).check(None)
+            if running.done():
+                running.result()
         except SipError as error:
             fault = error.detail
+        await stop_tasks(running, registered)
         return [one.get("Authorization") for one in server.got("REGISTER")], fault
 
 
@@ -69,6 +75,21 @@ async def test_a_stale_nonce_is_replaced() -> None:
     assert proofs[0] == ""
     assert ['nonce="1"' in proofs[1], 'nonce="2"' in proofs[2]] == [True, True]
     assert "nc=00000002" in proofs[3]  # the end of the registration
+
+
+async def test_a_check_signs_in_and_changes_no_registration() -> None:
+    async with stand_in() as server:
+        account = Account(server.url, "box", "box", SecretStr("secret"))
+        challenges = [challenge]
+
+        def answer(request: Message) -> Message:
+            return challenges.pop()(request, "1") if challenges else response(request, 200)
+
+        server.answers["REGISTER"] = answer
+        await UserAgent(account, lambda _call: None).check(None)
+        asked = server.got("REGISTER")
+    assert 'nonce="1"' in asked[-1].get("Authorization")
+    assert [one.get("Contact") + one.get("Expires") for one in asked] == ["", ""]
 
 
 async def test_a_password_that_is_refused_is_not_tried_again() -> None:

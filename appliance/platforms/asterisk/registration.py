@@ -41,10 +41,6 @@ class Registration:
         """Stay registered."""
         await keep_up("leg", self._live, self._standing, self._settings)
 
-    def stands(self) -> bool:
-        """Whether it is registered now."""
-        return self.agent.registered.is_set()
-
     async def wait(self) -> None:
         """Until it is registered, for a moment. Raises `PlatformError`."""
         try:

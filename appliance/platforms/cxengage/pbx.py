@@ -42,7 +42,7 @@ def account_of(settings: SipSettings) -> Account:
 
 
 async def check_pbx(settings: CxEngageSettings) -> None:
-    """Register once and leave. Raises `PlatformError` in words."""
+    """Sign in once; whoever is registered stays so. Raises `PlatformError` in words."""
     agent = UserAgent(account_of(settings.sip), lambda _call: None, settings.request_timeout)
     try:
         await agent.check(await context_of(settings.sip.ca_file))

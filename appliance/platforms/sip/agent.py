@@ -68,9 +68,8 @@ class UserAgent:
 
         A call outlasts the connection: with the next one it is refreshed, or found to be over.
         """
-        transport = await Transport.open(self.account.ws_url, context, self._time_limit)
-        name = self.account.name
-        client = Client(transport, name, self._credentials, self._jobs, self._taken_late)
+        client = await self._connect(context)
+        transport = client.transport
         reading = asyncio.create_task(transport.read(self._requested, self._stray), name="SIP")
         keeping: asyncio.Task[None] | None = None
         self._client = client
@@ -128,15 +127,18 @@ class UserAgent:
         return dialog, answer
 
     async def check(self, context: ssl.SSLContext | None) -> None:
-        """Register once and leave. Raises `SipError`."""
-        task = asyncio.create_task(self.run(context), name="SIP check")
-        waiting = asyncio.create_task(self.registered.wait(), name="SIP check registered")
+        """Sign in, over a connection of its own, and leave every registration as it is.
+
+        Raises `SipError` in words.
+        """
+        client = await self._connect(context)
+        transport = client.transport
+        reading = asyncio.create_task(transport.read(self._requested, self._stray), name="SIP")
         try:
-            await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                task.result()
+            await self._registration.ask(client)
         finally:
-            await stop_tasks(waiting, task)
+            await stop_tasks(reading)
+            await transport.close()
 
     # -- what a dialog needs (`appliance.platforms.sip.inbound.Office`)
 
@@ -211,6 +213,11 @@ class UserAgent:
         self._inbound.forget(call)
 
     # -- the steps
+
+    async def _connect(self, context: ssl.SSLContext | None) -> Client:
+        account = self.account
+        transport = await Transport.open(account.ws_url, context, self._time_limit)
+        return Client(transport, account.name, self._credentials, self._jobs, self._taken_late)
 
     def _connected(self) -> Client:
         if self._client is None:

@@ -39,6 +39,8 @@ class Draft:
     next_cseq: Callable[[], int]
     body: str = ""
     kind: str = ""
+    binds: bool = True
+    """Whether it says where we are reached; a REGISTER that does not only asks."""
 
 
 class Client:
@@ -81,8 +83,9 @@ class Client:
             ("CSeq", f"{draft.next_cseq()} {draft.method}"),
             ("Max-Forwards", "70"),
             ALLOW,
-            ("Contact", self.contact),
         ]
+        if draft.binds:
+            headers.append(("Contact", self.contact))
         if draft.kind:
             headers.append(("Content-Type", draft.kind))
         return Message(draft.method, draft.uri, headers=headers, body=draft.body)

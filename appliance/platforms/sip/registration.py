@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import logging
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from appliance.platforms.sip import timer
 from appliance.platforms.sip.account import Account
@@ -29,16 +31,16 @@ class Registration:
 
     async def begin(self, client: Client) -> float:
         """Seconds that it lasts. Raises `SipError` in words."""
-        try:
+        with self._in_words():
             return await self._register(client, self._account.expires_s)
-        except SipError as error:
-            if error.status not in _NOT_LET_IN:
-                raise
-            raise SipError(
-                f"The SIP server does not let the leg's endpoint {self._account.name!r} in; "
-                "correct its name, user and password in the settings.",
-                status=error.status,
-            ) from error
+
+    async def ask(self, client: Client) -> None:
+        """Whether we would be let in: sign in, and change no binding (RFC 3261 section 10.2.3).
+
+        Raises `SipError` in words.
+        """
+        with self._in_words():
+            await client.exchange(self._draft(binds=False))
 
     async def keep(self, client: Client, lasts: float) -> None:
         """Refresh for ever. Raises `SipError` when that is refused, or not answered."""
@@ -55,16 +57,33 @@ class Registration:
             log.debug("still registered: %s", error)
 
     async def _register(self, client: Client, expires_s: int) -> float:
+        draft = self._draft(binds=True)
+        draft.headers.append(("Expires", str(expires_s)))
+        request, response = await client.exchange(draft)
+        return _granted(response, client.transport.host) or float(request.get("Expires"))
+
+    def _draft(self, *, binds: bool) -> Draft:
         own = self._account.address
         headers = [
             ("From", f"<{own}>;tag={self._tag}"),
             ("To", f"<{own}>"),
             ("Call-ID", self._call_id),
-            ("Expires", str(expires_s)),
         ]
-        draft = Draft("REGISTER", f"sip:{self._account.domain}", headers, self._numbers.__next__)
-        request, response = await client.exchange(draft)
-        return _granted(response, client.transport.host) or float(request.get("Expires"))
+        uri = f"sip:{self._account.domain}"
+        return Draft("REGISTER", uri, headers, self._numbers.__next__, binds=binds)
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except SipError as error:
+            if error.status not in _NOT_LET_IN:
+                raise
+            raise SipError(
+                f"The SIP server does not let the leg's endpoint {self._account.name!r} in; "
+                "correct its name, user and password in the settings.",
+                status=error.status,
+            ) from error
 
 
 def _granted(response: Message, host: str) -> float:
