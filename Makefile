@@ -23,9 +23,6 @@ help: ## Explain the targets
 WORKERS ?= 2
 PLATFORM_TESTS = $(PY) -m pytest tests/platforms --dist loadgroup \
   --tx '$(WORKERS)*popen//python=tools/in-namespace $(PY)' --max-worker-restart 0
-# Not steady yet: only `make platforms` runs these too.
-UNSTEADY = tests/platforms/faults tests/platforms/asterisk/test_following.py \
-  tests/platforms/asterisk/test_spying.py
 
 # The demo dies with this make however make dies, so that no process is ever left behind.
 demo: setup-demo ## Start the box with its sandbox contact centre; Ctrl-C ends it
@@ -33,7 +30,7 @@ demo: setup-demo ## Start the box with its sandbox contact centre; Ctrl-C ends i
 
 test: lint ## Everything that must be green: lint, unit, integration, browser and platform tests
 	@$(PY) -m pytest
-	@$(PLATFORM_TESTS) $(UNSTEADY:%=--ignore=%)
+	@$(PLATFORM_TESTS)
 
 lint: setup-test ## ruff, mypy --strict and the import contracts
 	@.venv/bin/ruff check .

@@ -33,13 +33,15 @@ class Authority:
         self.file.write_bytes(_pem(own.sign(self._key, hashes.SHA256())))
 
     def issue(
-        self, address: str = HERE, *, name: str = "server", expired: bool = False
+        self, address: str = HERE, *more: str, name: str = "server", expired: bool = False
     ) -> tuple[Path, Path]:
-        """The files of a new certificate for that address and its key, in place of former ones."""
+        """The files of a new certificate for those addresses and its key, in place of former
+        ones.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         until = datetime.now(UTC) + (-HOUR if expired else HOUR)
         made = self._begun(_named(address), key.public_key(), until).add_extension(
-            _for(address), critical=False
+            _for(address, *more), critical=False
         )
         return _written(self._directory, name, made.sign(self._key, hashes.SHA256()), key)
 
@@ -78,8 +80,8 @@ def _builder(
     )
 
 
-def _for(address: str) -> x509.SubjectAlternativeName:
-    return x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+def _for(*addresses: str) -> x509.SubjectAlternativeName:
+    return x509.SubjectAlternativeName([x509.IPAddress(ip_address(one)) for one in addresses])
 
 
 def _named(name: str) -> x509.Name:

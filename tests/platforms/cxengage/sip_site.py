@@ -40,7 +40,7 @@ class CxEngageSipSite(CxEngageSite):
         super().__init__(standin)
         self.standin, self.pbx = standin, pbx
 
-    def section(self, user: str) -> dict[str, object]:
+    def section(self, user: str) -> dict[str, Any]:
         return {"sip": sip_settings(user)}
 
     async def ours(self) -> list[str]:

@@ -90,10 +90,15 @@ class CxEngageSite:
 
     def driver(self, **settings: object) -> Driver:
         user = next(name for name in USERS if name not in self._taken)
-        fields = {**self.section(user), **settings}
+        fields = self.section(user)
+        for field, value in settings.items():
+            known = fields.get(field)
+            if isinstance(known, dict) and isinstance(value, dict):
+                value = {**known, **value}
+            fields[field] = value
         return AtDesk(self._standin.driver_settings(user, **fields), self._taken)
 
-    def section(self, user: str) -> dict[str, object]:
+    def section(self, user: str) -> dict[str, Any]:
         """What this user's box has set besides."""
         return {}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from appliance.control_link.words import EndReason
@@ -26,7 +27,9 @@ FAIR = frozenset(
     {EndReason.PLATFORM_LOST, EndReason.MEDIA_LOST, EndReason.REMOVED, EndReason.CALL_ENDED}
 )
 """Reasons for the end of a leg that did not outlast a fault."""
-ADDRESS = re.compile(r"(http|ws)s?://[^/]+")
+PUT_DOWN = frozenset({EndReason.AGENT_ENDED, EndReason.CUSTOMER_ENDED})
+"""And where the parties had to gather anew."""
+ADDRESS = re.compile(r"(http|ws|tcp|tls)s?://([^/]+)")
 
 
 @dataclass
@@ -39,6 +42,12 @@ class Session:
     call: SiteCall
     handle: str
     leg: LegEnd
+    fair: frozenset[EndReason] = FAIR
+
+    async def regroup(self) -> None:
+        """The parties put down what became useless in the accident."""
+        await self.site.regroup()
+        self.fair |= PUT_DOWN
 
     def complaints(self) -> list[str]:
         """All that was told of the connection while it was not well."""
@@ -66,7 +75,7 @@ class Session:
         if (reason := desk.end_of(self.handle)) is None:
             await self.leave()
         else:
-            assert reason in FAIR
+            assert reason in self.fair, reason
         again = await self.site.call(agent_id=self.site.agent_ids[1])
         handle, leg = await desk.join(again.id)
         await again.customer.tone(CUSTOMER_HZ)
@@ -93,8 +102,11 @@ class Session:
 async def in_session(site: Site, secured: ssl.SSLContext | None = None) -> AsyncIterator[Session]:
     """Somebody listens by way of a relay; in the end the platform holds nothing of ours."""
     section = site.settings()
-    async with relayed(_server(section), secured) as relay:
-        settings = _by_way_of(relay.netloc, section, "s" if secured else "")
+    servers = dict.fromkeys(_servers(section))
+    ami = frozenset(address for scheme, address in servers if scheme == "tcp")
+    addresses = dict.fromkeys(address for _, address in servers)
+    async with relayed(*addresses, ami=ami, secured=secured) as relay:
+        settings = _by_way_of(relay, section, secured=secured is not None)
         async with desk_at(site, **settings, request_timeout=REQUEST_S) as desk:
             call = await site.call(agent_id=site.agent_ids[0])
             handle, leg = await desk.join(call.id)
@@ -102,20 +114,37 @@ async def in_session(site: Site, secured: ssl.SSLContext | None = None) -> Async
     await nothing_is_left(site)
 
 
-def _server(section: Mapping[str, object]) -> Address:
-    (found, *_) = (text for text in section.values() if isinstance(text, str) and "://" in text)
-    parts = urlsplit(found)
-    assert parts.hostname is not None
-    assert parts.port is not None
-    return parts.hostname, parts.port
+def _servers(told: object) -> Iterator[tuple[str, Address]]:
+    """Scheme, and host with port, of all addresses in a driver's section."""
+    if isinstance(told, dict):
+        told = list(told.values())
+    if isinstance(told, list):
+        for one in told:
+            yield from _servers(one)
+    elif isinstance(told, str) and ADDRESS.match(told):
+        parts = urlsplit(told)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        yield parts.scheme, (parts.hostname, parts.port)
 
 
-def _by_way_of(netloc: str, section: Mapping[str, object], s: str) -> dict[str, object]:
-    """All addresses of a driver's section, with the relay in the server's place."""
+def _by_way_of(relay: Relay, section: dict[str, Any], *, secured: bool) -> dict[str, Any]:
+    """What names a server in the section, with the relay's way to it in its place."""
 
-    def by_way(value: object) -> object:
+    def way(found: re.Match[str]) -> str:
+        host, _, port = found[2].partition(":")
+        there = relay.ways[host, int(port)]
+        scheme = found[1]
+        if secured:
+            scheme = "tls" if scheme == "tcp" else f"{scheme}s"
+        return f"{scheme}://{there[0]}:{there[1]}"
+
+    def by_way(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: by_way(one) for name, one in value.items() if "://" in str(one)}
         if isinstance(value, list):
             return [by_way(one) for one in value]
-        return ADDRESS.sub(rf"\1{s}://{netloc}", value) if isinstance(value, str) else value
+        return ADDRESS.sub(way, value) if isinstance(value, str) else value
 
-    return {name: by_way(value) for name, value in section.items() if "://" in str(value)}
+    found: dict[str, Any] = by_way(section)
+    return found

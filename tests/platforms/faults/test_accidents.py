@@ -42,7 +42,7 @@ async def test_a_stopped_server_is_told_and_goes_on(site: Site) -> None:
             assert not session.desk.connected()
         finally:
             os.kill(site.pid(), signal.SIGCONT)
-        await site.regroup()
+        await session.regroup()
         await session.is_back()
 
 
@@ -53,7 +53,7 @@ async def test_a_network_without_a_link_is_survived(site: Site) -> None:
             await asyncio.sleep(STOPPED_S)
         finally:
             await link("up")
-        await site.regroup()
+        await session.regroup()
         await session.is_back()
 
 

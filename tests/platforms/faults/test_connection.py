@@ -18,6 +18,8 @@ from tests.support.certificates import Authority
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LATE_S = 10.0
+ADDRESSES = "127.0.0.1", "10.77.0.1"
+"""Of all sites' servers."""
 SEEN_S = 1.0
 """A broken connection has been seen by then."""
 
@@ -68,11 +70,10 @@ async def test_another_certificate_is_not_trusted(
     trusted, stranger = Authority(tmp_path, "trusted"), Authority(tmp_path, "stranger")
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted.file))
     shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    host = "127.0.0.1" if "127.0.0.1" in str(site.settings()) else "10.77.0.1"
-    shown.load_cert_chain(*trusted.issue(host))
+    shown.load_cert_chain(*trusted.issue(*ADDRESSES))
     async with in_session(site, shown) as session:
-        shown.load_cert_chain(*stranger.issue(host))
+        shown.load_cert_chain(*stranger.issue(*ADDRESSES))
         session.relay.cut()
         await session.complaint(r"[Cc]ertificate")
-        shown.load_cert_chain(*trusted.issue(host))
+        shown.load_cert_chain(*trusted.issue(*ADDRESSES))
         await session.is_back()

@@ -1,21 +1,22 @@
-"""HTTP and WebSocket messages, read just so far that their ends are known."""
+"""Messages of HTTP, WebSockets and AMI, read just so far that their ends are known."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
 from collections.abc import AsyncIterator
 
 SWITCHED = b"101"
 TEXT = 0x81
 """The first byte of a text frame that is a whole message (RFC 6455 section 5.2)."""
-_FIELDS_END = b"\r\n\r\n"
+FIELDS_END = b"\r\n\r\n"
 
 
 async def head(reader: asyncio.StreamReader) -> bytes:
     """The first line and the fields of a request or an answer; nothing when no more come."""
     try:
-        return await reader.readuntil(_FIELDS_END)
+        return await reader.readuntil(FIELDS_END)
     except asyncio.IncompleteReadError:
         return b""
 
@@ -57,3 +58,10 @@ def frame_head(length: int) -> bytes:
 def answer_head(status: str, length: int, more: str = "") -> bytes:
     """The beginning of an answer of that many bytes, after which the connection stays."""
     return f"HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{more}\r\n".encode()
+
+
+def ami_refusal(asked: bytes) -> bytes:
+    """AMI's answer to an action by somebody who may not."""
+    number = re.search(rb"(?m)^ActionID: \S+\r\n", asked)
+    mine = number[0] if number else b""
+    return b"Response: Error\r\n" + mine + b"Message: Authentication failed" + FIELDS_END
