@@ -8,12 +8,14 @@ from collections.abc import Callable
 
 from appliance.control_link.words import Audience
 from appliance.platforms.asterisk.ami import Ami
+from appliance.platforms.asterisk.errors import RefusedError
 from appliance.platforms.asterisk.listing import Listing
 from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.asterisk.spying_leg import EXTENSIONS, Leg
 from appliance.platforms.protocol import PlatformError
 
 SECONDS_PER_MOVE = 1.0
+SECONDS_AFTER_A_REFUSAL = 0.1
 
 
 class Moves:
@@ -44,13 +46,18 @@ class Moves:
 
     async def settle(self, leg: Leg) -> None:
         """Spy as is wanted, also when that changes meanwhile. Raises `PlatformError`."""
+        refusal: PlatformError | None = None
         async with leg.lock:
             try:
                 async with asyncio.timeout(self._settings.request_timeout):
                     while leg.ended is None and (wanted := self.wanted(leg)) != leg.spying:
-                        await self._move(leg, wanted)
+                        try:
+                            await self._move(leg, wanted)
+                        except RefusedError as error:  # as between two steps of the dialplan
+                            refusal = error
+                            await asyncio.sleep(SECONDS_AFTER_A_REFUSAL)
             except TimeoutError as error:
-                raise PlatformError(
+                raise refusal or PlatformError(
                     "Asterisk's dialplan does not spy on the call; compare its context "
                     f"{self._settings.spy_context} with the box's manual."
                 ) from error
