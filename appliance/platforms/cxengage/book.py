@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from appliance.platforms.cxengage.account import MONITOR, Account
 from appliance.platforms.cxengage.listing import REQUEST, Rights, Row, rows_of
@@ -10,7 +11,6 @@ from appliance.platforms.cxengage.rest import Rest
 from appliance.platforms.protocol import (
     InteractionChanged,
     InteractionsSnapshot,
-    PlatformConnection,
     Sink,
 )
 
@@ -29,9 +29,9 @@ class Book:
         self._told = None
 
     async def read(
-        self, rest: Rest, account: Account, ahead: PlatformConnection | None = None
+        self, rest: Rest, account: Account, ahead: Callable[[], None] | None = None
     ) -> dict[str, Row]:
-        """The list as it is now; *ahead* and what changed is told. Raises `PlatformError`."""
+        """The list as it is now; what changed is told, after *ahead*. Raises `PlatformError`."""
         async with self._reading:
             answer = await rest.post(
                 "tenants", account.tenant_id, "realtime-statistics", "batch", body=REQUEST
@@ -40,7 +40,7 @@ class Book:
             found = rows_of(answer, rights, self.rows, rest.oddities)
             self.rows = {row.interaction.id: row for row in found}
             if ahead is not None:
-                self._tell(ahead)
+                ahead()
             self._tell_changes()
             return self.rows
 

@@ -19,11 +19,10 @@ from appliance.platforms.protocol import (
     Check,
     LegNeeds,
     LegPort,
-    PlatformConnection,
     PlatformError,
-    PlatformEvent,
     Sink,
 )
+from appliance.platforms.telling import Teller
 from appliance.service.jobs import Jobs
 from appliance.service.tasks import deadly_task, stop_tasks
 
@@ -47,19 +46,17 @@ class CxEngageDriver:
         self.capabilities = EVERY
         """Narrowed by the account's permissions at each sign-in."""
         self._settings = settings
-        self._sink: Sink | None = None
+        self._teller = Teller()
         self._task: asyncio.Task[None] | None = None
         self._oddities = Oddities()
         self._jobs = Jobs()
         self._legs: Legs | None = None
         self._sessions: set[str] = set()
         """Sessions that this process opened."""
-        self._well = False
-        self._complaint = ""
 
     async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
         """Begin to connect; returns at once."""
-        self._sink = sink
+        self._teller.sink = sink
         self._task = deadly_task(self._stay_connected(), "cxengage platform")
 
     async def stop(self) -> None:
@@ -103,22 +100,15 @@ class CxEngageDriver:
     # -- the connection's life
 
     async def _stay_connected(self) -> None:
-        book = Book(self._tell)
-        self._legs = Legs(self._settings, book, self._tell, self._jobs)
-        pause = self._settings.retry_first
-        while True:
-            begun = asyncio.get_running_loop().time()
-            try:
-                # A client of its own for each attempt: the CA file may be mended meanwhile.
-                async with await make_client(self._settings) as client:
-                    rest = Rest(self._settings, client, self._oddities)
-                    await self._live_through_one(rest, book, self._legs)
-            except PlatformError as error:
-                self._complain(error.detail)
-            if asyncio.get_running_loop().time() - begun > self._settings.retry_longest:
-                pause = self._settings.retry_first
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, self._settings.retry_longest)
+        settings, book = self._settings, Book(self._teller.tell)
+        legs = self._legs = Legs(settings, book, self._teller.tell, self._jobs)
+
+        async def live() -> None:
+            # A client of its own for each attempt: the CA file may be mended meanwhile.
+            async with await make_client(settings) as client:
+                await self._live_through_one(Rest(settings, client, self._oddities), book, legs)
+
+        await self._teller.stay_connected(live, settings.retry_first, settings.retry_longest)
 
     async def _live_through_one(self, rest: Rest, book: Book, legs: Legs) -> None:
         """From signing in to the session's death, which raises `PlatformError`."""
@@ -150,22 +140,21 @@ class CxEngageDriver:
                 await self._read(life, book)
                 await legs.look_after(life)
             except PlatformError as error:
-                self._complain(error.detail)
+                self._teller.complain(error.detail)
             await asyncio.sleep(self._settings.poll_interval)
 
     async def _read(self, life: Life, book: Book) -> None:
         """The list, which may well be there while the leg cannot be called."""
         trouble = life.line.trouble() if life.line is not None else ""
         if trouble:
-            self._complain(trouble)
-        if self._well or trouble:
+            self._teller.complain(trouble)
+        if self._teller.well or trouble:
             await book.read(life.rest, life.account)
             return
         # After a gap the list may be there again while the session is dead.
         await life.prove()
         book.begin_anew()
-        await book.read(life.rest, life.account, ahead=PlatformConnection(connected=True))
-        self._well, self._complaint = True, ""
+        await book.read(life.rest, life.account, ahead=self._teller.all_is_well)
 
     # -- what the platform tells
 
@@ -182,15 +171,3 @@ class CxEngageDriver:
             self._legs.start_told(message.interaction_id)
         else:
             self._oddities.met("notification", kind)
-
-    def _tell(self, event: PlatformEvent) -> None:
-        if self._sink is not None:
-            self._sink(event)
-
-    def _complain(self, detail: str) -> None:
-        """Say once what is wrong, not at each attempt."""
-        self._well = False
-        if detail != self._complaint:
-            self._complaint = detail
-            log.warning("%s", detail)
-            self._tell(PlatformConnection(connected=False, detail=detail))

@@ -19,11 +19,9 @@ from appliance.platforms.protocol import (
     InteractionsSnapshot,
     InteractionState,
     LegEnded,
-    PlatformConnection,
     PlatformError,
-    PlatformEvent,
-    Sink,
 )
+from appliance.platforms.telling import Teller
 from appliance.service.tasks import stop_tasks
 
 log = logging.getLogger(__name__)
@@ -37,7 +35,7 @@ class Connection:
     """At most one connection at a time, and what is known of the site over it."""
 
     def __init__(self, settings: JanusSettings) -> None:
-        self.sink: Sink | None = None
+        self.teller = Teller()
         self.book = Book()
         self.legs = Legs(settings.watch_every, lambda: self._directory, self._state_of, self._ended)
         self._settings = settings
@@ -49,7 +47,6 @@ class Connection:
         self._leftovers: set[str] = set()
         """Legs to remove as soon as Janus can be reached."""
         self._tidy_up = asyncio.Event()
-        self._complaint: str | None = None
 
     def link(self) -> Link:
         """The connection there is. Raises `PlatformError` (``platform_lost``) without one."""
@@ -83,22 +80,17 @@ class Connection:
         if not self._listed:
             self._listed = True
             every = tuple(call.interaction for call in self.book.calls.values())
-            self._tell(InteractionsSnapshot(every))
+            self.teller.tell(InteractionsSnapshot(every))
             return
         for interaction in changed:
-            self._tell(InteractionChanged(interaction))
+            self.teller.tell(InteractionChanged(interaction))
 
     async def stay(self) -> None:
         """Connect, and again after each loss, until cancelled."""
-        pause = self._settings.retry_first
-        while True:
-            try:
-                await self._live_through_one()
-                pause = self._settings.retry_first
-            except PlatformError as error:
-                self._complain(error.detail)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, self._settings.retry_longest)
+        settings = self._settings
+        await self.teller.stay_connected(
+            self._live_through_one, settings.retry_first, settings.retry_longest
+        )
 
     async def _live_through_one(self) -> None:
         """From connecting to the loss. Raises `PlatformError` when it did not get that far."""
@@ -111,14 +103,14 @@ class Connection:
             await directory.attach()
             await directory.rooms()  # before we say that all is well
             self._link, self._directory = link, directory
-            self._complaint, self._listed = None, False
-            self._tell(PlatformConnection(connected=True))
+            self._listed = False
+            self.teller.all_is_well()
             await self.legs.take_up(link)
             await self.look(directory)
             self._tidy_up.set()
             work += self._work(directory)
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
-            self._complain(_why(work))
+            self.teller.complain(_why(work))
         finally:
             self._link = self._directory = None
             await stop_tasks(*work[1:])
@@ -161,25 +153,14 @@ class Connection:
         except (PlatformError, TimeoutError):
             log.debug("Janus was gone before the box could sign out")
 
-    def _complain(self, detail: str) -> None:
-        """Say once what is wrong, not at each attempt."""
-        if detail != self._complaint:
-            self._complaint = detail
-            log.warning("%s", detail)
-            self._tell(PlatformConnection(connected=False, detail=detail))
-
     def _ended(self, handle: str, reason: EndReason) -> None:
         if self.legs.get(handle) is not None:
             self.abandon(handle)
-            self._tell(LegEnded(handle, reason))
+            self.teller.tell(LegEnded(handle, reason))
 
     def _state_of(self, room: str) -> InteractionState:
         call = self.book.calls.get(room)
         return call.interaction.state if call else "in-conversation"
-
-    def _tell(self, event: PlatformEvent) -> None:
-        if self.sink is not None:
-            self.sink(event)
 
 
 async def _regularly(seconds: float, act: Callable[[], Awaitable[None]]) -> None:

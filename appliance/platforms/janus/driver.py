@@ -39,7 +39,7 @@ class JanusDriver:
 
     async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
         """Begin to connect; returns at once."""
-        self._connection.sink = sink
+        self._connection.teller.sink = sink
         self._task = deadly_task(self._connection.stay(), "janus platform")
 
     async def stop(self) -> None:

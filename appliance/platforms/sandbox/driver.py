@@ -16,13 +16,13 @@ from appliance.platforms.protocol import (
     LegEnded,
     LegNeeds,
     LegPort,
-    PlatformConnection,
     PlatformError,
     Sink,
 )
 from appliance.platforms.sandbox import wire
 from appliance.platforms.sandbox.link import Link
 from appliance.platforms.sandbox.settings import SandboxSettings
+from appliance.platforms.telling import Teller
 from appliance.service.jobs import Jobs
 from appliance.service.tasks import deadly_task, stop_tasks
 
@@ -41,7 +41,7 @@ class SandboxDriver:
         every = frozenset(Capability)
         self.capabilities = every if settings.leg_direction == "sendrecv" else every - SPEAKING
         self._settings = settings
-        self._sink: Sink | None = None
+        self._teller = Teller()
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._snapshot: dict[str, Interaction] = {}
@@ -51,12 +51,15 @@ class SandboxDriver:
         """Legs to leave as soon as the platform can be reached."""
         self._tidy_up = asyncio.Event()
         self._jobs = Jobs()
-        self._complaint: str | None = None
 
     async def start(self, sink: Sink, kept: frozenset[str] = frozenset()) -> None:
         """Begin to connect; returns at once."""
-        self._sink = sink
-        self._task = deadly_task(self._stay_connected(), "sandbox platform")
+        self._teller.sink = sink
+        settings = self._settings
+        staying = self._teller.stay_connected(
+            self._live_through_one, settings.retry_first, settings.retry_longest
+        )
+        self._task = deadly_task(staying, "sandbox platform")
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -148,24 +151,7 @@ class SandboxDriver:
         self._leftovers.add(handle)
         self._tidy_up.set()
 
-    def _tell(
-        self, event: PlatformConnection | InteractionsSnapshot | InteractionChanged | LegEnded
-    ) -> None:
-        if self._sink is not None:
-            self._sink(event)
-
     # -- the connection's life
-
-    async def _stay_connected(self) -> None:
-        pause = self._settings.retry_first
-        while True:
-            try:
-                await self._live_through_one()
-                pause = self._settings.retry_first
-            except PlatformError as error:
-                self._complain(error.detail)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, self._settings.retry_longest)
 
     async def _live_through_one(self) -> None:
         """From connecting to the loss. Raises `PlatformError` when it did not get that far."""
@@ -175,15 +161,16 @@ class SandboxDriver:
         try:
             await self._greet(link)
             self._link = link
-            self._complaint = None
-            self._tell(PlatformConnection(connected=True))
+            self._teller.all_is_well()
             await self._take_up(link)
             self._snapshot.clear()
             await link.request("subscribe")
             self._tidy_up.set()
             tidying = deadly_task(self._tidy(link), "sandbox leftovers")
             await reading
-            self._complain("The connection to the sandbox contact centre was lost; trying again.")
+            self._teller.complain(
+                "The connection to the sandbox contact centre was lost; trying again."
+            )
         finally:
             self._link = None
             await stop_tasks(tidying, reading)
@@ -201,13 +188,6 @@ class SandboxDriver:
                 "Copy token and tenant from its ready file into the settings.",
                 code=error.code,
             ) from error
-
-    def _complain(self, detail: str) -> None:
-        """Say once what is wrong, not at each attempt."""
-        if detail != self._complaint:
-            self._complaint = detail
-            log.warning("%s", detail)
-            self._tell(PlatformConnection(connected=False, detail=detail))
 
     async def _take_up(self, link: Link) -> None:
         """Own our legs again; those that ended meanwhile are told of now."""
@@ -236,17 +216,17 @@ class SandboxDriver:
             self._ended(event.handle, event.reason)
         elif event.part is None:
             for interaction in event.items:
-                self._tell(InteractionChanged(interaction))
+                self._teller.tell(InteractionChanged(interaction))
         else:
             self._snapshot.update((one.id, one) for one in event.items if one.state != "ended")
             if event.part == "last":
-                self._tell(InteractionsSnapshot(tuple(self._snapshot.values())))
+                self._teller.tell(InteractionsSnapshot(tuple(self._snapshot.values())))
                 self._snapshot.clear()
 
     def _ended(self, handle: str, reason: EndReason) -> None:
         if handle in self._handles:
             self._handles.discard(handle)
-            self._tell(LegEnded(handle, reason))
+            self._teller.tell(LegEnded(handle, reason))
 
 
 def _reason(word: object) -> EndReason:
