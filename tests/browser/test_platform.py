@@ -248,11 +248,13 @@ def test_the_form_in_each_state(
         server.world.choice.file.kept = ASTERISK
         server.do(lambda: server.world.choice._renewed())
         page.goto("/settings/platform?saved=true")
+        expect(page.get_by_text("Saved. The box uses Asterisk now.")).to_be_visible()
         look("asterisk")
         section(page, "asterisk").get_by_label("Address", exact=True).fill("pbx")
         section(page, "asterisk").locator(".row").first.get_by_label("Endpoint").fill("x" * 81)
         save(page)
         expect(wrong(page, "asterisk.url")).to_be_visible()
+        expect(page.locator("#platform-saved")).to_be_hidden()
         look("wrong")
         page.get_by_role("button", name="Use the settings file").click()
         look("sure")

@@ -55,6 +55,7 @@ async function attempt(words, work) {
   const buttons = form.querySelectorAll(".actions .button");
   for (const button of buttons) button.setAttribute("aria-disabled", "true");
   clearFaults(form);
+  get("platform-saved")?.classList.add("past");
   get("platform-steps").replaceChildren();
   setText(get("platform-result"), words);
   try {
