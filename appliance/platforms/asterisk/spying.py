@@ -90,9 +90,9 @@ class SpyingLegs:
         leg.audience = audience
         try:
             await self._moves.settle(leg)
-        except PlatformError:
+        except (PlatformError, asyncio.CancelledError):
             if leg.audience is audience:
-                leg.audience = None  # a wish that failed lets nobody in later
+                leg.audience = None  # a wish that failed, or took too long, lets nobody in later
             self._follow(leg)
             raise
         if leg.audience is not audience:

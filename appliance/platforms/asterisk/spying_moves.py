@@ -15,7 +15,10 @@ from appliance.platforms.asterisk.spying_leg import EXTENSIONS, Leg
 from appliance.platforms.protocol import PlatformError
 
 SECONDS_PER_MOVE = 1.0
-SECONDS_AFTER_A_REFUSAL = 0.1
+REFUSALS, SECONDS_AFTER_A_REFUSAL = 3, 0.1
+"""A leg between two steps of the dialplan is not moved. No more than that, for as long somebody
+may be heard who should not be.
+"""
 
 
 class Moves:
@@ -46,18 +49,20 @@ class Moves:
 
     async def settle(self, leg: Leg) -> None:
         """Spy as is wanted, also when that changes meanwhile. Raises `PlatformError`."""
-        refusal: PlatformError | None = None
+        refusals = 0
         async with leg.lock:
             try:
                 async with asyncio.timeout(self._settings.request_timeout):
                     while leg.ended is None and (wanted := self.wanted(leg)) != leg.spying:
                         try:
                             await self._move(leg, wanted)
-                        except RefusedError as error:  # as between two steps of the dialplan
-                            refusal = error
+                        except RefusedError:
+                            refusals += 1
+                            if refusals > REFUSALS:
+                                raise
                             await asyncio.sleep(SECONDS_AFTER_A_REFUSAL)
             except TimeoutError as error:
-                raise refusal or PlatformError(
+                raise PlatformError(
                     "Asterisk's dialplan does not spy on the call; compare its context "
                     f"{self._settings.spy_context} with the box's manual."
                 ) from error
