@@ -18,7 +18,6 @@ class Teller:
         self.sink: Sink | None = None
         self.well = False
         """What was told last of the connection."""
-        self._stood = False
         self._complaint: str | None = None
 
     def tell(self, event: PlatformEvent) -> None:
@@ -28,7 +27,7 @@ class Teller:
 
     def all_is_well(self) -> None:
         """The connection stands."""
-        self.well = self._stood = True
+        self.well = True
         self._complaint = None
         self.tell(PlatformConnection(connected=True))
 
@@ -46,16 +45,18 @@ class Teller:
         """Connect for ever. *live* is one connection; it raises `PlatformError` with what is wrong,
         or has told it when it returns.
 
-        The pauses double from *first_s* to *longest_s*, and begin anew after all was well.
+        The pauses double from *first_s* to *longest_s*. They begin anew when it returned, or
+        lasted longer than *longest_s*: who lets us in and throws us out is not asked more often.
         """
-        pause = first_s
+        clock, pause = asyncio.get_running_loop(), first_s
         while True:
-            self._stood = False
+            begun, stood = clock.time(), False
             try:
                 await live()
+                stood = True
             except PlatformError as error:
                 self.complain(error.detail)
-            if self._stood:
+            if stood or clock.time() - begun > longest_s:
                 pause = first_s
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest_s)

@@ -19,6 +19,7 @@ class World:
         self._lives = lives
         self.teller = Teller()
         self.teller.sink = self.told.append
+        self._really_sleep = asyncio.sleep
         monkeypatch.setattr(asyncio, "sleep", self._sleep)
 
     async def live(self) -> None:
@@ -27,8 +28,10 @@ class World:
             self.teller.all_is_well()
         if how == "well, told":
             self.teller.complain("Lost.")
-        else:
-            raise PlatformError("Lost.")
+            return
+        if how == "long":
+            await self._really_sleep(0.1)
+        raise PlatformError("Lost.")
 
     async def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -37,7 +40,7 @@ class World:
 
     async def run(self) -> None:
         with pytest.raises(asyncio.CancelledError):
-            await self.teller.stay_connected(self.live, 1.0, 5.0)
+            await self.teller.stay_connected(self.live, 0.01, 0.05)
 
 
 async def test_a_complaint_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,10 +51,18 @@ async def test_a_complaint_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert not world.teller.well
 
 
-@pytest.mark.parametrize("well", ["well", "well, told"])
-async def test_the_pauses_grow_until_all_was_well(
-    monkeypatch: pytest.MonkeyPatch, well: str
+@pytest.mark.parametrize("good", ["well, told", "long"])
+async def test_the_pauses_grow_until_a_connection_stood(
+    monkeypatch: pytest.MonkeyPatch, good: str
 ) -> None:
-    world = World(monkeypatch, ["lost", "lost", "lost", "lost", "lost", well, "lost"])
+    world = World(monkeypatch, ["lost", "lost", "lost", "lost", "lost", good, "lost"])
     await world.run()
-    assert world.pauses == [1.0, 2.0, 4.0, 5.0, 5.0, 1.0, 2.0]
+    assert world.pauses == [0.01, 0.02, 0.04, 0.05, 0.05, 0.01, 0.02]
+
+
+async def test_who_lets_us_in_and_throws_us_out_is_not_hammered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch, ["well"] * 4)
+    await world.run()
+    assert world.pauses == [0.01, 0.02, 0.04, 0.05]
