@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from appliance.control_link.words import EndReason
+from appliance.platforms.drivers import make_driver
 from appliance.platforms.protocol import (
     Driver,
     Interaction,
@@ -21,6 +22,7 @@ from appliance.platforms.protocol import (
     PlatformError,
     PlatformEvent,
 )
+from appliance.platforms.settings import PlatformSettings
 from tests.platforms.site import Site
 from tests.support.leg_end import LegEnd
 
@@ -114,6 +116,12 @@ class Desk:
             finally:
                 await leg.close()
         await self.driver.stop()
+
+
+def twin_of(driver: Driver) -> Driver:
+    """Another driver with the very same settings."""
+    section = {"driver": driver.name, driver.name: vars(driver)["_settings"]}
+    return make_driver(PlatformSettings.model_validate(section))
 
 
 @asynccontextmanager

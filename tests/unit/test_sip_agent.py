@@ -92,6 +92,17 @@ async def test_a_check_signs_in_and_changes_no_registration() -> None:
     assert [one.get("Contact") + one.get("Expires") for one in asked] == ["", ""]
 
 
+async def test_a_server_that_takes_no_such_question_is_registered_at_and_left() -> None:
+    async with stand_in() as server:
+        account = Account(server.url, "box", "box", SecretStr("secret"))
+        server.answers["REGISTER"] = lambda request: response(
+            request, 200 if request.get("Contact") else 400
+        )
+        await UserAgent(account, lambda _call: None).check(None)
+        asked = [one.get("Expires") for one in server.got("REGISTER")]
+    assert asked == ["", str(account.expires_s), "0"]
+
+
 async def test_a_password_that_is_refused_is_not_tried_again() -> None:
     proofs, fault = await registered_after(*[(str(number), False) for number in range(9)])
     assert len(proofs) == 2

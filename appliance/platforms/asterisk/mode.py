@@ -95,7 +95,7 @@ class Mode(ABC, Generic[Connection]):
 
     async def check(self) -> list[Check]:
         """Address, certificate, sign-in, list, what the mode needs, and the leg's registration."""
-        return await run_checks(self._settings)
+        return await run_checks(self._settings, self._standing.fault_of("leg") or "")
 
     async def monitor(
         self, handle: str, interaction_id: str, supervisor: str, leg: LegPort

@@ -37,10 +37,16 @@ class Registration:
     async def ask(self, client: Client) -> None:
         """Whether we would be let in: sign in, and change no binding (RFC 3261 section 10.2.3).
 
-        Raises `SipError` in words.
+        Where a server does not take that, we register for a moment. Raises `SipError` in words.
         """
         with self._in_words():
-            await client.exchange(self._draft(binds=False))
+            try:
+                await client.exchange(self._draft(binds=False))
+            except SipError as error:
+                if not error.status or error.status in _NOT_LET_IN:
+                    raise
+                await self._register(client, self._account.expires_s)
+                await self.end(client)
 
     async def keep(self, client: Client, lasts: float) -> None:
         """Refresh for ever. Raises `SipError` when that is refused, or not answered."""
