@@ -93,8 +93,7 @@ def _hash(previous: str, content: tuple[object, ...]) -> str:
 
 def insert(database: sqlite3.Connection, entries: list[Entry]) -> None:
     """Append *entries* inside the caller's transaction."""
-    head = database.execute("SELECT value FROM kv WHERE key = ?", (_HEAD,)).fetchone()
-    seq, previous = json.loads(head[0]) if head else (0, GENESIS)
+    seq, previous = _head(database)
     for entry in entries:
         seq += 1
         content = (
@@ -218,10 +217,11 @@ class Audit:
 
     async def verify(self) -> Verdict:
         """Check the whole chain, also while it grows."""
-        least = await self._store.read(_head)
+        least, newest = await self._store.read(_head)
         previous, expected = GENESIS, 1
         async for row in self.export():
-            if row.seq != expected or row.hash != row.expected_hash(previous):
+            intact = row.seq == expected and row.hash == row.expected_hash(previous)
+            if not intact or (row.seq == least and row.hash != newest):
                 return Verdict(False, expected - 1, expected)
             previous, expected = row.hash, expected + 1
         if least > expected - 1:
@@ -253,6 +253,8 @@ def _rows(database: sqlite3.Connection, after: int, limit: int) -> list[AuditRow
     return [AuditRow(*row) for row in found]
 
 
-def _head(database: sqlite3.Connection) -> int:
+def _head(database: sqlite3.Connection) -> tuple[int, str]:
+    """Number and hash of the last row."""
     row = database.execute("SELECT value FROM kv WHERE key = ?", (_HEAD,)).fetchone()
-    return int(json.loads(row[0])[0]) if row else 0
+    seq, last = json.loads(row[0]) if row else (0, GENESIS)
+    return int(seq), str(last)

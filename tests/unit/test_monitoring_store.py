@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -150,6 +151,20 @@ async def test_tampering_is_told(tmp_path: Path, script: str, broken_at: int) ->
     _edit(tmp_path / "box.db", triggers + script)
     verdict = await audit.verify()
     assert (verdict.intact, verdict.broken_at) == (False, broken_at)
+    await store.close()
+
+
+async def test_a_last_row_that_was_written_anew_is_told(tmp_path: Path) -> None:
+    """With a hash that fits it: the head knows another."""
+    store = await Store.open(tmp_path / "box.db")
+    audit = Audit(store)
+    await audit.append(*(Entry("ann", f"act {n}") for n in range(3)))
+    *_, second, third = await audit.page()
+    forged = replace(third, actor="eve")
+    anew = f"UPDATE audit SET actor = 'eve', hash = '{forged.expected_hash(second.hash)}'"  # noqa: S608
+    _edit(tmp_path / "box.db", f"DROP TRIGGER audit_is_never_changed; {anew} WHERE seq = 3")
+    verdict = await audit.verify()
+    assert (verdict.intact, verdict.broken_at) == (False, 3)
     await store.close()
 
 
