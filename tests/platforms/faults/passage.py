@@ -10,7 +10,7 @@ import itertools
 from abc import ABC, abstractmethod
 
 from tests.platforms.faults import wire
-from tests.platforms.faults.trouble import GARBAGE, PIECE, Trouble
+from tests.platforms.faults.trouble import PIECE, Trouble
 
 TICK_S = 0.05
 ON_THE_WAY = 1000
@@ -101,6 +101,7 @@ class WebPassage(Passage):
 
     async def put(self, size: int, *pieces: bytes) -> None:
         if self._is_websocket:
+            self._trouble.done["said"] += 1
             with contextlib.suppress(ConnectionError):
                 await self._tell(wire.frame_head(size), *pieces)
 
@@ -122,7 +123,7 @@ class WebPassage(Passage):
         elif b"\r\nupgrade: websocket" in asked.lower():
             return False
         elif trouble.garbles:
-            text = GARBAGE[hash(self) % len(GARBAGE)]
+            text = next(trouble.garbage)
             await self._tell(wire.answer_head("200 OK", len(text)), text)
         elif trouble.bloats:
             pieces = itertools.repeat(PIECE, trouble.bloats // len(PIECE))
@@ -132,6 +133,7 @@ class WebPassage(Passage):
             await self._tell(head, trouble.bursts)
         else:
             return False
+        trouble.done["answered"] += 1
         return True
 
 
@@ -145,6 +147,7 @@ class AmiPassage(Passage):
 
     async def put(self, size: int, *pieces: bytes) -> None:
         assert size >= 0
+        self._trouble.done["said"] += 1
         with contextlib.suppress(ConnectionError):
             await self._tell(*pieces, wire.FIELDS_END)
 
@@ -166,9 +169,10 @@ class AmiPassage(Passage):
         if trouble.refuses:
             await self._tell(wire.ami_refusal(asked))
         elif trouble.garbles:
-            await self._tell(GARBAGE[hash(self) % len(GARBAGE)], wire.FIELDS_END)
+            await self._tell(next(trouble.garbage), wire.FIELDS_END)
         elif trouble.bloats:
             await self._tell(*itertools.repeat(PIECE, trouble.bloats // len(PIECE)))
         else:
             return False
+        trouble.done["answered"] += 1
         return True

@@ -22,6 +22,8 @@ class Relay(Trouble):
         super().__init__()
         self.ways: dict[Address, Address] = {}
         """Where each server is reached by way of this."""
+        self.carried = 0
+        """Connections that came to be."""
         self._down = False
         self._passages: set[Passage] = set()
 
@@ -35,6 +37,7 @@ class Relay(Trouble):
         """Break every connection as a network does: without a goodbye. *down*: no new one."""
         self._down = down
         for passage in self._passages:
+            self.done["cut"] += 1
             passage.cut()
 
     def mend(self) -> None:
@@ -76,6 +79,7 @@ class Relay(Trouble):
             return
         passage = kind(self, (reader, writer), (beyond, back))
         self._passages.add(passage)
+        self.carried += 1
         try:
             await passage.live()
         except* (ConnectionError, asyncio.IncompleteReadError):

@@ -26,8 +26,11 @@ SEEN_S = 1.0
 
 async def test_a_cut_connection_is_made_again(site: Site) -> None:
     async with in_session(site) as session:
+        before = session.relay.carried
         session.relay.cut()
+        assert session.relay.done["cut"]
         await asyncio.sleep(SEEN_S)
+        assert session.relay.carried > before
         await session.desk.until(session.desk.connected)
         await session.is_heard_on()
         await session.is_back()

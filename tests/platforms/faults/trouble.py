@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+from collections import Counter
 from collections.abc import Iterator
+from typing import Literal
 
 PIECE = b" " * 65536
 GARBAGE = (
@@ -29,6 +32,11 @@ class Trouble:
         """Answers of so many bytes come instead of the server's."""
         self.bursts = b""
         """Every answer is this, and is said to be compressed."""
+        self.garbage = itertools.cycle(GARBAGE)
+        self.done: Counter[Literal["cut", "said", "answered"]] = Counter()
+        """Connections that were cut, things said in the server's name, and answers in its place: a
+        fault that nobody could notice tests nothing.
+        """
         self.light = asyncio.Event()
         """Nothing passes while it is clear."""
         self.light.set()
