@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from playwright.sync_api import Page, Route, expect
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
 
 from appliance.platforms.protocol import Agent, PlatformConnection
 from tests.support.browser import sign_in
@@ -196,15 +199,35 @@ def test_elapsed_time_ticks(page: Page) -> None:
     expect(time).not_to_have_text(before)
 
 
-def test_a_press_before_the_scripts_have_come_is_done_when_they_have(page: Page) -> None:
+@contextmanager
+def without_scripts(page: Page) -> Iterator[Locator]:
+    """The first row's button, while the page's modules do not come; in the end they do."""
     sign_in(page)
     held: list[Route] = []
     page.route("**/js/main.js", lambda route: held.append(route))
     page.goto("/interactions", wait_until="commit")
     button = page.locator('tr[data-id="call-00001"] button')
-    button.click(no_wait_after=True)
-    page.wait_for_timeout(300)
+    yield button
     expect(button).to_have_text("Monitor")
     for route in held:
         route.continue_()
+
+
+def test_a_press_before_the_scripts_have_come_is_done_when_they_have(page: Page) -> None:
+    with without_scripts(page) as button:
+        button.click()
+        page.wait_for_timeout(300)
     expect(page.locator("#tool-state")).to_have_text("Listening – you are muted")
+
+
+@pytest.mark.parametrize("how", ["too long ago", "something else pressed since"])
+def test_an_early_press_that_was_given_up_is_not_done(page: Page, how: str) -> None:
+    with without_scripts(page) as button:
+        button.click()
+        if how == "too long ago":
+            page.wait_for_timeout(5200)
+        else:
+            page.get_by_role("heading", level=1).click()
+    expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
+    page.wait_for_timeout(500)
+    expect(page.locator("#toolbar")).to_be_hidden()

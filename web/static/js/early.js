@@ -2,5 +2,5 @@
 // modules have, for list.js to do then. It keeps no other: an old press must not un-mute.
 
 document.addEventListener("click", ({ target }) => {
-  globalThis.earlyPress = target.closest?.("button[data-monitor]");
+  globalThis.earlyPress = { button: target.closest?.("button[data-monitor]"), at: performance.now() };
 });
