@@ -42,7 +42,7 @@ class JanusSettings(BaseModel):
     """Seconds one request may take, connecting included."""
     list_every: Seconds = 1.0
     """Seconds between looks at the rooms."""
-    watch_every: Seconds = 0.5
+    watch_every: Seconds = 0.15
     """Seconds between looks at the room that is listened to."""
     retry_first: Seconds = 0.1
     """Seconds before the second attempt to connect."""
