@@ -130,7 +130,7 @@ async def test_end(tmp_path: Path, way: str, live: bool) -> None:
         await eventually(lambda: w.leg.call is None or way == "leg gone")
         if way not in {"leg died", "leg gone", "leg hangs"}:
             assert w.leg.ear[-1] == reason
-        (record,), _ = await life.service.history.page()
+        record = await life.recorded()
         assert record.end_reason is reason
         assert all(span.ended_at for span in record.barges)
         assert (await life.actions()).count("ended") == 1

@@ -112,7 +112,7 @@ async def test_left_in_the_gap_under_the_owners_name(tmp_path: Path) -> None:
             await eventually(lambda: w.driver.legs == {} and w.leg.presses == [])
             rows = await life.rows()
             assert [row.actor for row in rows if row.action == "press"] == ["ann"]
-            (record,), _ = await life.service.history.page()
+            record = await life.recorded()
             assert record.end_reason is EndReason.HUNG_UP
 
 
@@ -123,7 +123,7 @@ async def test_the_leg_left_for_want_of_control(tmp_path: Path) -> None:
         w.leg.end(EndReason.CONTROL_LOST)
         async with w.control() as life:
             await eventually(lambda: w.driver.legs == {})
-            (record,), _ = await life.service.history.page()
+            record = await life.recorded()
             assert record.end_reason is EndReason.CONTROL_LOST
 
 

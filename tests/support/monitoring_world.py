@@ -12,6 +12,7 @@ from pathlib import Path
 from appliance.control_link.words import Gate
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.audit import AuditRow
+from appliance.monitoring.history import SessionRecord
 from appliance.monitoring.policy import Account
 from appliance.monitoring.session import MonitoringView
 from appliance.monitoring.session_machine import State
@@ -46,6 +47,14 @@ class Life:
     async def actions(self) -> list[str]:
         """The audit log's actions."""
         return [row.action for row in await self.rows()]
+
+    async def recorded(self) -> SessionRecord:
+        """The one session of the history, once it is there: it is written in the background."""
+        async with asyncio.timeout(10):
+            while not (found := (await self.service.history.page())[0]):
+                await asyncio.sleep(0.005)
+        (record,) = found
+        return record
 
     async def forbid_writing(self, forbidden: bool = True) -> None:
         """Make the database read-only for its writer, as a failed disk is, or mend it."""
