@@ -1,0 +1,110 @@
+"""Networks of the sound bench: when each packet arrives, or that it never does.
+
+Each model takes the moments at which the packets are sent (s) and a seeded generator, and gives
+the moments of arrival beyond an undelayed network, None for a loss.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Arrivals = list[float | None]
+Model = Callable[[list[float], random.Random], Arrivals]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A network and a sender. *drift_ppm* is how much slower the sender's clock runs."""
+
+    name: str
+    model: Model
+    drift_ppm: float = 0.0
+    dtx: bool = False
+    new_source: bool = False
+
+
+def noise(loss: float = 0.0, jitter_s: float = 0.0) -> Model:
+    """Independent losses, and a delay uniform between 0 and *jitter_s* (packets overtake)."""
+
+    def model(sent: list[float], rng: random.Random) -> Arrivals:
+        return [None if rng.random() < loss else at + rng.random() * jitter_s for at in sent]
+
+    return model
+
+
+def bursts(loss: float, length: float) -> Model:
+    """Gilbert's two states: *loss* in all, in bursts of *length* packets on average."""
+    leave = 1 / length
+    enter = leave * loss / (1 - loss)
+
+    def model(sent: list[float], rng: random.Random) -> Arrivals:
+        arrivals: Arrivals = []
+        bad = False
+        for at in sent:
+            bad = rng.random() >= leave if bad else rng.random() < enter
+            arrivals.append(None if bad else at)
+        return arrivals
+
+    return model
+
+
+def stalls(every_s: float, length_s: float) -> Model:
+    """Each *every_s* the line holds what is sent for *length_s* and then gives it all at once."""
+
+    def model(sent: list[float], rng: random.Random) -> Arrivals:
+        shift = rng.random() * every_s
+        arrivals: Arrivals = []
+        for at in sent:
+            into = (at + shift) % every_s
+            arrivals.append(at + length_s - into if into < length_s else at)
+        return arrivals
+
+    return model
+
+
+def outage(at_s: float, length_s: float) -> Model:
+    """Nothing passes for *length_s* from *at_s* on."""
+
+    def model(sent: list[float], rng: random.Random) -> Arrivals:
+        start = at_s + rng.random()
+        return [None if start <= at < start + length_s else at for at in sent]
+
+    return model
+
+
+def wifi(sent: list[float], rng: random.Random) -> Arrivals:
+    """A first-in-first-out radio: short exponential waits, a scan now and then, 1 % loss."""
+    arrivals: Arrivals = []
+    free = busy_until = 0.0
+    for at in sent:
+        if rng.random() < 0.02 / 4.0:
+            busy_until = at + rng.uniform(0.05, 0.13)
+        free = max(free, at + rng.expovariate(1 / 0.004), busy_until)
+        arrivals.append(None if rng.random() < 0.01 else free)
+    return arrivals
+
+
+SCENARIOS = (
+    Scenario("clean", noise()),
+    Scenario("loss 1 %", noise(0.01)),
+    Scenario("loss 5 %", noise(0.05)),
+    Scenario("loss 10 %", noise(0.10)),
+    Scenario("bursts 3.6 %", bursts(0.036, 2.0)),
+    Scenario("jitter 0-20 ms", noise(0.0, 0.02)),
+    Scenario("jitter 0-40 ms", noise(0.0, 0.04)),
+    Scenario("jitter 0-60 ms", noise(0.0, 0.06)),
+    Scenario("3 % + 0-40 ms", noise(0.03, 0.04)),
+    Scenario("10 % + 0-60 ms", noise(0.10, 0.06)),
+    Scenario("stall 200 ms / 5 s", stalls(5.0, 0.2)),
+    Scenario("Wi-Fi", wifi),
+    Scenario("outage 1 s", outage(10.0, 1.0)),
+    Scenario("drift +200 ppm", noise(), drift_ppm=200),
+    Scenario("drift -200 ppm", noise(), drift_ppm=-200),
+    Scenario("drift +500 ppm", noise(), drift_ppm=500),
+    Scenario("drift -500 ppm", noise(), drift_ppm=-500),
+    Scenario("DTX", noise(), dtx=True),
+    Scenario("DTX, 3 % + 0-40 ms", noise(0.03, 0.04), dtx=True),
+    Scenario("new source", noise(), new_source=True),
+)
