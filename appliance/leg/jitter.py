@@ -1,205 +1,241 @@
 """The downlink's jitter buffer: packets in from the loop, 10 ms blocks out to the playback thread.
 
-Playout delay follows what the network does: it grows when packets come late (concealment does
-not advance the play position then) and shrinks by dropping a quiet or cross-faded 10 ms at a
-time once there is more in store than the recent lateness asks for. Losses are recovered from
-the packet after (RFC 6716 section 2.1.7) or concealed by libopus.
+In the manner of WebRTC's NetEq each block is played as it is, recovered, concealed, a pitch period
+shorter or longer, or made up while a packet is awaited, so that the delay follows what the network
+asks for. The play position stands still while a packet is awaited: what is only late is heard.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 
-from appliance.leg.opus import FRAME, Decoder, OpusError, Samples, packet_samples
+from appliance.leg import stretch
+from appliance.leg.delay import ArrivalStatistics
+from appliance.leg.opus import SAMPLE_RATE, Samples, packet_samples
+from appliance.leg.pacing import Pacing
+from appliance.leg.store import MAX_PACKETS, Packet
+from appliance.leg.timeline import UNIT, JitterStats, Timeline
 
 BLOCK = 480
 """Samples of one block (10 ms)."""
-MAX_PACKETS = 100
-"""Packets kept; the oldest is dropped, which bounds the delay at 2 s whatever happens."""
-JUMP = 48_000 * 2
-"""A timestamp further off than this many samples begins a new stream."""
-MIN_TARGET = 1_440
-"""The least playout delay in samples (30 ms); less underran on a noisy machine."""
-MAX_TARGET = 9_600
-CONCEALABLE = 120
-"""Samples (2.5 ms): libopus conceals multiples of it only. A sender that goes on with other
-timestamps, such as after a transfer, leaves holes of any length."""
-FADE_AFTER = 4_800
-"""Concealed samples in a row (100 ms) after which the concealment fades to silence."""
-
-
-@dataclass(slots=True)
-class JitterStats:
-    """Counts since the start of the stream; times in samples at 48 kHz."""
-
-    received: int = 0
-    lost: int = 0
-    late: int = 0
-    malformed: int = 0
-    concealed: int = 0
-    dropped: int = 0
-    jitter: float = 0.0
+PAST = 960
+"""Samples of what was heard that are kept to go on from."""
+AHEAD = 1_440
+"""Samples decoded ahead where a period is to be left out."""
+EARLY = 1_200
+"""The delay to begin with (25 ms); what the network needs beyond it is learned as it is heard."""
+SMOOTHING = 1 / 8
+ELSEWHERE = 24_000
+"""A delay that is measured so differently (0.5 s) belongs to another time-line."""
+TOO_MUCH = 48_000
+"""With so much more in store than needed (1 s) what is oldest is not worth hearing."""
+SKIPPABLE = 2_880
+"""With so much more in store than needed (60 ms) a hole is left out rather than concealed."""
+SPARE = 120
+"""Samples that a stretch may overshoot."""
+MANY_LATE = 3
+"""Packets in a row that belong to the past: the sender's clock was set back."""
+STRAGGLING = 4_800
+"""How long (0.1 s) packets of the source before are its stragglers, and not its return."""
 
 
 class JitterBuffer:
-    """`put` on the loop, `pop` in the playback thread; a lock between them, held briefly."""
+    """`put` on the loop, `pop` in one playback thread: neither waits for the other.
+
+    Between them is a bounded queue; all else belongs to the playback thread.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._decoder = Decoder()
         self.stats = JitterStats()
-        self._restart(None)
-
-    def _restart(self, ssrc: int | None) -> None:
-        self._ssrc = ssrc
-        self._packets: dict[int, bytes] = {}
-        self._next: int | None = None
-        self._newest = 0
-        self._playing = False
+        self.delay_ms = 0.0
+        """How much audio waits to be played, in ms."""
+        self._arrived: deque[Packet] = deque(maxlen=MAX_PACKETS)
+        self._statistics = ArrivalStatistics()
+        self._timeline = Timeline(self.stats)
+        self._pacing = Pacing()
+        self._ssrc: int | None = None
+        self._before: tuple[int, int] | None = None
         self._pcm: Samples = np.zeros(0, np.int16)
-        self._concealed_in_a_row = 0
-        self._held = 0
-        self._lateness: deque[int] = deque(maxlen=250)
-        self._transit: int | None = None
-        self._target = MIN_TARGET + FRAME
-        self._decoder.reset()
+        self._past: Samples = np.zeros(PAST, np.int16)
+        self._delay = 0.0
+        """From a packet's arrival, were it never late, to its first sample's turn."""
+        self._awaited = 0
+        """Samples made up since the last packet that was played: 0 where nothing need be merged."""
+        self._late_in_a_row = 0
+        self._untouched = self._first = True
 
     def put(self, ssrc: int, timestamp: int, payload: bytes, arrival_s: float) -> None:
         """Take one packet; *timestamp* is RTP's (32 bit, 48 kHz), *arrival_s* monotonic."""
-        samples = packet_samples(payload)
-        with self._lock:
-            if not samples:
-                self.stats.malformed += 1
-                return
-            if ssrc != self._ssrc:
-                self._restart(ssrc)
-            self.stats.received += 1
-            unwrapped = self._unwrap(timestamp)
-            if self._next is not None and abs(unwrapped - self._next) > JUMP:
-                self._restart(ssrc)
-                unwrapped = self._unwrap(timestamp)
-            self._measure(unwrapped, arrival_s)
-            if self._next is not None and self._playing and unwrapped < self._next:
-                self.stats.late += 1
-                return
-            if self._next is None or (not self._playing and unwrapped < self._next):
-                self._next = unwrapped
-            self._packets[unwrapped] = payload
-            self._newest = max(self._newest, unwrapped + samples)
-            if len(self._packets) > MAX_PACKETS:
-                del self._packets[min(self._packets)]
-                self.stats.dropped += 1
-
-    def _unwrap(self, timestamp: int) -> int:
-        if self._next is None:
-            self._newest = timestamp + (1 << 32)
-            return self._newest
-        delta = (timestamp - self._newest) & 0xFFFFFFFF
-        return self._newest + (delta - (1 << 32) if delta >= 1 << 31 else delta)
-
-    def _measure(self, timestamp: int, arrival_s: float) -> None:
-        """Lateness against the quickest of the last 250 packets, and RFC 3550's jitter."""
-        transit = int(arrival_s * 48_000) - timestamp
-        if self._transit is not None:
-            self.stats.jitter += (abs(transit - self._transit) - self.stats.jitter) / 16
-        self._transit = transit
-        self._lateness.append(transit)
-        spread = sorted(self._lateness)
-        late = spread[int(len(spread) * 0.97)] - spread[0]
-        self._target = min(MAX_TARGET, max(MIN_TARGET, late) + FRAME)
+        self.stats.received += 1
+        arrival = int(arrival_s * SAMPLE_RATE)
+        self._arrived.append(Packet(ssrc, timestamp, payload, packet_samples(payload), arrival))
 
     def pop(self) -> Samples:
-        """The next 10 ms, shape ``(480,)``; silence when there is no stream."""
-        with self._lock:
-            if not self._playing:
-                if self._next is None or self._newest - self._next < self._target:
-                    return np.zeros(BLOCK, np.int16)
-                self._playing = True
-            while len(self._pcm) < BLOCK:
-                self._pcm = np.concatenate([self._pcm, self._decode_next()])
-            self._shrink()
-            block, self._pcm = self._pcm[:BLOCK], self._pcm[BLOCK:]
-            return block
+        """The next 10 ms, shape ``(480,)``; silence before there is a stream."""
+        while self._arrived:
+            self._take(self._arrived.popleft())
+        if self._ssrc is None:
+            return np.zeros(BLOCK, np.int16)
+        if self._first:
+            self._lead_in()
+        self._decode(BLOCK)
+        if len(self._pcm) < BLOCK:
+            self._wait()
+        else:
+            self._stretch()
+        block, self._pcm = self._pcm[:BLOCK], self._pcm[BLOCK:]
+        self._past = np.concatenate([self._past[BLOCK:], block])
+        self._pacing.heard(block)
+        self.stats.jitter = self._statistics.jitter
+        self.delay_ms = (self._timeline.waiting() + len(self._pcm)) / 48
+        return block
 
-    def _decode_next(self) -> Samples:
-        assert self._next is not None
-        payload = self._packets.pop(self._next, None)
-        if payload is not None:
-            try:
-                audio = self._decoder.decode(payload)
-            except OpusError:
-                self.stats.malformed += 1
-                audio = self._conceal(FRAME)
-            else:
-                self._concealed_in_a_row = self._held = 0
-            self._next += len(audio)
-            return audio
-        if self._packets:
-            return self._bridge(min(self._packets))
-        # Nothing newer is here: the packet is late or the line is dead. The play position
-        # stays, so a late packet is still heard and the delay grows by what it was late.
-        self._held += BLOCK
-        return self._conceal(BLOCK)
+    def _lead_in(self) -> None:
+        """Silence for as long as what is here already does not make up the first delay."""
+        store = self._timeline.store
+        at = store.first()
+        if at is not None:
+            self._first = False
+            here = self._timeline.waiting() - store.peek(at).samples
+            self._pcm = np.zeros(max(0, EARLY - here), np.int16)
+            self._delay += len(self._pcm)
 
-    def _bridge(self, following: int) -> Samples:
-        """Fill a hole before a packet that is here already."""
-        assert self._next is not None
-        # What was concealed while waiting need not be concealed again.
-        skipped = min(self._held, max(0, following - self._next))
-        self._next += skipped
-        self._held = 0
-        hole = following - self._next
-        if hole <= 0:
-            self._next = following
-            return np.zeros(0, np.int16)
-        self.stats.lost += 1
-        if hole <= FRAME:
-            self._next = following
-            try:
-                audio = self._decoder.recover(self._packets[following], hole)
-            except OpusError:
-                whole = hole // CONCEALABLE * CONCEALABLE
-                return self._conceal(whole) if whole else np.zeros(0, np.int16)
-            self.stats.concealed += len(audio)
-            return audio
-        self._next += FRAME
-        return self._conceal(FRAME)
-
-    def _conceal(self, samples: int) -> Samples:
-        self.stats.concealed += samples
-        self._concealed_in_a_row += samples
-        if self._concealed_in_a_row > FADE_AFTER:
-            return np.zeros(samples, np.int16)
-        return self._decoder.conceal(samples)
-
-    def _shrink(self) -> None:
-        """Play one block less when there is clearly more in store than needed."""
-        excess = self._stored() - self._target
-        if excess < FRAME + BLOCK:
+    def _take(self, packet: Packet) -> None:
+        if not packet.samples:
+            self.stats.malformed += 1
             return
-        if len(self._pcm) < 2 * BLOCK:
-            self._pcm = np.concatenate([self._pcm, self._decode_next()])
-        if len(self._pcm) < 2 * BLOCK:
+        if packet.ssrc != self._ssrc and not self._begin(packet):
             return
-        first, second = self._pcm[:BLOCK], self._pcm[BLOCK : 2 * BLOCK]
-        faded = (first * _FADE_OUT + second * _FADE_IN).astype(np.int16)
-        self._pcm = np.concatenate([faded, self._pcm[2 * BLOCK :]])
-        self.stats.dropped += 1
+        timeline = self._timeline
+        at = timeline.store.unwrap(packet.timestamp)
+        if at is None:
+            return
+        lateness = self._statistics.add(at, packet.arrival)
+        if self._untouched and (not len(timeline.store) or at < timeline.position):
+            timeline.position = at
+        if at + packet.samples <= timeline.position and not self._go_back(at, packet):
+            return
+        self._late_in_a_row = 0
+        self.stats.dropped += timeline.store.add(at, packet)
+        measured = at - timeline.position + len(self._pcm) + lateness
+        if abs(measured - self._delay) > ELSEWHERE:
+            self._delay = measured
+        self._delay += (measured - self._delay) * SMOOTHING
 
-    def _stored(self) -> int:
-        assert self._next is not None
-        return self._newest - self._next + len(self._pcm)
+    def _begin(self, packet: Packet) -> bool:
+        """Another source takes over; False for a straggler of the one before."""
+        if self._before is not None:
+            ssrc, until = self._before
+            if packet.ssrc == ssrc and packet.arrival < until:
+                self.stats.late += 1
+                return False
+        if self._ssrc is not None:
+            self._before = (self._ssrc, packet.arrival + STRAGGLING)
+            self._timeline.reset()
+            self._statistics.reset()
+            made_up = [self._timeline.wait(), self._timeline.wait()]
+            self._pcm = np.concatenate([self._pcm[:BLOCK], *made_up])
+            self._awaited = UNIT
+        self._ssrc = packet.ssrc
+        self._delay = len(self._pcm)
+        self._untouched = True
+        return True
 
-    @property
-    def delay_ms(self) -> float:
-        """How much audio waits to be played, in ms."""
-        with self._lock:
-            return 0.0 if self._next is None else max(0, self._stored()) / 48
+    def _go_back(self, at: int, packet: Packet) -> bool:
+        """Set the play position back to a packet of the past: in a pause of the sender, which went
+        on for too long, or where its clock was set back. False where the packet is just late.
+        """
+        timeline = self._timeline
+        self._late_in_a_row += 1
+        if timeline.paused_from is None or at < timeline.paused_from:
+            if self._late_in_a_row < MANY_LATE:
+                self.stats.late += 1
+                return False
+            self._statistics.reset()
+            self._statistics.add(at, packet.arrival)
+            timeline.store.clear()
+        timeline.position = at
+        self._delay = len(self._pcm)
+        self._awaited = max(self._awaited, 1)
+        return True
 
+    def _excess(self) -> int:
+        return int(self._delay) - self._statistics.target
 
-_FADE_IN = np.linspace(0.0, 1.0, BLOCK, dtype=np.float32)
-_FADE_OUT = 1.0 - _FADE_IN
+    def _decode(self, wanted: int) -> None:
+        """Have at least *wanted* samples ready, if the line gives them."""
+        timeline = self._timeline
+        while len(self._pcm) < wanted:
+            self._skip()
+            made_up = None
+            if self._awaited and timeline.waiting():
+                made_up = np.concatenate([self._pcm, timeline.wait(), timeline.wait()])
+            here, lost = timeline.ready(), self.stats.lost
+            audio = timeline.next()
+            if audio is None:
+                return
+            self._untouched = False
+            if here or self.stats.lost > lost:
+                self._statistics.count_loss(lost=not here)
+            if made_up is None:
+                self._pcm = np.concatenate([self._pcm, audio])
+                continue
+            before = len(self._pcm) + len(audio)
+            self._pcm = stretch.merge(made_up, audio, len(self._pcm))
+            self._delay += len(self._pcm) - before
+            self._awaited = 0
+
+    def _skip(self) -> None:
+        """Leave out what is not worth hearing, or was waited through already."""
+        timeline, excess = self._timeline, self._excess()
+        if self._awaited and timeline.adopt(self._awaited):
+            # What was awaited is lost: what was made up meanwhile stands for it.
+            self._delay -= self._awaited
+            self._awaited = 0
+            return
+        hole = timeline.hole()
+        if excess > TOO_MUCH:
+            skipped = excess
+        elif hole and excess > 0 and (self._awaited or excess > SKIPPABLE):
+            skipped = min(hole, excess)
+        else:
+            return
+        timeline.skip(skipped)
+        self._delay -= skipped
+        self._awaited = max(self._awaited, 1)
+
+    def _wait(self) -> None:
+        """Nothing more is here: go on as if, and let the delay grow by it."""
+        self._pcm = np.concatenate([self._pcm, self._timeline.wait()])
+        self._awaited += UNIT
+        self._delay += UNIT
+        self.stats.concealed += UNIT
+        self._pacing.gap()
+
+    def _stretch(self) -> None:
+        off = self._pacing.off_by(self._excess())
+        if off > 0:
+            self._shorten(off)
+        elif off < 0:
+            self._lengthen(-off)
+
+    def _shorten(self, excess: int) -> None:
+        while len(self._pcm) < AHEAD and self._timeline.ready():
+            self._decode(len(self._pcm) + 1)
+        seam = stretch.shorter(self._pcm, excess + SPARE)
+        if seam and self._pacing.allows(seam, excess, self._pcm[: seam.lag], self._pcm):
+            self._pcm = stretch.shorten(self._pcm, seam)
+            self._stretched(-seam.lag)
+
+    def _lengthen(self, missing: int) -> None:
+        seam = stretch.longer(self._past, self._pcm, missing + SPARE)
+        if seam and self._pacing.allows(seam, missing, self._past[-seam.lag :], self._pcm):
+            self._pcm = stretch.lengthen(self._past, self._pcm, seam)
+            self._stretched(seam.lag)
+
+    def _stretched(self, samples: int) -> None:
+        self._delay += samples
+        self.stats.stretched += abs(samples)
+        self._pacing.done()

@@ -72,6 +72,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self._state = lib_decoder.create_state(SAMPLE_RATE, 1)
+        self._size = lib_decoder.libopus_get_size(1)
         self._pcm: Samples = np.zeros(MAX_FRAME, np.int16)
         self._pointer = self._pcm.ctypes.data_as(c_int16_pointer)
 
@@ -83,6 +84,10 @@ class Decoder:
         """Forget all past audio (OPUS_RESET_STATE)."""
         if lib_decoder.libopus_ctl(self._state, _OPUS_RESET_STATE) != OK:
             raise OpusError("the Opus decoder could not be reset")
+
+    def go_on_as(self, other: Decoder) -> None:
+        """Take over the past of *other*: libopus's state holds no pointer into itself."""
+        ctypes.memmove(self._state, other._state, self._size)
 
     def decode(self, payload: bytes) -> Samples:
         """Decode one packet; raises `OpusError` for a malformed one."""

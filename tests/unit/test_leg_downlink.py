@@ -10,8 +10,9 @@ from opuslib_next import Encoder as AnyEncoder
 
 from appliance.audio.levels import SILENCE_DBFS, dbfs
 from appliance.leg.downlink import MAX_CUES, Downlink
-from appliance.leg.jitter import BLOCK, JUMP, MAX_PACKETS, JitterBuffer
+from appliance.leg.jitter import BLOCK, JitterBuffer
 from appliance.leg.opus import FRAME, Encoder, Samples
+from appliance.leg.store import JUMP, MAX_PACKETS
 
 
 def tone(count: int, hertz: float = 440.0) -> Samples:
@@ -38,9 +39,9 @@ def heard(downlink: Downlink, count: int) -> Samples:
 
 
 def connected() -> Downlink:
-    """A downlink with two seconds of tone in store."""
+    """A downlink with 0.9 s of tone in store: more would be left out as too old."""
     buffer = JitterBuffer()
-    for i, packet in enumerate(PACKETS[:90]):
+    for i, packet in enumerate(PACKETS[:45]):
         buffer.put(1, i * FRAME, packet, i * 0.02)
     downlink = Downlink(100)
     downlink.connect(buffer)
@@ -170,7 +171,7 @@ def test_random_stamps_sources_and_garbage_never_raise() -> None:
         buffer.put(rng.choice([1] * 50 + [2]), stamp & 0xFFFFFFFF, payload, i * 0.02)
         for _ in range(rng.randrange(4)):
             assert buffer.pop().shape == (BLOCK,)
-        assert len(buffer._packets) <= MAX_PACKETS
+        assert len(buffer._timeline.store) <= MAX_PACKETS
     assert buffer.stats.malformed > 100
 
 

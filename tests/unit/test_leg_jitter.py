@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from appliance.audio.levels import dbfs
-from appliance.leg.jitter import BLOCK, MAX_PACKETS, JitterBuffer
+from appliance.leg.jitter import BLOCK, JitterBuffer
 from appliance.leg.opus import FRAME, Decoder, Encoder, OpusError, Samples, packet_samples
+from appliance.leg.store import MAX_PACKETS
 
 
 def tone_packets(count: int, hertz: float = 440.0) -> list[bytes]:
@@ -127,8 +128,9 @@ def test_memory_is_bounded_when_nobody_plays() -> None:
     buffer = JitterBuffer()
     for i in range(1_000):
         buffer.put(1, i * FRAME, packet, i * 0.02)
-    assert len(buffer._packets) <= MAX_PACKETS
+    assert len(buffer._arrived) <= MAX_PACKETS
     buffer.pop()
+    assert len(buffer._timeline.store) <= MAX_PACKETS
     assert buffer.delay_ms <= MAX_PACKETS * 20 + 20
 
 

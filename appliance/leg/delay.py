@@ -1,0 +1,81 @@
+"""The delay that the network asks for, from when packets come (samples at 48 kHz throughout).
+
+The lateness of a packet is how much longer it was under way than the quickest of late; both come
+from arrival minus timestamp, so that no clock need agree (RFC 3550 section 6.4.1). A quantile of
+it sets the delay, as in WebRTC's NetEq; stalls are remembered for longer than the quantile sees.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+
+from appliance.leg.stalls import Stalls
+
+MIN_DELAY = 1_200
+"""25 ms: less underran on a noisy machine."""
+MAX_DELAY = 14_400
+MARGIN = 240
+QUANTILE = 0.97
+RECENT = 250
+"""Packets that the quantile sees, and none older than `RECENT_SPAN`: the clocks drift."""
+RECENT_SPAN = 48_000 * 10
+STEP = 9_600
+"""Packets that are suddenly quicker than all others by so much (0.2 s) are of another time-line."""
+LOSS_MEMORY = 1 / 64
+LOSSY = 0.004
+LOSS_MARGIN = 720
+"""Under loss the packet after must be there too: it may hold the lost one (RFC 6716, 2.1.7)."""
+
+
+class ArrivalStatistics:
+    """Lateness of late, peaks and losses, and the delay that suits them."""
+
+    def __init__(self) -> None:
+        self.jitter = 0.0
+        """Interarrival jitter, RFC 3550 section 6.4.1."""
+        self._losses = 0.0
+        self.reset()
+
+    def reset(self) -> None:
+        """Another time-line begins: nothing before compares with it."""
+        self._recent: deque[tuple[int, int]] = deque()
+        self._transits: list[int] = []
+        self._last_transit: int | None = None
+        self._stalls = Stalls()
+        self.target = MIN_DELAY
+
+    def add(self, timestamp: int, arrival: int) -> int:
+        """Count a packet and return its lateness; *timestamp* is unwrapped."""
+        transit = arrival - timestamp
+        if self._transits and self._transits[0] - transit > STEP:
+            self.reset()
+        if self._last_transit is not None:
+            self.jitter += (abs(transit - self._last_transit) - self.jitter) / 16
+        self._last_transit = transit
+        if self._transits:
+            quickest = self._transits[0]
+            usual = self._transits[int(len(self._transits) * QUANTILE)] - quickest
+        else:
+            quickest, usual = transit, 0
+        if not self._stalls.note(arrival, transit - quickest, usual):
+            self._keep(arrival, transit)
+        self._aim(arrival, usual)
+        return max(0, transit - quickest)
+
+    def _keep(self, arrival: int, transit: int) -> None:
+        self._recent.append((arrival, transit))
+        insort(self._transits, transit)
+        while len(self._recent) > RECENT or arrival - self._recent[0][0] > RECENT_SPAN:
+            del self._transits[bisect_left(self._transits, self._recent.popleft()[1])]
+
+    def _aim(self, arrival: int, usual: int) -> None:
+        wanted = usual + MARGIN
+        if self._losses > LOSSY:
+            wanted += LOSS_MARGIN
+        wanted = max(wanted, self._stalls.wanted(arrival))
+        self.target = min(MAX_DELAY, max(MIN_DELAY, wanted))
+
+    def count_loss(self, *, lost: bool) -> None:
+        """Tell of each packet whether it was missing when its time came."""
+        self._losses += (lost - self._losses) * LOSS_MEMORY
