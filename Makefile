@@ -8,7 +8,7 @@ PY := .venv/bin/python
 ARGS ?=
 
 .PHONY: help demo test lint unit integration browser platforms bench bench-platforms fuzz lock \
-  clean setup-demo setup-test setup-fuzz
+  clean setup-demo setup-test setup-fuzz setup-bench
 
 help: ## Explain the targets
 	@echo 'Bargebox: the supervisor box. Targets (each sets up what it needs by itself):'
@@ -74,10 +74,13 @@ lock: ## Write the lock files from pyproject.toml
 	@$(COMPILE) $(ARGS) pyproject.toml -c requirements-build.lock -o requirements.lock
 	@$(COMPILE) $(ARGS) pyproject.toml --extra test -c requirements.lock \
 	  -o requirements-test.lock
-	@build/lock/bin/python -c "import tomllib; file = open('pyproject.toml', 'rb'); \
-	  print(*tomllib.load(file)['project']['optional-dependencies']['fuzz'], sep='\n')" \
-	  >build/lock/fuzz.in
-	@$(COMPILE) $(ARGS) build/lock/fuzz.in -c requirements-test.lock -o requirements-fuzz.lock
+	@for extra in fuzz bench; do \
+	  build/lock/bin/python -c "import sys, tomllib; file = open('pyproject.toml', 'rb'); \
+	    print(*tomllib.load(file)['project']['optional-dependencies'][sys.argv[1]], sep='\n')" \
+	    $$extra >build/lock/$$extra.in && \
+	  $(COMPILE) $(ARGS) build/lock/$$extra.in -c requirements-test.lock \
+	    -o requirements-$$extra.lock || exit; \
+	done
 	@wc -l requirements*.lock
 
 clean: ## Remove what was built, the environment included
@@ -92,3 +95,6 @@ setup-test:
 
 setup-fuzz:
 	@tools/setup fuzz
+
+setup-bench:
+	@tools/setup bench

@@ -21,6 +21,7 @@ LOCKS = (
     "requirements.lock",
     "requirements-test.lock",
     "requirements-fuzz.lock",
+    "requirements-bench.lock",
 )
 APT_FILES = ("", ".conf", ".list", ".sources")
 CONFIGURED = ("config", "list")
@@ -78,6 +79,7 @@ def machine_hosts() -> set[str]:
         ("requirements-test.lock", PROJECT["project"]["dependencies"]),
         ("requirements-test.lock", PROJECT["project"]["optional-dependencies"]["test"]),
         ("requirements-fuzz.lock", PROJECT["project"]["optional-dependencies"]["fuzz"]),
+        ("requirements-bench.lock", PROJECT["project"]["optional-dependencies"]["bench"]),
     ],
 )
 def test_every_dependency_is_locked_to_a_version_that_fits(lock: str, wanted: list[str]) -> None:
