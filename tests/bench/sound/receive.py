@@ -5,20 +5,15 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-from opuslib_next.api import ctl
-from opuslib_next.api import encoder as lib_encoder
 
 from appliance.leg.jitter import BLOCK, JitterBuffer
-from appliance.leg.opus import FRAME, SAMPLE_RATE, Encoder, Samples
+from appliance.leg.opus import FRAME, SAMPLE_RATE, Samples
 from tests.bench.sound.network import Scenario
+from tests.bench.sound.sending import encoded
 
-BITRATE, COMPLEXITY, EXPECTED_LOSS_PERCENT = 40_000, 10, 5
 TAIL_S = 0.5
-DTX_PAYLOAD = 2
-"""Bytes of a packet that says no more than "go on with comfort noise"."""
 TICK_S = BLOCK / SAMPLE_RATE
 
 
@@ -31,29 +26,9 @@ class Received:
     block_us: float
 
 
-def encode(source: Samples, *, dtx: bool) -> list[bytes | None]:
-    """Packets of 20 ms; None where a DTX sender, as libwebrtc does, sends none."""
-    encoder = Encoder(BITRATE, COMPLEXITY, EXPECTED_LOSS_PERCENT)
-    lib_encoder.encoder_ctl(encoder._state, ctl.set_dtx, int(dtx))
-    packets: list[bytes | None] = []
-    before = False
-    for at in range(0, len(source) - FRAME + 1, FRAME):
-        payload = encoder.encode(source[at : at + FRAME])
-        silent = len(payload) <= DTX_PAYLOAD
-        packets.append(None if silent and before else payload)
-        before = silent
-    return packets
-
-
-@cache
-def sent(key: bytes, dtx: bool) -> list[bytes | None]:
-    """`encode`, remembered over the scenarios."""
-    return encode(np.frombuffer(key, np.int16), dtx=dtx)
-
-
 def receive(scenario: Scenario, source: Samples, seed: int) -> Received:
     """Play *source*, popping a block each 10 ms of the listener's clock."""
-    packets = sent(source.tobytes(), scenario.dtx)
+    packets = encoded(source, dtx=scenario.dtx)
     rng = random.Random(seed)
     # Where the listener's blocks fall between the packets is chance too.
     phase = rng.random() * TICK_S

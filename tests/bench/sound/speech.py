@@ -14,7 +14,8 @@ from scipy.signal import resample_poly
 
 from appliance.leg.opus import SAMPLE_RATE, Samples
 
-PIECE = 8 * SAMPLE_RATE
+PIECE_S = 8
+PIECE = PIECE_S * SAMPLE_RATE
 LEAD = SAMPLE_RATE // 4
 """Silence before each piece: PESQ wants to see where speech begins."""
 PEAK = 12_000
@@ -28,17 +29,19 @@ VOICES = ("en-us+m3", "en-gb+f2")
 
 def pieces(natural: Path | None) -> list[Samples]:
     """Two made voices, and of *natural* (a WAV file, 16 bit, mono) two pieces more."""
-    spoken = [_piece(*_read(io.BytesIO(_espeak(voice)))) for voice in VOICES]
+    parts = [piece(*spoken(voice, TEXT)) for voice in VOICES]
     if natural is not None:
         wave_, rate = _read(natural.open("rb"))
         length = (PIECE - LEAD) * rate // SAMPLE_RATE
-        spoken += [_piece(wave_[at : at + length], rate) for at in (0, length)]
-    return spoken
+        parts += [piece(wave_[at : at + length], rate) for at in (0, length)]
+    return parts
 
 
-def _espeak(voice: str) -> bytes:
-    command = ["espeak-ng", "-v", voice, "-s", "155", "--stdout", TEXT]
-    return subprocess.run(command, check=True, capture_output=True).stdout
+def spoken(voice: str, text: str) -> tuple[Samples, int]:
+    """*text* by espeak-ng's *voice*, and its sample rate."""
+    command = ["espeak-ng", "-v", voice, "-s", "155", "--stdout", text]
+    made = subprocess.run(command, check=True, capture_output=True).stdout
+    return _read(io.BytesIO(made))
 
 
 def _read(file: IO[bytes]) -> tuple[Samples, int]:
@@ -49,10 +52,11 @@ def _read(file: IO[bytes]) -> tuple[Samples, int]:
     return np.frombuffer(data[: len(data) // 2 * 2], np.int16), rate
 
 
-def _piece(sound: Samples, rate: int) -> Samples:
+def piece(sound: Samples, rate: int) -> Samples:
+    """*sound* as a piece: 48 kHz, the usual peak, silence before and after it."""
     wide: NDArray[np.float64] = resample_poly(sound.astype(np.float64), SAMPLE_RATE, rate)
     wide *= PEAK / np.abs(wide).max()
-    piece = np.zeros(PIECE, np.int16)
+    whole = np.zeros(PIECE, np.int16)
     count = min(len(wide), PIECE - LEAD)
-    piece[LEAD : LEAD + count] = wide[:count]
-    return piece
+    whole[LEAD : LEAD + count] = wide[:count].astype(np.int16)
+    return whole
