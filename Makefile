@@ -7,8 +7,8 @@ PY := .venv/bin/python
 # More arguments for the command behind a target: make demo ARGS="--ready-file FILE"
 ARGS ?=
 
-.PHONY: help demo test lint unit integration browser platforms bench bench-platforms fuzz lock \
-  clean setup-demo setup-test setup-fuzz setup-bench
+.PHONY: help demo test lint unit integration browser platforms bench bench-platforms bench-sound \
+  fuzz lock clean setup-demo setup-test setup-fuzz setup-bench
 
 help: ## Explain the targets
 	@echo 'Bargebox: the supervisor box. Targets (each sets up what it needs by itself):'
@@ -55,6 +55,10 @@ bench: setup-test ## Measure; prints a table and writes build/bench.json
 
 bench-platforms: setup-test ## Measure at every platform; writes build/bench-platforms.json
 	@tools/in-namespace $(PY) -m tests.bench.platforms $(ARGS)
+
+# Half an hour. ARGS="--only clean stall --seeds 2" is quicker; docs/sound.md has the rest.
+bench-sound: setup-bench ## Listen to receivers side by side; writes build/bench-sound.json
+	@$(PY) -m tests.bench.sound $(ARGS)
 
 # Ten minutes for each parser: ARGS="--minutes 1 --only sip". Finds stay in build/fuzz.
 fuzz: setup-fuzz ## Fuzz what reads the platforms' words, for an hour and more

@@ -1,19 +1,22 @@
-"""``python -m tests.bench.sound``: the downlink's jitter buffer on networks, in virtual time.
+"""``make bench-sound``: receivers side by side on networks of every kind, in real time.
 
-Prints for each network, over paired seeds: PESQ (wide-band), the delay from mouth to ear (from
-the first sample of a packet to its block's pop: without capture, network and sound card), and
-what was concealed and stretched. Needs pesq and scipy.
+The same packets go to each receiver at the same moments. Prints tables and writes
+``build/bench-sound.json``, one object a receiver, voice and seed. See docs/sound.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import logging
+import math
 import sys
-from dataclasses import asdict, dataclass
+import time
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import asdict, replace
+from multiprocessing import get_context
 from pathlib import Path
-
-import numpy as np
 
 try:
     import pesq
@@ -21,70 +24,122 @@ try:
 
     del pesq, scipy
 except ImportError as error:
-    sys.exit(f"the sound bench needs {error.name}: python -m pip install pesq scipy")
+    sys.exit(f"the sound bench needs {error.name}: run it by make bench-sound")
 
-from appliance.leg.opus import Samples
-from tests.bench.sound.measures import delays, pesq_of
+from appliance.webrtc import allow_loopback
+from tests.bench.sound.docs import write_docs
+from tests.bench.sound.forwarder import Punctuality, UnpunctualError
 from tests.bench.sound.network import SCENARIOS, Scenario
-from tests.bench.sound.receive import receive
-from tests.bench.sound.speech import pieces
+from tests.bench.sound.remote import MODULES, Remote, started
+from tests.bench.sound.report import report
+from tests.bench.sound.scoring import Row, score
+from tests.bench.sound.session import Run, Take
+from tests.bench.sound.speech import PIECE_S
+from tests.bench.sound.voices import NAMES, PIECES, Speech, speech
+
+OUT = Path(__file__).resolve().parents[3] / "build/bench-sound.json"
+UNPUNCTUAL_MS = 15.0
+"""A run in which the forwarder itself was so late is made again."""
+ATTEMPTS = 6
+"""The last is taken as it is."""
+SCORERS = 2
 
 
-@dataclass(frozen=True)
-class Result:
-    """Means over the seeds."""
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.sound", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5, help="runs of each scenario (default 5)")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", default=[], help="names of scenarios, or their begin")
+    parser.add_argument("--receivers", nargs="+", choices=MODULES, default=list(MODULES))
+    parser.add_argument("--voices", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument(
+        "--seconds", type=int, help=f"of speech to measure in each run: 8 to {PIECES * 8}"
+    )
+    parser.add_argument("--visqol", action="store_true", help="score by ViSQOL too; it is slow")
+    parser.add_argument("--keep", action="store_true", help="add to the runs in the file")
+    parser.add_argument("--out", type=Path, default=OUT, help="where to write the figures")
+    parser.add_argument(
+        "--write-docs", action="store_true", help="table and picture into docs/ as well"
+    )
+    return parser.parse_args(arguments)
 
-    scenario: str
-    pesq: float
-    pesq_least: float
-    p50_ms: float
-    p95_ms: float
-    concealed_percent: float
-    stretched_percent: float
-    block_us: float
+
+def chosen_scenarios(only: list[str], seconds: int | None) -> list[Scenario]:
+    """Those that begin with one of *only*, each as long as asked."""
+    found = [s for s in SCENARIOS if not only or any(s.name.startswith(name) for name in only)]
+    if seconds is None:
+        return found
+    pieces = min(max(1, round(seconds / PIECE_S)), PIECES)
+    return [replace(scenario, pieces=pieces) for scenario in found]
 
 
-def measure(scenario: Scenario, source: Samples, seeds: int) -> Result:
-    """Run *scenario* with each seed."""
-    rows = []
-    for seed in range(seeds):
-        got = receive(scenario, source, seed)
-        times, late = delays(source, got.heard)
-        p50, p95 = np.percentile(late, [50, 95]) if len(late) else (np.nan, np.nan)
-        stats = got.buffer.stats
-        stretched = getattr(stats, "stretched", stats.dropped * 480)
-        score = pesq_of(source, got.heard, times, late)
-        share = 100 / len(got.heard)
-        rows.append((score, p50, p95, stats.concealed * share, stretched * share, got.block_us))
-    table = np.array(rows)
-    mean = table.mean(axis=0)
-    return Result(scenario.name, mean[0], table[:, 0].min(), *(float(x) for x in mean[1:]))
+async def _punctual(
+    scenario: Scenario, seed: int, speeches: list[Speech], remotes: list[Remote]
+) -> tuple[list[Take], Punctuality]:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await Run(scenario, seed, speeches, remotes).take(UNPUNCTUAL_MS)
+        except UnpunctualError as error:
+            print(f"  {error}, as the machine stood still: once more", flush=True)
+    return await Run(scenario, seed, speeches, remotes).take(math.inf)
+
+
+async def measure(asked: argparse.Namespace, rows: list[Row], scorers: Executor) -> None:
+    """Make all runs; *rows* grows, and is written, with each scenario."""
+    speeches = {name: speech(name) for name in asked.voices}
+    loop = asyncio.get_running_loop()
+    for scenario in chosen_scenarios(asked.only, asked.seconds):
+        scores = []
+        # Anew for each scenario, so that none is charged for the memory of those before.
+        async with started(asked.receivers) as remotes:
+            for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
+                begun = time.monotonic()
+                takes, late = await _punctual(scenario, seed, list(speeches.values()), remotes)
+                print(
+                    f"{scenario.name}, seed {seed}: {time.monotonic() - begun:.0f} s; "
+                    f"packets late by {late.p50_ms:.1f} ms (p50), {late.worst_ms:.1f} (worst)",
+                    flush=True,
+                )
+                # Nothing is scored while something runs in real time.
+                new = [
+                    loop.run_in_executor(
+                        scorers, score, scenario, seed, speeches[take.voice], take, asked.visqol
+                    )
+                    for take in takes
+                ]
+                scores += await asyncio.gather(*new)
+        _replace(rows, scores)
+        asked.out.parent.mkdir(parents=True, exist_ok=True)
+        asked.out.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+        print(report(scores), flush=True)
+
+
+def _replace(rows: list[Row], new: list[Row]) -> None:
+    """Take *new* in, in place of the same runs before."""
+
+    def key(row: Row) -> tuple[str, str, int, str]:
+        return (row.scenario, row.receiver, row.seed, row.voice)
+
+    made = {key(row) for row in new}
+    rows[:] = [row for row in rows if key(row) not in made] + new
+    order = {scenario.name: i for i, scenario in enumerate(SCENARIOS)}
+    rows.sort(key=lambda row: (order.get(row.scenario, len(order)), row.seed))
 
 
 def main() -> None:
-    """Measure, print, and write where asked."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.sound", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--natural", type=Path, help="a WAV file of a natural voice, 16 s or more")
-    parser.add_argument("--only", nargs="*", default=[], help="names of scenarios, or their begin")
-    parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
-    source = np.concatenate(pieces(chosen.natural))
-    print("network              PESQ least | p50  p95 ms | concealed stretched % | us / 10 ms")
-    results = []
-    for scenario in SCENARIOS:
-        if chosen.only and not any(scenario.name.startswith(name) for name in chosen.only):
-            continue
-        row = measure(scenario, source, chosen.seeds)
-        results.append(row)
-        print(
-            f"{row.scenario:20} {row.pesq:4.2f}  {row.pesq_least:4.2f} | {row.p50_ms:3.0f}  "
-            f"{row.p95_ms:3.0f}    | {row.concealed_percent:6.2f}   {row.stretched_percent:6.2f}"
-            f"      | {row.block_us:4.0f}",
-            flush=True,
-        )
-    if chosen.json:
-        chosen.json.write_text(json.dumps([asdict(row) for row in results], indent=2))
+    """Measure, print and write."""
+    asked = parse()
+    logging.basicConfig(level=logging.WARNING)
+    allow_loopback(only=True)
+    rows: list[Row] = []
+    if asked.keep and asked.out.exists():
+        rows = [Row(**row) for row in json.loads(asked.out.read_text())]
+    with ProcessPoolExecutor(SCORERS, get_context("spawn")) as scorers:
+        asyncio.run(measure(asked, rows, scorers))
+    print(f"\n{report(rows)}\n\nWritten: {asked.out}")
+    if asked.write_docs:
+        write_docs(rows)
 
 
 if __name__ == "__main__":

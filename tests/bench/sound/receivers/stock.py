@@ -1,0 +1,87 @@
+"""Stock aiortc: its track is read as it delivers, into a player that never throws away.
+
+The player takes a block each 10 ms; where none has come yet it plays silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+
+import numpy as np
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+from av import AudioFrame
+
+from appliance.leg.opus import Samples
+from appliance.webrtc import allow_loopback
+from tests.bench.sound.receivers.base import BLOCK, Heard, Player, serve
+
+SILENCE: Samples = np.zeros(BLOCK, np.int16)
+MAX_BLOCKS = 1_000
+
+
+class Connection:
+    """One connection, and the player at its track."""
+
+    def __init__(self) -> None:
+        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._blocks: deque[Samples] = deque(maxlen=MAX_BLOCKS)
+        self.player = Player(self._next)
+        self._reading: asyncio.Task[None] | None = None
+        self.peer.on("track", self._listen)
+
+    def _next(self) -> Samples:
+        return self._blocks.popleft() if self._blocks else SILENCE
+
+    def _listen(self, track: MediaStreamTrack) -> None:
+        self._reading = asyncio.ensure_future(self._read(track))
+
+    async def _read(self, track: MediaStreamTrack) -> None:
+        while True:
+            try:
+                frame = await track.recv()
+            except MediaStreamError:
+                return
+            assert isinstance(frame, AudioFrame)
+            left = frame.to_ndarray().reshape(-1)[:: len(frame.layout.channels)]
+            self._blocks.extend(left.reshape(-1, BLOCK))
+
+    async def close(self) -> Heard:
+        heard = self.player.stop()
+        await self.peer.close()
+        if self._reading is not None:
+            await self._reading
+        return heard
+
+
+class Stock:
+    """See `Receiver`."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Connection] = {}
+
+    async def start(self) -> int:
+        allow_loopback(only=True)
+        return os.getpid()
+
+    async def open(self, name: str, offer: str) -> str:
+        self._open[name] = connection = Connection()
+        await connection.peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        await connection.peer.setLocalDescription(await connection.peer.createAnswer())
+        return connection.peer.localDescription.sdp
+
+    async def concealed(self, name: str) -> float | None:
+        return None
+
+    async def close(self, name: str) -> Heard:
+        return await self._open.pop(name).close()
+
+    async def stop(self) -> None:
+        for name in list(self._open):
+            await self.close(name)
+
+
+if __name__ == "__main__":
+    serve(Stock())

@@ -1,0 +1,129 @@
+"""The bench's figures for people: tables in Markdown, which read well as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.bench.sound.comparing import Difference, Share, differences, shares
+from tests.bench.sound.scoring import Row
+
+RECEIVERS = ("ours", "wrtc", "chromium", "stock")
+LABELS = {"pesq": "PESQ", "ear_p50_ms": "ear p50 ms", "ear_p95_ms": "ear p95 ms"}
+NOTHING = "–"
+
+
+def mean(rows: list[Row], figure: str) -> float | None:
+    """Over all *rows* that tell it."""
+    told = [getattr(row, figure) for row in rows if getattr(row, figure) is not None]
+    return float(np.mean(told)) if told else None
+
+
+def report(rows: list[Row]) -> str:
+    """All tables."""
+    return "\n\n".join(
+        part for part in (_quality(rows), _goals(rows), _cost(rows), _clean(rows)) if part
+    )
+
+
+def _table(head: list[str], body: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
+
+    def line(cells: list[str]) -> str:
+        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        return f"| {' | '.join(padded)} |"
+
+    rule = f"|{'|'.join('-' * (width + 2) for width in widths)}|"
+    return "\n".join([line(head), rule, *(line(cells) for cells in body)])
+
+
+def scenarios(rows: list[Row]) -> list[str]:
+    """In the order in which they were measured."""
+    return list(dict.fromkeys(row.scenario for row in rows))
+
+
+def receivers(rows: list[Row]) -> list[str]:
+    """Ours first."""
+    present = {row.receiver for row in rows}
+    return [name for name in RECEIVERS if name in present]
+
+
+def of(rows: list[Row], scenario: str, receiver: str) -> list[Row]:
+    """The rows of one scenario and receiver."""
+    return [row for row in rows if row.scenario == scenario and row.receiver == receiver]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def _quality(rows: list[Row]) -> str:
+    names = receivers(rows)
+    body = []
+    for scenario in scenarios(rows):
+        cells = [scenario]
+        for name in names:
+            here = of(rows, scenario, name)
+            ear = " / ".join(_number(mean(here, f"ear_{p}_ms"), 0) for p in ("p50", "p95"))
+            scores = [_number(mean(here, "pesq"), 2), _number(mean(here, "visqol"), 2)]
+            cells.append(f"{ear} · {' / '.join(scores)} · {_number(mean(here, 'concealed'), 1)}")
+        body.append(cells)
+    head = ["ear p50 / p95 ms · PESQ / ViSQOL · concealed %", *names]
+    return _table(head, body)
+
+
+def _goals(rows: list[Row]) -> str:
+    found = differences(rows)
+    body = [
+        [
+            scenario,
+            *(_against(_one(found, scenario, measure)) for measure in LABELS),
+        ]
+        for scenario in scenarios(rows)
+        if any(one.scenario == scenario for one in found)
+    ]
+    return _table(["ours − the better rival", *LABELS.values()], body) if body else ""
+
+
+def _one(found: list[Difference], scenario: str, measure: str) -> Difference | None:
+    return next((d for d in found if (d.scenario, d.measure) == (scenario, measure)), None)
+
+
+def _against(one: Difference | None) -> str:
+    if one is None:
+        return NOTHING
+    digits = 2 if one.measure == "pesq" else 0
+    interval = f"[{one.low:+.{digits}f}, {one.high:+.{digits}f}]"
+    met = "met" if one.met else "**not met**"
+    return f"{one.mean:+.{digits}f} {interval} {one.rival}: {met}"
+
+
+def _cost(rows: list[Row]) -> str:
+    figures = (("processor %", "cpu_percent"), ("RSS MB", "rss_mb"), ("PSS MB", "pss_mb"))
+    names = receivers(rows)
+    body = [
+        [label, *(_number(mean([r for r in rows if r.receiver == n], key), 1) for n in names)]
+        for label, key in figures
+    ]
+    table = _table(["cost of one connection", *names], body)
+    return "\n\n".join([table, *(_share(one) for one in shares(rows))])
+
+
+def _share(one: Share) -> str:
+    part = 100 * one.ours / one.chromium
+    met = "met" if one.met else "**not met**"
+    return (
+        f"Ours has {part:.0f} % of Chromium's {one.measure}, goal ≤ {100 * one.goal:.0f} %: {met}."
+    )
+
+
+def _clean(rows: list[Row]) -> str:
+    here = [row for row in rows if row.clean_after_ms is not None]
+    if not here:
+        return ""
+    names = receivers(here)
+    cells = []
+    for name in names:
+        waits = [row.clean_after_ms for row in here if row.receiver == name]
+        p50, p95 = np.percentile([wait for wait in waits if wait is not None], [50, 95])
+        cells.append(f"{p50:.0f} / {p95:.0f}")
+    return _table(["clean again after the outage, p50 / p95 ms", *names], [["", *cells]])
