@@ -32,7 +32,8 @@ from tests.bench.sound.forwarder import Punctuality, UnpunctualError
 from tests.bench.sound.network import SCENARIOS, Scenario
 from tests.bench.sound.remote import MODULES, Remote, started
 from tests.bench.sound.report import report
-from tests.bench.sound.scoring import Row, score
+from tests.bench.sound.rows import Row
+from tests.bench.sound.scoring import score
 from tests.bench.sound.session import Run, Take
 from tests.bench.sound.speech import PIECE_S
 from tests.bench.sound.voices import NAMES, PIECES, Speech, speech

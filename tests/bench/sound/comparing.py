@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
-from tests.bench.sound.scoring import Row
+from tests.bench.sound.rows import Row
 
 RIVALS = ("chromium", "wrtc")
 PESQ_BELOW = 0.05

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.bench.sound.picture import picture
 from tests.bench.sound.report import report
-from tests.bench.sound.scoring import Row
+from tests.bench.sound.rows import Row
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = DOCS / "sound.md"

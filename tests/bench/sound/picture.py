@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from tests.bench.sound.report import mean, of, receivers, scenarios
-from tests.bench.sound.scoring import Row
+from tests.bench.sound.rows import Row, mean, of, receivers, scenarios
 
 COLUMNS = 4
 WIDTH, HEIGHT = 230, 170

@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from tests.bench.sound.comparing import Difference, Share, differences, shares
-from tests.bench.sound.scoring import Row
+from tests.bench.sound.rows import Row, mean, of, receivers, scenarios
 
-RECEIVERS = ("ours", "wrtc", "chromium", "stock")
 LABELS = {"pesq": "PESQ", "ear_p50_ms": "ear p50 ms", "ear_p95_ms": "ear p95 ms"}
 NOTHING = "–"
-
-
-def mean(rows: list[Row], figure: str) -> float | None:
-    """Over all *rows* that tell it."""
-    told = [getattr(row, figure) for row in rows if getattr(row, figure) is not None]
-    return float(np.mean(told)) if told else None
 
 
 def report(rows: list[Row]) -> str:
@@ -34,22 +27,6 @@ def _table(head: list[str], body: list[list[str]]) -> str:
 
     rule = f"|{'|'.join('-' * (width + 2) for width in widths)}|"
     return "\n".join([line(head), rule, *(line(cells) for cells in body)])
-
-
-def scenarios(rows: list[Row]) -> list[str]:
-    """In the order in which they were measured."""
-    return list(dict.fromkeys(row.scenario for row in rows))
-
-
-def receivers(rows: list[Row]) -> list[str]:
-    """Ours first."""
-    present = {row.receiver for row in rows}
-    return [name for name in RECEIVERS if name in present]
-
-
-def of(rows: list[Row], scenario: str, receiver: str) -> list[Row]:
-    """The rows of one scenario and receiver."""
-    return [row for row in rows if row.scenario == scenario and row.receiver == receiver]
 
 
 def _number(value: float | None, digits: int) -> str:

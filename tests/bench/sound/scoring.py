@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from appliance.leg.opus import SAMPLE_RATE, Samples
 from tests.bench.sound.measures import TRACK_RATE, Floats, delays, pesq_piece, visqol_piece
 from tests.bench.sound.network import Scenario
 from tests.bench.sound.receivers.base import BLOCK, BLOCK_S
+from tests.bench.sound.rows import Row
 from tests.bench.sound.session import Take
 from tests.bench.sound.speech import PIECE
 from tests.bench.sound.voices import WARM_UP_S, Speech
@@ -25,27 +25,6 @@ STEADY_MS = 10.0
 IN_A_ROW = 10
 """Sound is clean again from the middle of the first of so many windows on, 10 ms apart."""
 HALF_S = 0.06
-
-
-@dataclass(frozen=True)
-class Row:
-    """One receiver's figures of one voice in one run; None where it cannot tell."""
-
-    scenario: str
-    receiver: str
-    seed: int
-    voice: str
-    ear_p50_ms: float | None
-    ear_p95_ms: float | None
-    pesq: float
-    visqol: float | None
-    concealed: float | None
-    """Percent of the measured time."""
-    cpu_percent: float
-    rss_mb: float
-    pss_mb: float
-    """As *rss_mb*, with pages that processes share counted once."""
-    clean_after_ms: float | None = None
 
 
 def score(
