@@ -34,6 +34,11 @@ class Recording:
         self.times.append(time.monotonic())
         self.blocks.append(block)
 
+    def heard(self) -> Heard:
+        """All of it; nothing, where the run was broken off before the first block."""
+        nothing: Samples = np.zeros(0, np.int16)
+        return Heard(self.times, np.concatenate([nothing, *self.blocks]))
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -85,7 +90,7 @@ class Player:
         """What was played."""
         self._ended.set()
         self._thread.join(STOP_S)
-        return Heard(self.recording.times, np.concatenate(self.recording.blocks))
+        return self.recording.heard()
 
 
 def serve(receiver: Receiver) -> None:

@@ -74,7 +74,7 @@ class LibWebRTC:
         connection.peer.close()
         if connection.reading is not None:
             connection.reading.cancel()
-        return Heard(connection.recording.times, np.concatenate(connection.recording.blocks))
+        return connection.recording.heard()
 
     async def stop(self) -> None:
         for name in list(self._open):
