@@ -18,7 +18,12 @@ def dbfs(samples: NDArray[np.int16]) -> float:
     if samples.size == 0:
         return SILENCE_DBFS
     flat = samples.astype(np.float64).ravel()
-    return _level(math.sqrt(2.0 * float(flat @ flat) / flat.size))
+    return power_dbfs(float(flat @ flat) / flat.size)
+
+
+def power_dbfs(power: float) -> float:
+    """The same of a mean square, in the scale of 16 bits."""
+    return _level(math.sqrt(2.0 * power))
 
 
 def tone_dbfs(samples: NDArray[np.int16], frequency: float, rate: int = 48_000) -> float:

@@ -1,4 +1,4 @@
-"""The downlink: the call from the jitter buffer, volume, and earcons mixed below it."""
+"""The downlink: the call from the jitter buffers, volume, earcons over it, and the limiter last."""
 
 from __future__ import annotations
 
@@ -8,46 +8,63 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.audio.levels import SILENCE_DBFS, dbfs
-from appliance.leg.jitter import BLOCK, JitterBuffer
+from appliance.audio.levels import SILENCE_DBFS, power_dbfs
+from appliance.leg.jitter import JitterBuffer
+from appliance.leg.limiter import Limiter, Sound
 from appliance.leg.opus import Samples
+from appliance.leg.ramp import Ramp
+from appliance.leg.settings import LegSettings
+from appliance.leg.startle import Startle
+from appliance.leg.voice import Voice
 
 MAX_CUES = 4
 """Earcons that may be queued, the one that is heard included."""
+MAX_LEAVING = 16
+"""Streams that are still fading out."""
 
 
 class Downlink:
-    """The headset's playback source. `pull` is called in the playback thread and never blocks
-    longer than a packet takes to decode; everything else may be called from any thread.
+    """The headset's playback source. `pull` is called in the playback thread and waits for nobody;
+    everything else may be called from any thread, and never waits for a packet to be decoded.
     """
 
-    def __init__(self, volume: int) -> None:
+    def __init__(self, settings: LegSettings) -> None:
+        self._settings = settings
         self._lock = threading.Lock()
-        self._streams: tuple[JitterBuffer, ...] = ()
-        self._rest: Samples = np.zeros(0, np.int16)
+        self._voices: tuple[Voice, ...] = ()
         self._cues: deque[Samples] = deque()
-        self._level = SILENCE_DBFS
-        self._gain = 0.0
-        self.volume = 0
-        self.set_volume(volume)
+        self._startle = Startle(settings.headset_limit_db_spl)
+        self._limiter = Limiter(settings.ceiling_dbfs, 2)
+        self._channels = 2
+        self.volume = settings.volume
+        self._gain = Ramp(self._gain_of(settings.volume))
+
+    def _gain_of(self, percent: int) -> float:
+        boost: float = 10 ** (self._settings.gain_db / 20)
+        return (percent / 100) ** 2 * boost
 
     def set_volume(self, percent: int) -> None:
         """Square law: 50 % is −12 dB, 0 is silence."""
         self.volume = percent
-        self._gain = (percent / 100) ** 2
+        self._gain.target = self._gain_of(percent)
 
     def connect(self, *streams: JitterBuffer) -> None:
-        """Play these streams from now on, mixed: most platforms send one, some one a party."""
+        """Play these streams from now on, mixed: most platforms send one, some one a party. One
+        that is played already goes on as it is, others fade out.
+        """
         with self._lock:
-            self._streams = streams
-            self._rest = np.zeros(0, np.int16)
+            leaving = [voice for voice in self._voices if voice.stream not in streams]
+            staying = {voice.stream: voice for voice in self._voices if voice not in leaving}
+            wanted = [staying.get(stream) or Voice(stream) for stream in streams]
+            for voice in wanted:
+                voice.stay()
+            for voice in leaving:
+                voice.leave()
+            self._voices = (*wanted, *leaving[-MAX_LEAVING:])
 
     def disconnect(self) -> None:
         """Nothing but earcons from now on."""
-        with self._lock:
-            self._streams = ()
-            self._rest = np.zeros(0, np.int16)
-        self._level = SILENCE_DBFS
+        self.connect()
 
     def play(self, samples: Samples) -> None:
         """Queue an earcon. When full the oldest that waits gives way: what the ear hears last
@@ -61,43 +78,38 @@ class Downlink:
     @property
     def level(self) -> float:
         """dBFS of the call itself, before volume and earcons."""
-        return self._level
+        powers = [voice.power for voice in self._voices if not voice.leaving]
+        return power_dbfs(sum(powers)) if powers else SILENCE_DBFS
 
     def pull(self, frames: int, channels: int) -> NDArray[np.int16]:
         """The next *frames* samples for the headset, shape ``(frames, channels)``."""
-        with self._lock:
-            mixed = self._call(frames).astype(np.float32) * self._gain
-            self._mix_cues(mixed)
-        np.clip(mixed, -32768, 32767, out=mixed)
-        mono = mixed.astype(np.int16)
-        return np.repeat(mono[:, np.newaxis], channels, axis=1)
+        if channels != self._channels:
+            # Another headset: what is in the limiter was meant for the one before.
+            self._limiter = Limiter(self._settings.ceiling_dbfs, channels)
+            self._channels = channels
+        mixed: Sound = np.zeros((frames, channels), np.float32)
+        self._mix_call(mixed)
+        self._mix_cues(mixed)
+        ceiling = self._limiter.ceiling
+        return self._limiter.process(mixed, ceiling * self._startle.factor(mixed, ceiling))
 
-    def _call(self, frames: int) -> Samples:
-        if not self._streams:
-            return np.zeros(frames, np.int16)
-        parts = [self._rest]
-        have = len(self._rest)
-        while have < frames:
-            parts.append(_mixed([stream.pop() for stream in self._streams]))
-            have += BLOCK
-        audio = np.concatenate(parts)
-        self._rest = audio[frames:]
-        self._level = dbfs(audio[:frames])
-        return audio[:frames]
+    def _mix_call(self, mixed: Sound) -> None:
+        frames = len(mixed)
+        gain = self._gain.take(frames)
+        voices = self._voices
+        for voice in voices:
+            mixed += (voice.take(frames) * gain)[:, np.newaxis]
+        if any(voice.gone for voice in voices):
+            with self._lock:
+                self._voices = tuple(voice for voice in self._voices if not voice.gone)
 
-    def _mix_cues(self, mixed: NDArray[np.float32]) -> None:
+    def _mix_cues(self, mixed: Sound) -> None:
         start = 0
-        while self._cues and start < len(mixed):
-            head = self._cues.popleft()
-            count = min(len(head), len(mixed) - start)
-            mixed[start : start + count] += head[:count]
-            start += count
-            if count < len(head):
-                self._cues.appendleft(head[count:])
-
-
-def _mixed(blocks: list[Samples]) -> Samples:
-    if len(blocks) == 1:
-        return blocks[0]
-    total = np.sum(blocks, axis=0, dtype=np.int32)
-    return np.clip(total, -32768, 32767).astype(np.int16)
+        with self._lock:
+            while self._cues and start < len(mixed):
+                head = self._cues.popleft()
+                count = min(len(head), len(mixed) - start)
+                mixed[start : start + count] += head[:count, np.newaxis]
+                start += count
+                if count < len(head):
+                    self._cues.appendleft(head[count:])

@@ -50,7 +50,7 @@ class Leg:
         self._settings = settings
         self._emit = emit
         self._loop = asyncio.get_running_loop()
-        self.downlink = Downlink(settings.volume)
+        self.downlink = Downlink(settings)
         self.indicators = Indicators(panel, self.downlink.play, lamps_changed)
         self.gate = MicrophoneGate(
             self.indicators.show_gate, self._capture, lambda: self._soon(self._drain_gate)

@@ -32,5 +32,17 @@ class LegSettings(BaseModel):
     """How much loss the in-band error correction prepares for."""
     volume: int = Field(80, ge=0, le=100)
     """Downlink volume at start, percent."""
+    gain_db: float = Field(0.0, ge=-12, le=24)
+    """More than full volume, for calls that are faint; earcons are not louder by it."""
+    headset_full_scale_db_spl: float = Field(122.0, ge=90, le=140)
+    """How loud the headset is at digital full scale, by its data sheet; 122 dB is the most that
+    Jabra tells of any of its headsets."""
+    headset_limit_db_spl: float = Field(118.0, ge=85, le=118)
+    """No peak is louder: 118 dB is the limit of ITU-T P.360, ACIF G616 asks for 102."""
     live_reminder_s: float = Field(60.0, ge=5)
     """A soft tone each so many seconds while live."""
+
+    @property
+    def ceiling_dbfs(self) -> float:
+        """The digital peak that is as loud as the limit."""
+        return self.headset_limit_db_spl - self.headset_full_scale_db_spl

@@ -1,0 +1,63 @@
+"""One stream of the call on its way into the ear: whole blocks in, any number of samples out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.leg.jitter import JitterBuffer
+from appliance.leg.opus import Samples
+from appliance.leg.ramp import Ramp
+
+Mono = NDArray[np.float32]
+"""In the scale of 16 bits, shape ``(frames,)``."""
+
+
+class Voice:
+    """Belongs to the playback thread, but for `leave`; it comes and goes by a ramp."""
+
+    def __init__(self, stream: JitterBuffer) -> None:
+        self.stream = stream
+        self.power = 0.0
+        """Mean square of the block of last, as it came, in the scale of 16 bits."""
+        self._fade = Ramp(0.0, 1.0)
+        self._rest: Mono = np.zeros(0, np.float32)
+
+    def leave(self) -> None:
+        """Fade out; any thread."""
+        self._fade.target = 0.0
+
+    def stay(self) -> None:
+        """Fade in again; any thread."""
+        self._fade.target = 1.0
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it was told to leave."""
+        return self._fade.target == 0.0
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is not heard any more."""
+        return self.leaving and self._fade.steady
+
+    def take(self, frames: int) -> Mono:
+        """The next *frames* samples."""
+        parts, have = [self._rest], len(self._rest)
+        while have < frames:
+            block = self._next()
+            parts.append(block)
+            have += len(block)
+        sound = np.concatenate(parts) if len(parts) > 1 else self._rest
+        self._rest = sound[frames:]
+        return sound[:frames] * self._fade.take(frames)
+
+    def _next(self) -> Mono:
+        block = as_float(self.stream.pop())
+        self.power = float(block @ block) / len(block)
+        return block
+
+
+def as_float(samples: Samples) -> Mono:
+    """Exact: a float of 32 bits holds every sample of 16."""
+    return samples.astype(np.float32)
