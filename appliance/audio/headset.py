@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 RETRY_S = 0.25
 TURN_S = 0.2
 STOP_LIMIT_S = 3.0
+TOLD_AGAIN_S = 1.0
+"""Between two changes of the state by underruns alone, which may come a hundred times a second."""
 
 
 class _Wish:
@@ -65,6 +68,8 @@ class Headset:
         self._state_lock = threading.RLock()
         self._playback_fault = ""
         self._capture_fault = ""
+        self._underruns = 0
+        self._underruns_told_at = 0.0
         self._device: HeadsetDevice | None = None
         self._wish: _Wish | None = None
         self._push_lock = threading.RLock()
@@ -167,7 +172,8 @@ class Headset:
             try:
                 while not self._stopping.is_set():
                     self._turns["playback"] += 1
-                    stream.turn(self._source)
+                    self._underruns += stream.turn(self._source)
+                    self._tell_underruns()
             finally:
                 self._device = None
                 log.info("headset %s is closed", device.name)
@@ -213,6 +219,15 @@ class Headset:
                 self._capture_fault = ""
             name = device.name if device is not None else self._state.name
             self._change(present=present, name=name, playing=playing)
+
+    def _tell_underruns(self) -> None:
+        if self._underruns == self._state.underruns:
+            return
+        now = time.monotonic()
+        if now - self._underruns_told_at > TOLD_AGAIN_S:
+            self._underruns_told_at = now
+            with self._state_lock:
+                self._change(underruns=self._underruns)
 
     def _note_capture(self, detail: str, *, capturing: bool = False) -> None:
         with self._state_lock:

@@ -34,21 +34,21 @@ class PlaybackStream(Pcm):
 
     def __init__(self, name: str, settings: AudioSettings, waker: Waker) -> None:
         super().__init__(name, "playback", 2, settings.period_frames, settings.periods, waker)
-        self.underruns = 0
         self._took_at = time.monotonic()
 
-    def turn(self, source: PlaybackSource) -> None:
-        """Wait for room, at most 0.2 s, and fill it in one write.
+    def turn(self, source: PlaybackSource) -> bool:
+        """Wait for room, at most 0.2 s, and fill it in one write; whether it had run dry before.
 
         Raises `HeadsetError` when the device is gone, or takes nothing any more.
         """
         ready = self.wait(TURN_S)
         room = self.available()
-        if room == -errno.EPIPE:
+        ran_dry = room == -errno.EPIPE
+        if ran_dry:
             room = self.buffer_frames
         # Not only whole periods: ALSA's pulse plugin is "ready" with a frame less than one.
         if room >= self.period_frames // 2:
-            self._fill(source, room)
+            ran_dry |= self._fill(source, room)
         elif time.monotonic() - self._took_at > STALLED_AFTER_S:
             raise HeadsetError(
                 f"the headset's earpiece ({self.name}) has stopped playing; it is opened again",
@@ -56,13 +56,15 @@ class PlaybackStream(Pcm):
             )
         elif ready:
             self.pause_after_empty_turn()
+        return ran_dry
 
-    def _fill(self, source: PlaybackSource, room: int) -> None:
+    def _fill(self, source: PlaybackSource, room: int) -> bool:
+        """Whether it had run dry."""
         block = source.pull(room, self.channels).tobytes()
         written = self.write(block)
-        if written == -errno.EPIPE:
+        ran_dry = written == -errno.EPIPE
+        if ran_dry:
             # The buffer is empty now: this block again, and at once as much more as fits.
-            self.underruns += 1
             missing = self.buffer_frames - len(block) // (self.channels * BYTES_PER_SAMPLE)
             if missing > 0:
                 block += source.pull(missing, self.channels).tobytes()
@@ -70,3 +72,4 @@ class PlaybackStream(Pcm):
         # A short write drops the rest: played later it would only add delay.
         if written > 0:
             self._took_at = time.monotonic()
+        return ran_dry

@@ -71,6 +71,12 @@ def prometheus(
         _family("platform_connected", "gauge", "Platform reachable.", int(platform_connected)),
         _family("leg_connected", "gauge", "Leg process reachable.", int(device.leg_connected)),
         _family("headset_present", "gauge", "Headset plugged in.", int(device.headset.present)),
+        _family(
+            "playback_underruns_total",
+            "counter",
+            "Times the headset ran dry since the leg's start.",
+            device.headset.underruns,
+        ),
         _family("event_clients", "gauge", "Open event streams.", counters.event_clients),
         _family(
             "connections_displaced_total",

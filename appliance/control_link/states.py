@@ -33,13 +33,16 @@ class Press(Message):
 
 
 class HeadsetState(Message):
-    """``capturing`` follows the microphone stream itself, ``present`` the device."""
+    """``capturing`` follows the microphone stream itself, ``present`` the device. ``underruns``:
+    how often playback ran dry since the leg's start, told at most once a second.
+    """
 
     present: bool = False
     name: str = ""
     capturing: bool = False
     playing: bool = False
     detail: str = ""
+    underruns: int = 0
 
 
 class Lamps(Message):

@@ -167,6 +167,32 @@ def test_an_underrun_is_filled_up_again(virtual_card: VirtualCard) -> None:
             player.join(5)
 
 
+def test_underruns_are_counted_in_the_state(virtual_card: VirtualCard) -> None:
+    del virtual_card
+
+    class HeldUp(ToneSource):
+        """Is late when it is told, by more than ALSA's buffer."""
+
+        late = False
+
+        def pull(self, frames: int, channels: int, /) -> NDArray[np.int16]:
+            if self.late:
+                self.late = False
+                time.sleep(0.3)
+            return super().pull(frames, channels)
+
+    source = HeldUp(440, -12)
+    told: list[HeadsetState] = []
+    counted: set[int] = set()
+    with running_headset(source, on_change=told.append) as headset:
+        assert eventually(lambda: source.pulled > 24_000)
+        for _ in range(2):
+            source.late = True
+            assert eventually(lambda: headset.state.underruns > max(counted, default=0))
+            counted.add(headset.state.underruns)
+    assert counted <= {state.underruns for state in told}  # the headset has stopped
+
+
 def test_sound_that_waited_too_long_is_thrown_away(virtual_card: VirtualCard) -> None:
     virtual_card.play(sine(1000))
 

@@ -49,7 +49,9 @@ class MemoryMonitoring:
         self._book, self._platform = book, platform
         self._listeners: list[Callable[[Notice], None]] = []
         self._owner: Account | None = None
-        self.headset = HeadsetState(present=True, name="Jabra Evolve2 40", playing=True)
+        self.headset = HeadsetState(
+            present=True, name="Jabra Evolve2 40", playing=True, underruns=3
+        )
         self.view = MonitoringView(State.IDLE, True, True, self.headset)
         self.box = DeviceView(
             leg_connected=True,

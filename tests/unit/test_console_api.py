@@ -280,6 +280,7 @@ async def test_metrics_are_prometheus_text(app: FastAPI) -> None:
     assert all(re.fullmatch(r'bargebox_\w+({\w+="\w+"})? -?[\d.e+]+', line) for line in samples)
     assert "bargebox_interactions_active 12" in samples
     assert "bargebox_headset_present 1" in samples
+    assert "bargebox_playback_underruns_total 3" in samples
 
 
 @pytest.fixture
