@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 
 from appliance.leg.daemon import LegDaemon
@@ -48,9 +49,19 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> None:
         await daemon.start(settings.box.leg_socket, held.get(LINK_SOCKET))
         for name, counter in daemon.beats().items():
             watchdog.beats(name, counter)
+        _forget_the_libraries()
         watchdog.start()
         notify.ready("ready")
         await stop.wait()
     finally:
         await watchdog.stop()
         await daemon.stop()
+
+
+def _forget_the_libraries() -> None:
+    """Leave what is here now out of all later garbage collections: a full one looks at every object
+    of the libraries, holds every thread up meanwhile, and the headset runs dry (12 to 39 ms
+    measured, of 30 in ALSA's buffer).
+    """
+    gc.collect()
+    gc.freeze()
