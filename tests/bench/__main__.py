@@ -19,20 +19,39 @@ from pathlib import Path
 
 from appliance.demo.world import Options, World
 from tests.bench.figures import Figure, table
+from tests.bench.headset_path import measure_headset_path
 from tests.bench.hearing import measure_ear, measure_join
 from tests.bench.load import measure_load
 from tests.bench.pressing import measure_presses
 from tests.bench.stock_peer import measure_stock_peer
+from tests.bench.underruns import measure_underruns
 from tests.support.centre import SPEECH_DIRECTORY
 
 RESULT = Path("build/bench.json")
 PLATFORMS = "platforms"
+APART = {"headset-path", "underruns"}
+"""Measured in worlds of their own."""
 MOST_AT_PLATFORMS = 30
 """Repetitions there, since one takes 4 s."""
 
 
-async def bench(repetitions: int, only: set[str]) -> list[Figure]:
+async def bench(repetitions: int, only: set[str], seconds: float) -> list[Figure]:
     """All measures, one after the other, each with the machine to itself."""
+    figures: list[Figure] = []
+    if not only or only - APART:
+        figures += await _in_the_demo(repetitions, only)
+    if not only or "headset-path" in only:
+        print("measuring headset-path …", flush=True)
+        with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
+            figures += await measure_headset_path(Path(folder), repetitions)
+    if not only or "underruns" in only:
+        print(f"measuring underruns for {seconds:g} s …", flush=True)
+        with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
+            figures += await measure_underruns(Path(folder), seconds)
+    return figures
+
+
+async def _in_the_demo(repetitions: int, only: set[str]) -> list[Figure]:
     figures: list[Figure] = []
     options = Options(
         centre={
@@ -64,18 +83,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("--repetitions", type=int, default=200, help="of each measure")
     parser.add_argument(
-        "--only", nargs="*", default=[], help="mute, join, ear, peer, cpu, platforms"
+        "--only",
+        nargs="*",
+        default=[],
+        help="mute, join, ear, peer, cpu, headset-path, underruns, platforms",
     )
+    parser.add_argument("--seconds", type=float, default=600, help="of looking for underruns")
     chosen = parser.parse_args()
     only = set(chosen.only)
     if only != {PLATFORMS}:
-        _bench_the_box(chosen.repetitions, only)
+        _bench_the_box(chosen.repetitions, only, chosen.seconds)
     if not only or PLATFORMS in only:
         _bench_the_platforms(min(chosen.repetitions, MOST_AT_PLATFORMS))
 
 
-def _bench_the_box(repetitions: int, only: set[str]) -> None:
-    figures = asyncio.run(bench(repetitions, only))
+def _bench_the_box(repetitions: int, only: set[str], seconds: float) -> None:
+    figures = asyncio.run(bench(repetitions, only, seconds))
     print(table(figures))
     results = {figure.measure: figure.as_json() for figure in figures}
     RESULT.parent.mkdir(exist_ok=True)
