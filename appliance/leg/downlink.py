@@ -1,4 +1,4 @@
-"""The downlink: the call from the jitter buffers, volume, earcons over it, and the limiter last."""
+"""The downlink: the call from the jitter buffers, volume, earcons over it, the limiter last."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from appliance.audio.levels import SILENCE_DBFS, power_dbfs
 from appliance.leg.jitter import JitterBuffer
+from appliance.leg.levelling import Levelling
 from appliance.leg.limiter import Limiter, Sound
 from appliance.leg.opus import Samples
 from appliance.leg.ramp import Ramp
@@ -55,12 +56,15 @@ class Downlink:
         with self._lock:
             leaving = [voice for voice in self._voices if voice.stream not in streams]
             staying = {voice.stream: voice for voice in self._voices if voice not in leaving}
-            wanted = [staying.get(stream) or Voice(stream) for stream in streams]
+            wanted = [staying.get(stream) or self._voice(stream) for stream in streams]
             for voice in wanted:
                 voice.stay()
             for voice in leaving:
                 voice.leave()
             self._voices = (*wanted, *leaving[-MAX_LEAVING:])
+
+    def _voice(self, stream: JitterBuffer) -> Voice:
+        return Voice(stream, Levelling() if self._settings.levelling else None)
 
     def disconnect(self) -> None:
         """Nothing but earcons from now on."""
@@ -77,7 +81,7 @@ class Downlink:
 
     @property
     def level(self) -> float:
-        """dBFS of the call itself, before volume and earcons."""
+        """dBFS of the call itself, before levelling, volume and earcons."""
         powers = [voice.power for voice in self._voices if not voice.leaving]
         return power_dbfs(sum(powers)) if powers else SILENCE_DBFS
 

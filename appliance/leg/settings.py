@@ -34,6 +34,8 @@ class LegSettings(BaseModel):
     """Downlink volume at start, percent."""
     gain_db: float = Field(0.0, ge=-12, le=24)
     """More than full volume, for calls that are faint; earcons are not louder by it."""
+    levelling: bool = True
+    """Bring loud and faint talkers to one level, slowly, by 12 dB at most."""
     headset_full_scale_db_spl: float = Field(122.0, ge=90, le=140)
     """How loud the headset is at digital full scale, by its data sheet; 122 dB is the most that
     Jabra tells of any of its headsets."""

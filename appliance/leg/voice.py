@@ -1,25 +1,23 @@
-"""One stream of the call on its way into the ear: whole blocks in, any number of samples out."""
+"""One stream of the call on its way into the ear: blocks in, any number of samples out."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from appliance.leg.jitter import JitterBuffer
+from appliance.leg.levelling import Levelling, Mono
 from appliance.leg.opus import Samples
 from appliance.leg.ramp import Ramp
-
-Mono = NDArray[np.float32]
-"""In the scale of 16 bits, shape ``(frames,)``."""
 
 
 class Voice:
     """Belongs to the playback thread, but for `leave`; it comes and goes by a ramp."""
 
-    def __init__(self, stream: JitterBuffer) -> None:
+    def __init__(self, stream: JitterBuffer, levelling: Levelling | None) -> None:
         self.stream = stream
         self.power = 0.0
         """Mean square of the block of last, as it came, in the scale of 16 bits."""
+        self._levelling = levelling
         self._fade = Ramp(0.0, 1.0)
         self._rest: Mono = np.zeros(0, np.float32)
 
@@ -55,7 +53,7 @@ class Voice:
     def _next(self) -> Mono:
         block = as_float(self.stream.pop())
         self.power = float(block @ block) / len(block)
-        return block
+        return self._levelling.process(block, self.power) if self._levelling else block
 
 
 def as_float(samples: Samples) -> Mono:

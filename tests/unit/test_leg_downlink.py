@@ -59,7 +59,8 @@ def soft(count: int, hertz: float = 440.0) -> Samples:
 
 def connected(**settings: float) -> Downlink:
     """A downlink with 0.9 s of tone in store: more would be left out as too old."""
-    downlink = Downlink(LegSettings.model_validate({"volume": 100, **settings}))
+    plain = {"volume": 100, "levelling": False}
+    downlink = Downlink(LegSettings.model_validate({**plain, **settings}))
     downlink.connect(stored(soft(45 * FRAME)))
     return downlink
 
@@ -150,7 +151,7 @@ def test_call_comes_and_goes_without_a_click() -> None:
     buffer = stored(soft(45 * FRAME))
     for _ in range(8):
         buffer.pop()  # in the middle of the tone
-    downlink = Downlink(LegSettings(volume=100))
+    downlink = Downlink(LegSettings(volume=100, levelling=False))
     before = heard(downlink, 480)
     downlink.connect(buffer)
     there = heard(downlink, 9_600)
@@ -165,7 +166,7 @@ def test_stream_that_joins_or_leaves_does_not_disturb_the_other() -> None:
     first, second = stored(soft(45 * FRAME)), stored(soft(45 * FRAME, 1_000))
     for _ in range(8):
         second.pop()
-    downlink = Downlink(LegSettings(volume=100))
+    downlink = Downlink(LegSettings(volume=100, levelling=False))
     downlink.connect(first)
     alone = heard(downlink, 9_600)
     downlink.connect(first, second)
@@ -182,7 +183,7 @@ def test_stream_that_joins_or_leaves_does_not_disturb_the_other() -> None:
 
 def test_call_that_is_connected_again_goes_on_where_it_was() -> None:
     buffer = stored(soft(45 * FRAME))
-    downlink = Downlink(LegSettings(volume=100))
+    downlink = Downlink(LegSettings(volume=100, levelling=False))
     downlink.connect(buffer)
     audio = [heard(downlink, 4_800)]
     for _ in range(20):
