@@ -15,6 +15,8 @@ MAX_LINE = 256 * 1024
 """Bytes a line may have; a longer one closes the link."""
 
 SessionId = Annotated[str, Field(min_length=1, max_length=64)]
+Mid = Annotated[str, Field(min_length=1, max_length=16)]
+"""A media line's name in a session description (RFC 5888)."""
 Sdp = Annotated[str, Field(min_length=1, max_length=64 * 1024)]
 Detail = Annotated[str, Field(max_length=500)]
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from appliance.control_link.base import IceServer, Message, Sdp, SessionId
-from appliance.control_link.words import Audience, EndReason
+from appliance.control_link.base import IceServer, Message, Mid, Sdp, SessionId
+from appliance.control_link.words import Audience, EndReason, Party
 
 
 class Command(Message):
@@ -50,6 +50,16 @@ class Answer(Command):
     session_id: SessionId
     sdp: Sdp
     speaking: bool = False
+
+
+class Place(Command):
+    """Who is on which audio line, by its ``mid``, so that they can be heard from different sides.
+    Sent again when that changes; a line that is not told of is heard from the middle.
+    """
+
+    type: Literal["place"] = "place"
+    session_id: SessionId
+    parties: Annotated[dict[Mid, Party], Field(max_length=16)]
 
 
 class PrepareGate(Command):
@@ -136,6 +146,7 @@ AnyCommand = Annotated[
     Join
     | Speak
     | Answer
+    | Place
     | PrepareGate
     | OpenGate
     | RefuseGate

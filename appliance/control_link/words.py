@@ -31,6 +31,13 @@ class Audience(StrEnum):
     AGENT = "agent"
 
 
+class Party(StrEnum):
+    """Whose voice an audio line brings, where the platform has one for each."""
+
+    AGENT = "agent"
+    CUSTOMER = "customer"
+
+
 class Gate(StrEnum):
     """The one place in the uplink; ``opening`` waits for consent or the first captured frame."""
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from appliance.control_link.base import IceServer
 from appliance.control_link.commands import Join
 from appliance.control_link.events import Quality
-from appliance.control_link.words import EndReason, Media
+from appliance.control_link.words import EndReason, Media, Party
+from appliance.leg.downlink import Downlink
 from appliance.leg.peer import Peer
 from appliance.leg.settings import LegSettings
 from appliance.leg.uplink import UplinkTrack
@@ -50,6 +51,8 @@ class Call:
         on_voice_lost: Callable[[], object],
     ) -> None:
         self.session_id = join.session_id
+        self.parties: dict[str, Party] = {}
+        """Who is on which line, by its mid, as far as control told."""
         self.media = Media.CONNECTING
         self._join = join
         self._settings = settings
@@ -186,6 +189,11 @@ class Call:
             delay_ms=round(max((s.delay_ms for s in streams), default=0.0), 1),
             sent=self.track.sent,
         )
+
+    def play(self, downlink: Downlink) -> None:
+        """Let all lines be heard, each from its party's side."""
+        parties = [self.parties.get(mid) for mid in self.peer.mids]
+        downlink.connect(*self.peer.streams, parties=parties)
 
     async def close(self) -> None:
         """End our leg and nothing else. The media state says ended before anything is awaited."""

@@ -14,6 +14,7 @@ from appliance.control_link.commands import (
     Join,
     OpenGate,
     Ping,
+    Place,
     PrepareGate,
     RefuseGate,
     RefuseJoin,
@@ -64,6 +65,8 @@ async def _dispatch(
             reply = Reply(id=command.id, sdp=await leg.speak(session_id, ice_servers))
         case Answer(session_id=session_id, sdp=sdp, speaking=speaking):
             await leg.accept(session_id, sdp, speaking=speaking)
+        case Place(session_id=session_id, parties=parties):
+            leg.place(session_id, parties)
         case PrepareGate(session_id=session_id):
             leg.in_call(session_id)
             reply = Reply(id=command.id, epoch=leg.prepare("control"))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from appliance.audio.levels import SILENCE_DBFS, power_dbfs
+from appliance.control_link.words import Party
 from appliance.leg.jitter import JitterBuffer
 from appliance.leg.levelling import Levelling
 from appliance.leg.limiter import Limiter, Sound
 from appliance.leg.opus import Samples
+from appliance.leg.placement import Gains, seats
 from appliance.leg.ramp import Ramp
 from appliance.leg.settings import LegSettings
 from appliance.leg.startle import Startle
@@ -49,22 +52,27 @@ class Downlink:
         self.volume = percent
         self._gain.target = self._gain_of(percent)
 
-    def connect(self, *streams: JitterBuffer) -> None:
-        """Play these streams from now on, mixed: most platforms send one, some one a party. One
-        that is played already goes on as it is, others fade out.
+    def connect(self, *streams: JitterBuffer, parties: Sequence[Party | None] = ()) -> None:
+        """Play these streams from now on, mixed: most platforms send one, some one a party, and
+        *parties* says whose each is. One that is played already goes on as it is, others fade out.
         """
+        known = [*parties, *[None] * len(streams)][: len(streams)]
+        places = seats(known, self._settings.placement)
         with self._lock:
             leaving = [voice for voice in self._voices if voice.stream not in streams]
             staying = {voice.stream: voice for voice in self._voices if voice not in leaving}
-            wanted = [staying.get(stream) or self._voice(stream) for stream in streams]
-            for voice in wanted:
+            wanted = []
+            for stream, place in zip(streams, places, strict=True):
+                voice = staying.get(stream) or self._voice(stream, place)
                 voice.stay()
+                voice.sit(place)
+                wanted.append(voice)
             for voice in leaving:
                 voice.leave()
             self._voices = (*wanted, *leaving[-MAX_LEAVING:])
 
-    def _voice(self, stream: JitterBuffer) -> Voice:
-        return Voice(stream, Levelling() if self._settings.levelling else None)
+    def _voice(self, stream: JitterBuffer, place: Gains) -> Voice:
+        return Voice(stream, Levelling() if self._settings.levelling else None, place)
 
     def disconnect(self) -> None:
         """Nothing but earcons from now on."""
@@ -98,11 +106,10 @@ class Downlink:
         return self._limiter.process(mixed, ceiling * self._startle.factor(mixed, ceiling))
 
     def _mix_call(self, mixed: Sound) -> None:
-        frames = len(mixed)
-        gain = self._gain.take(frames)
+        gain = self._gain.take(len(mixed))
         voices = self._voices
         for voice in voices:
-            mixed += (voice.take(frames) * gain)[:, np.newaxis]
+            voice.mix_into(mixed, gain)
         if any(voice.gone for voice in voices):
             with self._lock:
                 self._voices = tuple(voice for voice in self._voices if not voice.gone)

@@ -16,7 +16,7 @@ from appliance.control_link.base import IceServer, Message
 from appliance.control_link.commands import Join
 from appliance.control_link.events import CallChanged, GateChanged, Levels
 from appliance.control_link.states import CallState, EndedCall, HeadsetState
-from appliance.control_link.words import Audience, EndReason, Gate, Media
+from appliance.control_link.words import Audience, EndReason, Gate, Media, Party
 from appliance.leg.call import Call, CallError
 from appliance.leg.cues import Cue, cue, ended
 from appliance.leg.downlink import Downlink
@@ -142,6 +142,13 @@ class Leg:
             raise CallError(f"the leg is not in session {session_id}")
         return self.call
 
+    def place(self, session_id: str, parties: dict[str, Party]) -> None:
+        """Who is on which line of the call, by mid."""
+        call = self.in_call(session_id)
+        call.parties = parties
+        if call.media is Media.CONNECTED:
+            call.play(self.downlink)
+
     def end(self, session_id: str, reason: EndReason) -> bool:
         """Hang up our own leg; false when it has ended already."""
         if self.call is None or self.call.session_id != session_id:
@@ -170,7 +177,7 @@ class Leg:
             self._finish(call, reason or EndReason.FAILED)
             return
         if media is Media.CONNECTED:
-            self.downlink.connect(*call.peer.streams)
+            call.play(self.downlink)
             if call.may_arm:  # else the lamp would say live and nobody would hear
                 self.gate.arm(call.session_id)
         else:

@@ -69,6 +69,12 @@ class Peer:
         self._ended = False
 
     @property
+    def mids(self) -> list[str]:
+        """The name of each stream's line, "" before it has one."""
+        lines = (t for t in self._connection.getTransceivers() if t.kind == "audio")
+        return [line.mid or "" for line in lines][: len(self.streams)]
+
+    @property
     def may_send(self) -> bool:
         """Whether both sides agreed that we send, and the connection has not ended since."""
         return not self._ended and any(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -36,6 +38,9 @@ class LegSettings(BaseModel):
     """More than full volume, for calls that are faint; earcons are not louder by it."""
     levelling: bool = True
     """Bring loud and faint talkers to one level, slowly, by 12 dB at most."""
+    placement: Literal["off", "partial", "full"] = "partial"
+    """Agents to the left, customers to the right, where the platform sends each by itself:
+    ``partial`` is 70 % of the power in the nearer ear, ``full`` all of it."""
     headset_full_scale_db_spl: float = Field(122.0, ge=90, le=140)
     """How loud the headset is at digital full scale, by its data sheet; 122 dB is the most that
     Jabra tells of any of its headsets."""

@@ -6,20 +6,27 @@ import numpy as np
 
 from appliance.leg.jitter import JitterBuffer
 from appliance.leg.levelling import Levelling, Mono
+from appliance.leg.limiter import Sound
 from appliance.leg.opus import Samples
+from appliance.leg.placement import Gains
 from appliance.leg.ramp import Ramp
 
 
 class Voice:
     """Belongs to the playback thread, but for `leave`; it comes and goes by a ramp."""
 
-    def __init__(self, stream: JitterBuffer, levelling: Levelling | None) -> None:
+    def __init__(self, stream: JitterBuffer, levelling: Levelling | None, gains: Gains) -> None:
         self.stream = stream
         self.power = 0.0
         """Mean square of the block of last, as it came, in the scale of 16 bits."""
         self._levelling = levelling
         self._fade = Ramp(0.0, 1.0)
+        self._left, self._right = map(Ramp, gains)
         self._rest: Mono = np.zeros(0, np.float32)
+
+    def sit(self, gains: Gains) -> None:
+        """Move there; any thread."""
+        self._left.target, self._right.target = gains
 
     def leave(self) -> None:
         """Fade out; any thread."""
@@ -38,6 +45,18 @@ class Voice:
     def gone(self) -> bool:
         """Whether it is not heard any more."""
         return self.leaving and self._fade.steady
+
+    def mix_into(self, mixed: Sound, gain: float | Mono) -> None:
+        """Add the next samples, each times *gain*, to all channels: the first of two is the left
+        one. A single one gets the mix of both, which is as loud as either ear was in the middle.
+        """
+        mono = self.take(len(mixed)) * gain
+        left, right = self._left.take(len(mono)), self._right.take(len(mono))
+        if mixed.shape[1] == 1:
+            mixed[:, 0] += mono
+            return
+        mixed[:, 0::2] += (mono * left)[:, np.newaxis]
+        mixed[:, 1::2] += (mono * right)[:, np.newaxis]
 
     def take(self, frames: int) -> Mono:
         """The next *frames* samples."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from appliance.control_link.commands import Answer, Join, Speak
+from collections.abc import Mapping
+
+from appliance.control_link.commands import Answer, Join, Place, Speak
+from appliance.control_link.words import Party
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.policy import RefusedError
 from appliance.monitoring.session import Session
@@ -34,6 +37,12 @@ class SessionLeg:
     async def answer(self, offer: str) -> str:
         """Our answer to the platform's offer."""
         return await self._join(offer)
+
+    async def place(self, parties: Mapping[str, Party]) -> None:
+        """Who is on which audio line."""
+        await self._desk.link.request(
+            lambda n: Place(id=n, session_id=self._session.id, parties=dict(parties))
+        )
 
     async def speak(self) -> str:
         """Our offer of a connection that only speaks."""

@@ -6,13 +6,13 @@ through one synchronous `Sink` (called on the loop, must not block).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from appliance.control_link.words import Audience, EndReason
+from appliance.control_link.words import Audience, EndReason, Party
 from appliance.service.errors import BargeboxError
 
 
@@ -131,6 +131,9 @@ class LegPort(Protocol):
 
     async def answer(self, offer: str) -> str:
         """Our answer to the platform's offer; it may bring one audio line for each party."""
+
+    async def place(self, parties: Mapping[str, Party]) -> None:
+        """Tell who is on which audio line of the offer that was answered, by its ``mid``."""
 
     async def speak(self) -> str:
         """Our offer of a second connection, which only speaks; the gate goes on deciding."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Mapping
 
 import numpy as np
 from aiortc import (
@@ -15,6 +16,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
+from appliance.control_link.words import Party
 from appliance.platforms.protocol import LegNeeds
 from appliance.platforms.sandbox.centre.sound import Pcm, tone_level
 from tests.support.peer import ToneTrack
@@ -29,6 +31,7 @@ class LegEnd:
 
     def __init__(self, needs: LegNeeds) -> None:
         self._needs = needs
+        self.parties: dict[str, Party] = {}
         self.track = ToneTrack()
         self.main = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.speaking: RTCPeerConnection | None = None
@@ -61,6 +64,9 @@ class LegEnd:
         await self.main.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         await self.main.setLocalDescription()
         return self.main.localDescription.sdp
+
+    async def place(self, parties: Mapping[str, Party]) -> None:
+        self.parties = dict(parties)
 
     async def speak(self) -> str:
         self.speaking = RTCPeerConnection(RTCConfiguration(iceServers=[]))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from appliance.control_link.words import Party
 from tests.support.peer import Peer
 
 
@@ -20,6 +23,9 @@ class FixedLeg:
 
     async def answer(self, offer: str) -> str:
         raise AssertionError("this leg only offers")
+
+    async def place(self, parties: Mapping[str, Party]) -> None:
+        raise AssertionError("this leg has one line only")
 
     async def speak(self) -> str:
         raise AssertionError("this leg speaks where it listens")

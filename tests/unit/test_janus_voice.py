@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.control_link.words import Audience, EndReason
+from appliance.control_link.client import LegUnreachableError
+from appliance.control_link.words import Audience, EndReason, Party
 from appliance.platforms.janus import names, wire
 from appliance.platforms.janus.ear import MAX_LINES, Ear
 from appliance.platforms.janus.leg import JanusLeg
@@ -35,6 +37,15 @@ class Port:
 
     async def accept(self, answer: str) -> None:
         assert answer == SDP
+
+    def __init__(self) -> None:
+        self.placed: list[dict[str, Party]] = []
+        self.deaf = False
+
+    async def place(self, parties: Mapping[str, Party]) -> None:
+        if self.deaf:
+            raise LegUnreachableError("the leg is away")
+        self.placed.append(dict(parties))
 
     async def answer(self, offer: str) -> str:
         assert offer == "v=0 a=setup:active"
@@ -143,6 +154,21 @@ def a_call() -> Call:
     call = read_call("call", json.dumps(described))
     assert call is not None
     return call
+
+
+async def test_the_leg_is_told_who_is_on_which_line_and_again_when_that_changes() -> None:
+    session, port = Session.__new__(Session), Port()
+    leg = JanusLeg(JanusSettings(), session, "h", a_call(), port)
+    leg.ear.lines = {"0": "ada", "1": "customer", "2": ""}
+    for _ in range(2):
+        await leg.place()
+    assert port.placed == [{"0": Party.AGENT, "1": Party.CUSTOMER}], "once, and no empty line"
+    leg.ear.lines = {"0": "ada", "1": "grace", "2": "customer"}
+    port.deaf = True
+    await leg.place()
+    port.deaf = False
+    await leg.place()
+    assert port.placed[1:] == [{"0": Party.AGENT, "1": Party.AGENT, "2": Party.CUSTOMER}]
 
 
 OURS = names.voice("h")

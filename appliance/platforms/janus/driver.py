@@ -69,6 +69,7 @@ class JanusDriver:
             ours = JanusLeg(self._settings, session, handle, call, leg)
             connection.legs.add(ours)
             await directory.make_own_room(handle, await ours.ear.join(here, leg))
+            await ours.place()
             await ours.ear.start()
             joined = True
         finally:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from appliance.control_link.words import EndReason
+from appliance.control_link.client import LegError, LegUnreachableError
+from appliance.control_link.words import EndReason, Party
 from appliance.platforms.janus import wire
 from appliance.platforms.janus.ear import Ear
 from appliance.platforms.janus.rooms import Call
@@ -34,9 +35,29 @@ class JanusLeg:
         self.port = port
         self.session = session
         self.room = call.interaction.id
+        self._customer = call.customer_feed
+        self._placed: dict[str, Party] = {}
         self.watch = Watch(call.customer_feed)
         self.ear = Ear(settings, session, handle, self.room)
         self.voice = Voice(settings, session, handle, self.room)
+
+    async def place(self) -> None:
+        """Tell the leg who is on which line, where that has changed. It is no reason to end a call
+        when it cannot be told: the next look at the room tries again.
+        """
+        parties = {
+            mid: Party.CUSTOMER if feed == self._customer else Party.AGENT
+            for mid, feed in self.ear.lines.items()
+            if feed
+        }
+        if parties == self._placed:
+            return
+        try:
+            await self.port.place(parties)
+        except (LegError, LegUnreachableError) as error:
+            log.info("the parties of %s are not told apart: %s", self.handle, error.detail)
+        else:
+            self._placed = parties
 
     def heard(self, event: wire.Message) -> EndReason | None:
         """Why the leg has ended by what Janus tells of its session, if it has."""

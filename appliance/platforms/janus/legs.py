@@ -116,6 +116,7 @@ class Legs:
         reason = leg.watch.look(here, self._state_of(leg.room), time.monotonic())
         if reason is None:
             await leg.ear.follow(here)
+            await leg.place()
         return reason
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from appliance.control_link.words import Audience
+from appliance.control_link.words import Audience, Party
 from appliance.platforms.janus import names
 from tests.platforms.desk import desk_at
 from tests.platforms.janus.clients import administer, handles_of_ours
@@ -37,6 +38,10 @@ class BoxPort:
         return await self._described(
             "join", offer=offer, direction="recvonly", speaks_apart=True, ice_servers=[]
         )
+
+    async def place(self, parties: Mapping[str, Party]) -> None:
+        done = await self._control.ask("place", session_id="s", parties=dict(parties))
+        assert done["ok"], done
 
     async def speak(self) -> str:
         return await self._described("speak", ice_servers=[])
