@@ -69,7 +69,9 @@ class MicrophoneGate:
         wake: Callable[[], None],
     ) -> None:
         self._show = _Follower(show, Gate.CLOSED)
-        self._capture = _Follower(capture, False)
+        self._capture: _Follower[int | None] = _Follower(self._run_capture, None)
+        self._capture_act = capture
+        self._captures = False
         self._wake = wake
         self._lock = threading.Lock()
         self._session_id: str | None = None
@@ -151,10 +153,14 @@ class MicrophoneGate:
                     self._move(Gate.OPEN, cause)
         self._let_follow()
 
-    def frame_ready(self) -> bool:
-        """The microphone's frame is there (capture thread); true if it may pass now."""
+    def frame_ready(self, epoch: int | None = None) -> bool:
+        """The microphone's frame is there (capture thread); true if it may pass now. With *epoch*,
+        only if that is still the one.
+        """
         opened = False
         with self._lock:
+            if epoch is not None and epoch != self._epoch:
+                return False
             if self._state is Gate.OPENING:
                 self._has_frame = True
                 if self._consented:
@@ -216,5 +222,19 @@ class MicrophoneGate:
         try:
             self._show.follow(lambda: self._state)
         finally:  # whatever the lamp does, the microphone is stopped
-            self._capture.follow(lambda: self._state is not Gate.CLOSED)
+            self._capture.follow(self._captured_epoch)
             self._wake()
+
+    def _captured_epoch(self) -> int | None:
+        with self._lock:
+            return None if self._state is Gate.CLOSED else self._epoch
+
+    def _run_capture(self, epoch: int | None) -> None:
+        # Stopped between two epochs, even where a second press comes before the microphone was
+        # told of the first: what it gives belongs to one press.
+        if self._captures:
+            self._capture_act(False)
+            self._captures = False
+        if epoch is not None:
+            self._captures = True
+            self._capture_act(True)

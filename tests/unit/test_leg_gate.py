@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -136,6 +137,40 @@ def test_racing_movers_leave_lamp_and_microphone_with_the_gate() -> None:
     gate.close("end")
     assert world.shown[-1] is Gate.CLOSED
     assert world.capture[-1] is False
+
+
+def test_microphone_is_stopped_between_two_presses_that_race() -> None:
+    """The second comes before the microphone has heard of the closing between them."""
+
+    def lamp(shown: Gate) -> None:
+        until = time.monotonic() + 20
+        while shown is Gate.CLOSED and state_of(gate) is Gate.CLOSED and time.monotonic() < until:
+            time.sleep(0.001)
+
+    capture: list[bool] = []
+    gate = MicrophoneGate(lamp, capture.append, lambda: None)
+    gate.arm("s")
+    gate.prepare("button")
+    closing = threading.Thread(target=gate.close, args=("button",))
+    closing.start()
+    while state_of(gate) is not Gate.CLOSED:
+        time.sleep(0.001)
+    gate.prepare("control")
+    closing.join(30)
+    assert capture == [True, False, True]
+
+
+def test_frame_of_another_epoch_opens_nothing() -> None:
+    gate = World().gate()
+    gate.arm("s")
+    old = gate.prepare("button")
+    gate.close("button")
+    gate.consent(gate.prepare("button"), Audience.EVERYONE)
+    assert not gate.frame_ready(old)
+    assert state_of(gate) is Gate.OPENING
+    assert not gate.has_frame
+    assert gate.frame_ready(gate.epoch)
+    assert not gate.frame_ready(old)
 
 
 def test_withdrawing_closes_what_was_consented_to_and_nothing_else() -> None:
