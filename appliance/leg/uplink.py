@@ -23,10 +23,10 @@ from appliance.audio.levels import SILENCE_DBFS, dbfs
 from appliance.control_link.words import Gate
 from appliance.leg.gate import MicrophoneGate
 from appliance.leg.opus import FRAME, SAMPLE_RATE, Encoder, Samples
+from appliance.leg.packet_clock import PacketClock
 from appliance.leg.settings import LegSettings
 from appliance.webrtc import OPUS_SILENCE
 
-FRAME_S = FRAME / SAMPLE_RATE
 MAX_FRAMES = 3
 """Frames that may wait for the sender; the oldest is dropped."""
 PATIENCE_S = 0.010
@@ -125,7 +125,7 @@ class UplinkTrack(MediaStreamTrack):
         self._gate = gate
         self._uplink = uplink
         self._timestamp = 0
-        self._due: float | None = None
+        self._clock = PacketClock()
         self.sent = 0
 
     async def recv(self) -> av.Packet[Any]:
@@ -141,18 +141,16 @@ class UplinkTrack(MediaStreamTrack):
         return packet
 
     async def _next_payload(self) -> bytes:
-        now = time.monotonic()
-        if self._due is None or now - self._due > 1.0:
-            self._due = now
+        due = self._clock.start(time.monotonic())
         while self.readyState == "live":
             payload = self._uplink.take()
             if payload is not None:
-                self._due = time.monotonic() + FRAME_S
+                self._clock.spoke(time.monotonic())
                 return payload
             patience = PATIENCE_S if self._gate.state is Gate.OPEN else 0.0
-            left = self._due + patience - time.monotonic()
+            left = due + patience - time.monotonic()
             if left <= 0:
                 break
             await self._uplink.wait(left)
-        self._due += FRAME_S
+        self._clock.kept_silent()
         return OPUS_SILENCE
