@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aioice import ice
+from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtcpRrPacket, RtcpSrPacket
 
 if TYPE_CHECKING:
-    from aiortc import RTCRtpReceiver
-    from aiortc.rtp import RtpPacket
+    from aiortc import RTCRtpReceiver, RTCRtpSender
+    from aiortc.rtp import AnyRtcpPacket, RtpPacket
 
 OPUS_SILENCE = b"\xf8\xff\xfe"
 """The constant silence frame: Opus, mono, 20 ms (RFC 6716; the same three bytes Asterisk and
@@ -64,6 +65,53 @@ def tap_receiver(receiver: RTCRtpReceiver, on_packet: Callable[[RtpPacket], None
         await account(packet, arrival_time_ms=arrival_time_ms)
 
     vars(receiver)["_handle_rtp_packet"] = handle
+
+
+class _ExtensionsWithLevel(HeaderExtensionsMap):
+    """aiortc's header extensions, and the audio level, which it leaves out of a packet that was
+    encoded already.
+    """
+
+    def __init__(self, level: Callable[[], tuple[bool, int]]) -> None:
+        super().__init__()
+        self._level = level
+
+    def set(self, values: HeaderExtensions) -> tuple[int, bytes]:
+        """As aiortc's, which writes only what was negotiated."""
+        values.audio_level = self._level()
+        return super().set(values)
+
+
+def send_level(sender: RTCRtpSender, level: Callable[[], tuple[bool, int]]) -> None:
+    """Write the audio level (RFC 6464) of the packet that the track gave last into its header,
+    where both sides agreed on it: *level()* is whether there is voice in it, and −dBov, 0 to 127.
+
+    Call it before the connection is made. Raises RuntimeError when aiortc has changed.
+    """
+    extensions = "_RTCRtpSender__rtp_header_extensions_map"
+    if extensions not in vars(sender):
+        raise RuntimeError("aiortc has changed: its sender keeps no extensions of that name")
+    vars(sender)[extensions] = _ExtensionsWithLevel(level)
+
+
+def on_loss(sender: RTCRtpSender, tell: Callable[[float], None]) -> None:
+    """Call *tell*, on the loop, with the fraction lost (0 to 1) of each report on what *sender*
+    sends (RTCP receiver and sender reports, RFC 3550 section 6.4).
+
+    Raises RuntimeError when aiortc has changed.
+    """
+    if not hasattr(sender, "_handle_rtcp_packet") or not hasattr(sender, "_ssrc"):
+        raise RuntimeError("aiortc has changed: its sender handles no reports by that name")
+    account = sender._handle_rtcp_packet
+
+    async def handle(packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == sender._ssrc:
+                    tell(report.fraction_lost / 256)
+        await account(packet)
+
+    vars(sender)["_handle_rtcp_packet"] = handle
 
 
 def received_packets(receiver: RTCRtpReceiver) -> int:

@@ -24,6 +24,8 @@ MAX_FRAME = 5_760
 """Samples of the longest packet that Opus allows (120 ms)."""
 MAX_PAYLOAD = 1_275
 """Bytes of the longest frame (RFC 6716 section 3.2.1)."""
+DTX_PAYLOAD = 2
+"""Bytes of a frame that need not be sent: it says no more than that comfort noise goes on."""
 
 Samples = NDArray[np.int16]
 
@@ -37,7 +39,9 @@ class OpusError(BargeboxError):
 class Encoder:
     """A mono voice encoder of 20 ms frames with in-band error correction."""
 
-    def __init__(self, bitrate: int, complexity: int, expected_loss_percent: int) -> None:
+    def __init__(
+        self, bitrate: int, complexity: int, expected_loss_percent: int, *, dtx: bool = False
+    ) -> None:
         self._state = lib_encoder.create_state(SAMPLE_RATE, 1, APPLICATION_VOIP)
         self._out = (ctypes.c_char * MAX_PAYLOAD)()
         for request, value in (
@@ -45,6 +49,7 @@ class Encoder:
             (ctl.set_complexity, complexity),
             (ctl.set_inband_fec, 1),
             (ctl.set_packet_loss_perc, expected_loss_percent),
+            (ctl.set_dtx, int(dtx)),
         ):
             lib_encoder.encoder_ctl(self._state, request, value)
 
@@ -55,6 +60,10 @@ class Encoder:
     def reset(self) -> None:
         """Forget all past audio (OPUS_RESET_STATE)."""
         lib_encoder.encoder_ctl(self._state, ctl.reset_state)
+
+    def expect_loss(self, percent: int) -> None:
+        """Prepare the error correction for so much loss (OPUS_SET_PACKET_LOSS_PERC), 0 to 100."""
+        lib_encoder.encoder_ctl(self._state, ctl.set_packet_loss_perc, percent)
 
     def encode(self, frame: Samples) -> bytes:
         """Encode *frame*, shape ``(960,)``."""

@@ -25,7 +25,7 @@ from appliance.leg.jitter import JitterBuffer
 from appliance.leg.sdp import offer_error_correction
 from appliance.leg.uplink import UplinkTrack
 from appliance.service.errors import BargeboxError
-from appliance.webrtc import tap_receiver
+from appliance.webrtc import on_loss, send_level, tap_receiver
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,9 @@ class Peer:
                 transceiver.direction = "inactive"
                 continue
             _never_send_again(transceiver.sender)
+            if self.track is not None:
+                send_level(transceiver.sender, self.track.level)
+                on_loss(transceiver.sender, self.track.lost)
             # The stock jitter buffer ratchets its delay up, and an empty payload kills its decoder.
             stream = JitterBuffer()
             self.streams.append(stream)

@@ -12,7 +12,7 @@ import fractions
 import threading
 import time
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -21,8 +21,10 @@ from aiortc.mediastreams import MediaStreamError
 
 from appliance.audio.levels import SILENCE_DBFS, dbfs
 from appliance.control_link.words import Gate
+from appliance.leg.audio_level import SILENT, AudioLevel, VoiceMeter
 from appliance.leg.gate import MicrophoneGate
-from appliance.leg.opus import FRAME, SAMPLE_RATE, Encoder, Samples
+from appliance.leg.loss import ExpectedLoss
+from appliance.leg.opus import DTX_PAYLOAD, FRAME, SAMPLE_RATE, Encoder, Samples
 from appliance.leg.packet_clock import PacketClock
 from appliance.leg.settings import LegSettings
 from appliance.webrtc import OPUS_SILENCE
@@ -33,6 +35,13 @@ PATIENCE_S = 0.010
 """How much later than its time a microphone frame may come before silence is sent for it."""
 
 
+class Spoken(NamedTuple):
+    """A frame of the microphone, encoded, and how loud it is."""
+
+    payload: bytes
+    level: AudioLevel
+
+
 class Uplink:
     """Encodes what the microphone gives, and hands it out while the gate is open.
 
@@ -41,15 +50,21 @@ class Uplink:
 
     def __init__(self, gate: MicrophoneGate, settings: LegSettings) -> None:
         self._gate = gate
+        self.floor_percent = settings.expected_loss_percent
         self._encoder = Encoder(
-            settings.bitrate, settings.complexity, settings.expected_loss_percent
+            settings.bitrate,
+            settings.complexity,
+            settings.expected_loss_percent,
+            dtx=settings.dtx,
         )
+        self._expected_percent = self._wanted_percent = settings.expected_loss_percent
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._lock = threading.Lock()
-        self._frames: deque[tuple[int, bytes]] = deque(maxlen=MAX_FRAMES)
+        self._frames: deque[tuple[int, Spoken]] = deque(maxlen=MAX_FRAMES)
         self._encoded_epoch = -1
         self._partial: list[Samples] = []
+        self._meter = VoiceMeter()
         self._level = SILENCE_DBFS
 
     def push(self, block: Samples, _at: float) -> None:
@@ -59,13 +74,14 @@ class Uplink:
             return
         if epoch != self._encoded_epoch:
             self._encoder.reset()
+            self._meter = VoiceMeter()
             self._encoded_epoch = epoch
             self._partial.clear()
         self._partial.append(block)
         if sum(map(len, self._partial)) < FRAME:
             return
         audio = np.concatenate(self._partial)
-        if not self._gate.frame_ready():
+        if not self._gate.frame_ready(epoch):
             # Before consent a frame tells that the microphone gives sound, and nothing else: it
             # is not encoded. Less than a block is missing then to the first that may pass.
             kept = max(0, FRAME - len(block))
@@ -76,11 +92,18 @@ class Uplink:
         self._partial = [audio[len(audio) // FRAME * FRAME :]]
 
     def _send(self, epoch: int, frame: Samples) -> None:
-        payload = self._encoder.encode(frame)
-        with self._lock:
-            self._frames.append((epoch, payload))
+        if self._wanted_percent != self._expected_percent:
+            self._expected_percent = self._wanted_percent
+            self._encoder.expect_loss(self._expected_percent)
         self._level = dbfs(frame)
+        spoken = Spoken(self._encoder.encode(frame), self._meter.measure(self._level))
+        with self._lock:
+            self._frames.append((epoch, spoken))
         self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def expect_loss(self, percent: int) -> None:
+        """Prepare the next frames for so much loss."""
+        self._wanted_percent = percent
 
     def flush(self) -> None:
         """Forget every frame that was not sent, and wake a sender that waits for one."""
@@ -89,13 +112,13 @@ class Uplink:
         self._level = SILENCE_DBFS
         self._loop.call_soon_threadsafe(self._arrived.set)
 
-    def take(self) -> bytes | None:
-        """The next payload of the open gate's epoch; None when there is none or it is shut."""
+    def take(self) -> Spoken | None:
+        """The next frame of the open gate's epoch; None when there is none or it is shut."""
         with self._lock:
             while self._frames:
-                epoch, payload = self._frames.popleft()
+                epoch, spoken = self._frames.popleft()
                 if self._gate.state is Gate.OPEN and epoch == self._gate.epoch:
-                    return payload
+                    return spoken
         return None
 
     async def wait(self, seconds: float) -> None:
@@ -126,11 +149,14 @@ class UplinkTrack(MediaStreamTrack):
         self._uplink = uplink
         self._timestamp = 0
         self._clock = PacketClock()
+        self._level = SILENT
+        self._loss = ExpectedLoss(uplink.floor_percent)
+        uplink.expect_loss(self._loss.percent)
         self.sent = 0
 
     async def recv(self) -> av.Packet[Any]:
         """The next packet: the microphone's if the gate is open, else the silence frame."""
-        payload = await self._next_payload()
+        payload, self._level = await self._next()
         if self.readyState != "live":
             raise MediaStreamError
         packet = av.Packet(payload)
@@ -140,17 +166,37 @@ class UplinkTrack(MediaStreamTrack):
         self.sent += 1
         return packet
 
-    async def _next_payload(self) -> bytes:
+    def level(self) -> AudioLevel:
+        """How loud the packet is that was handed out last."""
+        return self._level
+
+    def lost(self, fraction: float) -> None:
+        """The other side says that so much of what was sent last was lost, 0 to 1."""
+        self._loss.report(fraction, time.monotonic())
+        self._uplink.expect_loss(self._loss.percent)
+
+    async def _next(self) -> Spoken:
         due = self._clock.start(time.monotonic())
         while self.readyState == "live":
-            payload = self._uplink.take()
-            if payload is not None:
+            spoken = self._uplink.take()
+            if spoken is not None:
                 self._clock.spoke(time.monotonic())
-                return payload
+                if len(spoken.payload) > DTX_PAYLOAD:
+                    return spoken
+                due = self._skip()
+                continue
             patience = PATIENCE_S if self._gate.state is Gate.OPEN else 0.0
             left = due + patience - time.monotonic()
             if left <= 0:
                 break
             await self._uplink.wait(left)
         self._clock.kept_silent()
-        return OPUS_SILENCE
+        return SILENCE
+
+    def _skip(self) -> float:
+        """Time goes on by a frame that is not sent (RFC 7587 section 3.1.3)."""
+        self._timestamp += FRAME
+        return self._clock.start(time.monotonic())
+
+
+SILENCE = Spoken(OPUS_SILENCE, SILENT)

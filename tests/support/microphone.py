@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from appliance.control_link.words import Audience, Gate
 from appliance.leg.gate import MicrophoneGate
-from appliance.leg.opus import FRAME, Encoder, Samples
+from appliance.leg.opus import FRAME, SAMPLE_RATE, Decoder, Encoder, Samples
 from appliance.leg.settings import LegSettings
 from appliance.leg.uplink import Uplink
 
@@ -18,6 +18,23 @@ NOISE = np.random.default_rng(5)
 
 def noise(samples: int = FRAME) -> Samples:
     return NOISE.integers(-9_000, 9_000, samples).astype(np.int16)
+
+
+def tone(hz: float, samples: int, start: int = 0, level: float = 8_000) -> Samples:
+    """A sine from sample *start* of its own time on."""
+    moments = np.arange(start, start + samples) / SAMPLE_RATE
+    return np.round(level * np.sin(2 * np.pi * hz * moments)).astype(np.int16)
+
+
+def decoded(payloads: Iterable[bytes]) -> Samples:
+    """What a listener hears of *payloads*, with no packet before them."""
+    decoder = Decoder()
+    return np.concatenate([decoder.decode(payload) for payload in payloads])
+
+
+def sharpest(heard: Samples) -> float:
+    """The largest bend (second difference): a click is one, a tone's own is small."""
+    return float(np.abs(np.diff(heard.astype(np.int32), n=2)).max())
 
 
 def new_encoder() -> Encoder:
@@ -31,11 +48,13 @@ class Ledger(Encoder):
         super().__init__(SETTINGS.bitrate, SETTINGS.complexity, SETTINGS.expected_loss_percent)
         self._gate = gate
         self.fed: list[tuple[Gate, int]] = []
+        self.frames: list[Samples] = []
         self.epochs: dict[bytes, int] = {}
 
     def encode(self, frame: Samples) -> bytes:
         epoch, state = self._gate.epoch, self._gate.state
         self.fed.append((state, epoch))
+        self.frames.append(frame)
         payload = super().encode(frame)
         self.epochs[payload] = epoch
         return payload
@@ -44,10 +63,10 @@ class Ledger(Encoder):
 class Microphone:
     """Gate and uplink as the leg joins them; closing flushes."""
 
-    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, wake: Callable[[], None] = lambda: None, **settings: float) -> None:
         self.capturing = False
         self.gate = MicrophoneGate(lambda gate: None, self._capture, wake)
-        self.uplink = Uplink(self.gate, SETTINGS)
+        self.uplink = Uplink(self.gate, LegSettings(**settings))
         self.gate.arm("s")
 
     def _capture(self, on: bool) -> None:
@@ -61,8 +80,13 @@ class Microphone:
         self.uplink.push(noise(), 0.0)
         assert self.gate.state is Gate.OPEN
 
+    def hang_up(self) -> None:
+        """The call ends, and another begins."""
+        self.gate.disarm("end")
+        self.gate.arm("s")
+
     def taken(self) -> list[bytes]:
         payloads = []
-        while (payload := self.uplink.take()) is not None:
-            payloads.append(payload)
+        while (spoken := self.uplink.take()) is not None:
+            payloads.append(spoken.payload)
         return payloads

@@ -167,10 +167,10 @@ async def test_racing_threads_let_no_closed_epoch_out() -> None:
         while out < 60 and time.monotonic() < until:
             # Closed for good before the frame is asked for.
             shut = closed[-1]
-            payload = box.uplink.take()
-            if payload is not None:
+            spoken = box.uplink.take()
+            if spoken is not None:
                 out += 1
-                assert ledger.epochs[payload] > shut
+                assert ledger.epochs[spoken.payload] > shut
             await asyncio.sleep(0.0005)
     finally:
         stop.set()

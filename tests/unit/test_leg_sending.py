@@ -1,0 +1,159 @@
+"""What is on the wire beside the payload: audio level and clock; and what is made of reports."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.rtp import RtpPacket
+
+from appliance.audio.levels import dbfs
+from appliance.control_link.words import Audience, Gate
+from appliance.leg.loss import MOST_PERCENT
+from appliance.leg.opus import FRAME
+from appliance.leg.peer import Peer
+from appliance.leg.uplink import UplinkTrack
+from appliance.webrtc import OPUS_SILENCE, on_loss, send_level, tap_receiver
+from tests.support.microphone import Microphone, tone
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("only_loopback", "aiortc_may_wait")
+
+LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+BLOCK = FRAME // 2
+
+
+class Line:
+    """A leg's uplink, and a real aiortc peer that takes what it sends."""
+
+    def __init__(self) -> None:
+        self.box = Microphone()
+        self.track = UplinkTrack(self.box.gate, self.box.uplink)
+        self.peer = Peer(self.track, "sendonly", [], lambda: None)
+        self.other = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.taken: list[RtpPacket] = []
+
+    async def connect(self, *, with_level: bool = True, lose_every: int = 0) -> None:
+        offer = await self.peer.offer()
+        if not with_level:
+            kept = [line for line in offer.splitlines() if LEVEL_URI not in line]
+            assert len(kept) < len(offer.splitlines())
+            offer = "\r\n".join(kept) + "\r\n"
+        await self.other.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        receiver = self.other.getReceivers()[0]
+        tap_receiver(receiver, self.taken.append)
+        if lose_every:
+            account = receiver._handle_rtp_packet
+
+            async def lose(packet: RtpPacket, arrival_time_ms: int) -> None:
+                if packet.sequence_number % lose_every:
+                    await account(packet, arrival_time_ms=arrival_time_ms)
+
+            vars(receiver)["_handle_rtp_packet"] = lose
+        await self.other.setLocalDescription()
+        await self.peer.accept(self.other.localDescription.sdp)
+        await eventually(lambda: len(self.taken) >= 5)
+
+    async def speak(self, level: float, blocks: int = 40) -> list[RtpPacket]:
+        """Open, and say a tone in real time; the packets that are not silence."""
+        gate = self.box.gate
+        if gate.state is Gate.CLOSED:
+            gate.consent(gate.prepare("button"), Audience.EVERYONE)
+        before = len(self.taken)
+        for number in range(blocks):
+            self.box.uplink.push(tone(500.0, BLOCK, number * BLOCK, level), 0.0)
+            await asyncio.sleep(0.01)
+        await eventually(lambda: len(self.spoken(before)) >= blocks // 4)
+        return self.spoken(before)
+
+    def spoken(self, since: int = 0) -> list[RtpPacket]:
+        return [p for p in self.taken[since:] if p.payload != OPUS_SILENCE]
+
+    async def close(self) -> None:
+        await self.peer.close()
+        await self.other.close()
+
+
+@pytest.fixture
+async def line() -> AsyncIterator[Line]:
+    line = Line()
+    yield line
+    await line.close()
+
+
+async def test_each_packet_carries_its_level_and_silence_carries_none(line: Line) -> None:
+    await line.connect()
+    loud = await line.speak(16_000)
+    line.box.gate.close("button")
+    closed = len(line.taken)
+    await eventually(lambda: len(line.taken) > closed + 5)
+    soft = await line.speak(300)
+    for packets, level in ((loud[3:], 16_000.0), (soft[3:], 300.0)):
+        expected = round(3.01 - dbfs(tone(500.0, FRAME, level=level)))
+        assert {packet.extensions.audio_level for packet in packets} == {(True, expected)}
+    silent = [packet for packet in line.taken if packet.payload == OPUS_SILENCE]
+    assert {packet.extensions.audio_level for packet in silent} == {(False, 127)}
+
+
+async def test_no_level_is_sent_where_it_was_not_agreed_on(line: Line) -> None:
+    await line.connect(with_level=False)
+    assert await line.speak(16_000)
+    assert {packet.extensions.audio_level for packet in line.taken} == {None}
+
+
+async def test_lost_packets_that_the_other_side_reports_raise_the_error_correction(
+    line: Line,
+) -> None:
+    await line.connect(lose_every=4)
+    assert line.box.uplink._wanted_percent < MOST_PERCENT
+    await eventually(lambda: line.box.uplink._wanted_percent == MOST_PERCENT, 30)
+    assert await line.speak(8_000)
+    assert line.box.uplink._expected_percent == MOST_PERCENT
+    UplinkTrack(line.box.gate, line.box.uplink)
+    assert line.box.uplink._wanted_percent < MOST_PERCENT, "another call begins with the last's"
+
+
+async def test_rtp_time_goes_on_by_a_packet_a_packet_over_many_openings(line: Line) -> None:
+    await line.connect()
+    first = line.taken[0]
+    for _ in range(10):
+        await line.speak(8_000, blocks=8)
+        line.box.gate.close("button")
+        count = len(line.taken)
+        await eventually(lambda count=count: len(line.taken) > count + 6)  # type: ignore[misc]
+    stamps = [(packet.timestamp - first.timestamp) % 2**32 for packet in line.taken]
+    assert stamps == [number * FRAME for number in range(len(stamps))]
+    numbers = [(p.sequence_number - first.sequence_number) % 2**16 for p in line.taken]
+    assert numbers == list(range(len(numbers)))
+
+
+async def test_a_pause_is_not_sent_and_time_goes_on_in_it(line: Line) -> None:
+    line.box = Microphone(dtx=True)
+    line.track = UplinkTrack(line.box.gate, line.box.uplink)
+    line.peer = Peer(line.track, "sendonly", [], lambda: None)
+    await line.connect()
+    gate = line.box.gate
+    gate.consent(gate.prepare("button"), Audience.EVERYONE)
+    blocks = [tone(500.0, BLOCK, at) for at in range(0, 24_000, BLOCK)]
+    quiet = [np.zeros(BLOCK, np.int16)] * 100
+    opened = len(line.taken)
+    for block in [*blocks, *quiet, *blocks]:
+        line.box.uplink.push(block, 0.0)
+        await asyncio.sleep(0.01)
+    packets = line.taken[opened:]
+    steps = np.diff([packet.timestamp for packet in packets])
+    assert set(np.mod(steps, FRAME)) == {0}
+    assert steps.min() == FRAME
+    assert steps.max() > 5 * FRAME, "nothing was left out"
+    assert min(len(packet.payload) for packet in packets) > 2
+
+
+def test_another_sender_is_refused_loudly() -> None:
+    changed = object.__new__(RTCRtpSender)
+    with pytest.raises(RuntimeError, match="aiortc has changed"):
+        send_level(changed, lambda: (False, 127))
+    with pytest.raises(RuntimeError, match="aiortc has changed"):
+        on_loss(changed, lambda fraction: None)
