@@ -36,6 +36,11 @@ class LegSettings(BaseModel):
     dtx: bool = False
     """Send nothing while the supervisor pauses with the microphone open (RFC 7587 section 3.1.3).
     It saves a few kb/s; some platforms take a leg that is still for dead."""
+    pre_roll_ms: int = Field(400, ge=0, le=1000)
+    """How much of what is said between the press and consent is kept, and sent once there is
+    consent, so that the first word is not clipped; where consent takes longer, the newest so many
+    milliseconds. Nothing from before the press, and nothing at all if consent is refused. 0: what
+    is said before consent is not sent."""
     volume: int = Field(80, ge=0, le=100)
     """Downlink volume at start, percent."""
     gain_db: float = Field(0.0, ge=-12, le=24)

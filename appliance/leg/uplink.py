@@ -15,7 +15,6 @@ from collections import deque
 from typing import Any, NamedTuple
 
 import av
-import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
@@ -26,6 +25,7 @@ from appliance.leg.gate import MicrophoneGate
 from appliance.leg.loss import ExpectedLoss
 from appliance.leg.opus import DTX_PAYLOAD, FRAME, SAMPLE_RATE, Encoder, Samples
 from appliance.leg.packet_clock import PacketClock
+from appliance.leg.preroll import PreRoll
 from appliance.leg.settings import LegSettings
 from appliance.webrtc import OPUS_SILENCE
 
@@ -45,7 +45,8 @@ class Spoken(NamedTuple):
 class Uplink:
     """Encodes what the microphone gives, and hands it out while the gate is open.
 
-    `push` is called in the capture thread, `take` and `wait` on the loop.
+    `push` is called in the capture thread, `take` and `wait` on the loop. What is said between the
+    press and consent is kept, not encoded, and wiped if there is none.
     """
 
     def __init__(self, gate: MicrophoneGate, settings: LegSettings) -> None:
@@ -62,34 +63,23 @@ class Uplink:
         self._arrived = asyncio.Event()
         self._lock = threading.Lock()
         self._frames: deque[tuple[int, Spoken]] = deque(maxlen=MAX_FRAMES)
-        self._encoded_epoch = -1
-        self._partial: list[Samples] = []
+        self._pre_roll = PreRoll(settings.pre_roll_ms * SAMPLE_RATE // 1000)
         self._meter = VoiceMeter()
         self._level = SILENCE_DBFS
 
     def push(self, block: Samples, _at: float) -> None:
-        """Take a captured block, shape ``(n,)``; encode each 20 ms that is complete."""
+        """Take a captured block, shape ``(n,)``; encode each 20 ms that is due."""
         epoch = self._gate.epoch
         if self._gate.state is Gate.CLOSED:
             return
-        if epoch != self._encoded_epoch:
+        self._pre_roll.add(epoch, block)
+        if not self._pre_roll.whole or not self._gate.frame_ready(epoch):
+            return
+        if self._pre_roll.begin(epoch):
             self._encoder.reset()
             self._meter = VoiceMeter()
-            self._encoded_epoch = epoch
-            self._partial.clear()
-        self._partial.append(block)
-        if sum(map(len, self._partial)) < FRAME:
-            return
-        audio = np.concatenate(self._partial)
-        if not self._gate.frame_ready(epoch):
-            # Before consent a frame tells that the microphone gives sound, and nothing else: it
-            # is not encoded. Less than a block is missing then to the first that may pass.
-            kept = max(0, FRAME - len(block))
-            self._partial = [audio[len(audio) - kept :]]
-            return
-        for start in range(0, len(audio) - FRAME + 1, FRAME):
-            self._send(epoch, audio[start : start + FRAME])
-        self._partial = [audio[len(audio) // FRAME * FRAME :]]
+        while (frame := self._pre_roll.next(epoch)) is not None:
+            self._send(epoch, frame)
 
     def _send(self, epoch: int, frame: Samples) -> None:
         if self._wanted_percent != self._expected_percent:
@@ -106,7 +96,8 @@ class Uplink:
         self._wanted_percent = percent
 
     def flush(self) -> None:
-        """Forget every frame that was not sent, and wake a sender that waits for one."""
+        """Wipe all that was not sent, and wake a sender that waits for it."""
+        self._pre_roll.wipe()
         with self._lock:
             self._frames.clear()
         self._level = SILENCE_DBFS

@@ -17,7 +17,7 @@ from appliance.leg.opus import FRAME
 from appliance.leg.peer import Peer
 from appliance.leg.uplink import UplinkTrack
 from appliance.webrtc import OPUS_SILENCE, on_loss, send_level, tap_receiver
-from tests.support.microphone import Microphone, tone
+from tests.support.microphone import Microphone, decoded, tone
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("only_loopback", "aiortc_may_wait")
@@ -149,6 +149,24 @@ async def test_a_pause_is_not_sent_and_time_goes_on_in_it(line: Line) -> None:
     assert steps.min() == FRAME
     assert steps.max() > 5 * FRAME, "nothing was left out"
     assert min(len(packet.payload) for packet in packets) > 2
+
+
+async def test_what_is_said_at_the_press_comes_out_at_the_other_side(line: Line) -> None:
+    """Consent takes 200 ms; the first sound at the far end is the one of the press."""
+    await line.connect()
+    gate = line.box.gate
+    epoch = gate.prepare("button")
+    before = len(line.taken)
+    for number in range(60):
+        if number == 20:
+            gate.consent(epoch, Audience.EVERYONE)
+        block = tone(3_000.0 if number < 4 else 500.0, BLOCK, number * BLOCK)
+        line.box.uplink.push(block, 0.0)
+        await asyncio.sleep(0.01)
+    await eventually(lambda: len(line.spoken(before)) >= 10)
+    heard = decoded([packet.payload for packet in line.spoken(before)])
+    spectrum = np.abs(np.fft.rfft(heard[: 2 * FRAME] * np.hanning(2 * FRAME)))
+    assert int(np.argmax(spectrum)) * 25 == 3_000
 
 
 def test_another_sender_is_refused_loudly() -> None:

@@ -14,6 +14,7 @@ from appliance.audio.levels import SILENCE_DBFS
 from appliance.control_link.words import Audience, Gate
 from appliance.leg.gate import GateError
 from appliance.leg.opus import FRAME
+from appliance.leg.preroll import FADE, RISE
 from appliance.leg.uplink import MAX_FRAMES
 from tests.support.microphone import Ledger, Microphone, new_encoder, noise
 
@@ -29,7 +30,7 @@ async def test_closed_gate_feeds_nothing_to_the_encoder() -> None:
     assert box.uplink.level == SILENCE_DBFS
 
 
-async def test_what_was_said_before_consent_is_never_sent() -> None:
+async def test_nothing_is_encoded_before_consent() -> None:
     box = Microphone()
     ledger = Ledger(box.gate)
     box.uplink._encoder = ledger
@@ -44,8 +45,10 @@ async def test_what_was_said_before_consent_is_never_sent() -> None:
     assert len(box.taken()) == 1
 
 
-async def test_first_packet_comes_with_the_first_block_after_consent() -> None:
-    box = Microphone()
+async def test_without_a_pre_roll_the_first_packet_holds_the_block_after_consent() -> None:
+    box = Microphone(pre_roll_ms=0)
+    ledger = Ledger(box.gate)
+    box.uplink._encoder = ledger
     epoch = box.gate.prepare("button")
     blocks = [noise(FRAME // 2) for _ in range(8)]
     for block in blocks[:-1]:
@@ -53,7 +56,9 @@ async def test_first_packet_comes_with_the_first_block_after_consent() -> None:
     box.gate.consent(epoch, Audience.EVERYONE)
     assert box.taken() == []
     box.uplink.push(blocks[-1], 0.0)
-    assert box.taken() == [new_encoder().encode(np.concatenate(blocks[-2:]))]
+    assert len(box.taken()) == 1
+    (frame,) = ledger.frames
+    assert np.array_equal(frame[FADE:], np.concatenate(blocks[-2:])[FADE:])
 
 
 async def test_each_opening_begins_with_a_fresh_encoder_and_no_rest() -> None:
@@ -69,6 +74,7 @@ async def test_each_opening_begins_with_a_fresh_encoder_and_no_rest() -> None:
     box.uplink.push(frame[: FRAME // 2], 0.0)
     assert box.gate.state is Gate.OPENING, "half a frame of before was taken for this opening"
     box.uplink.push(frame[FRAME // 2 :], 0.0)
+    frame[:FADE] = np.round(frame[:FADE] * RISE)
     assert box.taken() == [new_encoder().encode(frame)]
 
 
