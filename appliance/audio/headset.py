@@ -7,6 +7,7 @@ while it is wanted and the device is there. Both wait in poll() and never spin.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from appliance.audio.discovery import HeadsetDevice, find_headset
 from appliance.audio.errors import HeadsetError
 from appliance.audio.pcm import Waker, quiet_alsa
 from appliance.audio.playback import PlaybackSource, PlaybackStream
-from appliance.audio.settings import AudioSettings
+from appliance.audio.settings import SAMPLE_RATE, AudioSettings
 from appliance.control_link.states import HeadsetState
 from appliance.service.tasks import die
 
@@ -40,6 +41,7 @@ class _Wish:
 
     def __init__(self, sink: CaptureSink) -> None:
         self.sink = sink
+        self.since = time.monotonic()
 
 
 class Headset:
@@ -114,7 +116,7 @@ class Headset:
                 log.error("the thread %r does not stop: ALSA does not return", thread.name)
 
     def start_capture(self, sink: CaptureSink) -> None:
-        """Bring the microphone's sound to *sink* from soon on; returns at once.
+        """Bring the microphone's sound to *sink*, nothing from before this call; returns at once.
 
         While the headset is away the wish stands, and is met when it is back.
         """
@@ -203,6 +205,12 @@ class Headset:
         self._note_capture("")
 
     def _deliver(self, wish: _Wish, block: NDArray[np.int16], at: float) -> None:
+        # A stream of a sound server may begin with what it has just recorded for others.
+        early = math.ceil((wish.since - at) * SAMPLE_RATE)
+        if early > 0:
+            block, at = block[early:], at + early / SAMPLE_RATE
+            if not len(block):
+                return
         with self._push_lock:
             if self._wish is wish:
                 wish.sink.push(block, at)

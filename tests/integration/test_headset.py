@@ -73,6 +73,27 @@ def test_muted_means_that_no_stream_exists(virtual_card: VirtualCard) -> None:
         assert recorder.samples == count
 
 
+def test_nothing_from_before_the_start_is_captured(virtual_card: VirtualCard) -> None:
+    """The sound server gives a new stream what it has just recorded for another one."""
+    virtual_card.play(sine(1000))
+    with (
+        running_headset(ToneSource(440)) as other,
+        running_headset(ToneSource(440)) as headset,
+    ):
+        keeps_it_running = Recorder()
+        other.start_capture(keeps_it_running)
+        assert eventually(lambda: keeps_it_running.samples > 0)
+        assert eventually(lambda: headset.state.playing)
+        for _ in range(20):
+            recorder = Recorder()
+            started = time.monotonic()
+            headset.start_capture(recorder)
+            assert eventually(lambda recorder=recorder: recorder.samples > 0)  # type: ignore[misc]
+            headset.stop_capture()
+            assert recorder.times[0] >= started
+            time.sleep(random.random() * 0.02)  # anywhere in the server's own turn
+
+
 def test_racing_starts_and_stops_end_right(virtual_card: VirtualCard) -> None:
     late: list[str] = []
 
