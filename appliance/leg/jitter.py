@@ -12,8 +12,10 @@ from collections import deque
 import numpy as np
 
 from appliance.leg import stretch
+from appliance.leg.codecs.base import Codec
+from appliance.leg.codecs.table import OPUS
 from appliance.leg.delay import ArrivalStatistics
-from appliance.leg.opus import SAMPLE_RATE, Samples, packet_samples
+from appliance.leg.opus import SAMPLE_RATE, Samples
 from appliance.leg.pacing import Pacing
 from appliance.leg.store import MAX_PACKETS, Packet
 from appliance.leg.timeline import UNIT, JitterStats, Timeline
@@ -66,11 +68,27 @@ class JitterBuffer:
         self._late_in_a_row = 0
         self._untouched = self._first = True
 
-    def put(self, ssrc: int, timestamp: int, payload: bytes, arrival_s: float) -> None:
-        """Take one packet; *timestamp* is RTP's (32 bit, 48 kHz), *arrival_s* monotonic."""
+    def put(
+        self,
+        ssrc: int,
+        timestamp: int,
+        payload: bytes,
+        arrival_s: float,
+        codec: Codec | None = OPUS,
+    ) -> None:
+        """Take one packet; *timestamp* is RTP's (32 bit, of the codec's clock), *arrival_s*
+        monotonic. One of no *codec* is dropped.
+        """
         self.stats.received += 1
+        if codec is None:
+            self.stats.unknown += 1
+            return
         arrival = int(arrival_s * SAMPLE_RATE)
-        self._arrived.append(Packet(ssrc, timestamp, payload, packet_samples(payload), arrival))
+        # Another clock is another time-line, as if the source were another (RFC 7160).
+        source = ssrc | codec.clock << 32
+        stamp = timestamp * (SAMPLE_RATE // codec.clock) & 0xFFFFFFFF
+        samples = codec.samples(payload)
+        self._arrived.append(Packet(source, stamp, payload, samples, arrival, codec))
 
     def pop(self) -> Samples:
         """The next 10 ms, shape ``(480,)``; silence before there is a stream."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from appliance.leg.codecs.base import Codec
+from appliance.leg.codecs.table import OPUS
+
 MAX_PACKETS = 100
 """Packets kept; the oldest is dropped, which bounds the delay at 2 s whatever happens."""
 JUMP = 48_000 * 2
@@ -18,6 +21,7 @@ class Packet(NamedTuple):
     payload: bytes
     samples: int
     arrival: int
+    codec: Codec = OPUS
 
 
 class PacketStore:

@@ -10,16 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from appliance.leg.opus import FRAME, Decoder, OpusError, Samples
+from appliance.leg.codecs.stream import StreamDecoder
+from appliance.leg.opus import FRAME, OpusError, Samples
 from appliance.leg.store import Packet, PacketStore
 
 UNIT = 480
 """Samples made up at a time (10 ms): SILK's concealment knows no less."""
-CONCEALABLE = 120
-"""Samples (2.5 ms): libopus conceals multiples of it only. A sender that goes on with other
-timestamps, such as after a transfer, leaves holes of any length."""
-DTX_PAYLOAD = 2
-"""Bytes of a packet that says no more than that comfort noise follows."""
 
 
 @dataclass(slots=True)
@@ -31,6 +27,8 @@ class JitterStats:
     """Packets that were not there when their time came."""
     late: int = 0
     malformed: int = 0
+    unknown: int = 0
+    """Of a payload type that was not agreed on."""
     concealed: int = 0
     """Recovered from a copy, concealed, or made up while a packet was awaited."""
     stretched: int = 0
@@ -48,8 +46,8 @@ class Timeline:
         self.paused_from: int | None = None
         """Where the sender began to pause (DTX), so that nothing need come."""
         self._stats = stats
-        self._decoder = Decoder()
-        self._shadow = Decoder()
+        self._decoder = StreamDecoder()
+        self._shadow = StreamDecoder()
         self._waiting = False
         self._counted = 0
 
@@ -86,12 +84,12 @@ class Timeline:
             return self.next()
         self._waiting = False
         try:
-            audio = self._decoder.decode(packet.payload)
+            audio = self._decoder.decode(packet.payload, packet.codec)
         except OpusError:
             self._stats.malformed += 1
             audio = self._conceal(FRAME)
         self.position = first + len(audio)
-        self.paused_from = self.position if len(packet.payload) <= DTX_PAYLOAD else None
+        self.paused_from = self.position if packet.codec.pauses(packet.payload) else None
         return audio[heard:]
 
     def _pause(self) -> Samples:
@@ -123,14 +121,12 @@ class Timeline:
             self._counted = first
 
     def _recover(self, following: Packet, hole: int) -> Samples:
-        # Asked for less than its packet lasts, libopus would not look at the copy.
-        whole = max(-(-hole // CONCEALABLE) * CONCEALABLE, following.samples)
         try:
-            audio = self._decoder.recover(following.payload, whole)
+            audio = self._decoder.recover(following.payload, following.codec, hole)
         except OpusError:
-            return self._conceal(whole)[-hole:]
+            return self._conceal(hole)
         self._stats.concealed += hole
-        return audio[-hole:]
+        return audio
 
     def _conceal(self, samples: int) -> Samples:
         self._stats.concealed += samples

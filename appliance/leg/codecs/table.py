@@ -1,0 +1,82 @@
+"""The codecs that a call may use, in the order in which they are offered."""
+
+from __future__ import annotations
+
+from appliance.leg import opus
+from appliance.leg.codecs import g711, g722
+from appliance.leg.codecs.base import Codec, Encoder
+from appliance.leg.codecs.noise import FIRST, ComfortNoise
+from appliance.leg.codecs.opus_stream import OpusStreamDecoder
+from appliance.leg.codecs.waveform import WaveformDecoder, WaveformEncoder, octets_last
+from appliance.webrtc import OPUS_SILENCE
+
+DTX_PAYLOAD = 2
+"""Bytes of an Opus packet that says no more than that comfort noise follows."""
+CLOCK = 8_000
+"""Of every codec but Opus: G.722's is by mistake, kept for good (RFC 3551 section 4.5.2)."""
+OCTETS = 160
+"""Of 20 ms, in G.711 as in G.722."""
+
+
+def _never(payload: bytes) -> bool:
+    return False
+
+
+OPUS = Codec(
+    name="OPUS",
+    clock=48_000,
+    silence=OPUS_SILENCE,
+    samples=opus.packet_samples,
+    pauses=lambda payload: len(payload) <= DTX_PAYLOAD,
+    decoder=OpusStreamDecoder,
+)
+G722 = Codec(
+    name="G722",
+    clock=CLOCK,
+    # In both bands the step that is nearest to none: it decodes to zeros, and what it leaves of
+    # former speech is an offset and 8 kHz below -56 dBFS, which nobody hears.
+    silence=b"\xfc" * OCTETS,
+    samples=octets_last,
+    pauses=_never,
+    decoder=lambda: WaveformDecoder(g722.Expander()),
+)
+PCMU = Codec(
+    name="PCMU",
+    clock=CLOCK,
+    silence=b"\xff" * OCTETS,
+    samples=octets_last,
+    pauses=_never,
+    decoder=lambda: WaveformDecoder(g711.Expander(g711.MU_VALUES)),
+)
+PCMA = Codec(
+    name="PCMA",
+    clock=CLOCK,
+    silence=b"\xd5" * OCTETS,
+    samples=octets_last,
+    pauses=_never,
+    decoder=lambda: WaveformDecoder(g711.Expander(g711.A_VALUES)),
+)
+COMFORT_NOISE = Codec(
+    name="CN",
+    clock=CLOCK,
+    silence=b"",
+    samples=lambda payload: FIRST if payload else 0,
+    pauses=lambda payload: True,
+    decoder=ComfortNoise,
+)
+"""Beside a telephone's codec, and never sent by us."""
+COMFORT_NOISE_TYPE = 13
+"""Its payload type, fixed by RFC 3551: some send it without having offered it."""
+
+SPOKEN = (OPUS, G722, PCMU, PCMA)
+"""What we offer and speak; the first that both sides know is used."""
+BY_NAME = {codec.name: codec for codec in SPOKEN}
+
+
+def telephone_encoders() -> dict[Codec, Encoder]:
+    """An encoder of each codec but Opus, whose settings are its own."""
+    return {
+        G722: WaveformEncoder(g722.Compressor()),
+        PCMU: WaveformEncoder(g711.Compressor(g711.MU_VALUES)),
+        PCMA: WaveformEncoder(g711.Compressor(g711.A_VALUES)),
+    }
