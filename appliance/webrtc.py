@@ -13,7 +13,7 @@ from aioice import ice
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtcpRrPacket, RtcpSrPacket
 
 if TYPE_CHECKING:
-    from aiortc import RTCRtpReceiver, RTCRtpSender
+    from aiortc import RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
     from aiortc.rtp import AnyRtcpPacket, RtpPacket
 
 OPUS_SILENCE = b"\xf8\xff\xfe"
@@ -112,6 +112,30 @@ def on_loss(sender: RTCRtpSender, tell: Callable[[float], None]) -> None:
         await account(packet)
 
     vars(sender)["_handle_rtcp_packet"] = handle
+
+
+def agreed_codecs(transceiver: RTCRtpTransceiver) -> dict[int, str]:
+    """What both sides agreed on: codec names in upper case by payload type. aiortc sends the
+    first. Empty before the other side's description.
+
+    Raises RuntimeError when aiortc is not the one this was written for.
+    """
+    if "_codecs" not in vars(transceiver):
+        raise RuntimeError("aiortc has changed: its transceiver keeps no codecs of that name")
+    return {
+        codec.payloadType: codec.mimeType.partition("/")[2].upper()
+        for codec in transceiver._codecs
+        if codec.payloadType is not None
+    }
+
+
+def also_receive(receiver: RTCRtpReceiver, payload_type: int) -> None:
+    """Let packets of *payload_type* through to *receiver* as well, though nobody agreed on it.
+
+    Call it when the other side's description is known, and with it the transport.
+    """
+    table: dict[int, set[Any]] = receiver.transport._rtp_router.payload_type_table
+    table.setdefault(payload_type, set()).add(receiver)
 
 
 def received_packets(receiver: RTCRtpReceiver) -> int:

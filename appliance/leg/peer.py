@@ -15,12 +15,14 @@ from aiortc import (
     RTCIceServer,
     RTCPeerConnection,
     RTCRtpSender,
+    RTCRtpTransceiver,
     RTCSessionDescription,
 )
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.rtp import RtpPacket
 
 from appliance.control_link.base import IceServer
+from appliance.leg.codecs.agreed import codecs_of, prefer, settle
 from appliance.leg.jitter import JitterBuffer
 from appliance.leg.sdp import offer_error_correction
 from appliance.leg.uplink import UplinkTrack
@@ -43,7 +45,7 @@ class PeerError(BargeboxError):
 
 
 class Peer:
-    """A WebRTC connection: one Opus line in our offers, one or more in theirs. All methods run on
+    """A WebRTC connection: one audio line in our offers, one or more in theirs. All methods run on
     the loop. Without a *track* it never sends.
     """
 
@@ -85,13 +87,7 @@ class Peer:
         transceiver = self._connection.addTransceiver(
             self.track or "audio", direction=self._direction
         )
-        transceiver.setCodecPreferences(
-            [
-                codec
-                for codec in RTCRtpSender.getCapabilities("audio").codecs
-                if codec.mimeType == "audio/opus"
-            ]
-        )
+        prefer(transceiver)
 
     def _take_packets(self) -> None:
         for transceiver in self._connection.getTransceivers():
@@ -105,7 +101,16 @@ class Peer:
             # The stock jitter buffer ratchets its delay up, and an empty payload kills its decoder.
             stream = JitterBuffer()
             self.streams.append(stream)
-            tap_receiver(transceiver.receiver, partial(self._received, stream))
+            tap_receiver(transceiver.receiver, partial(self._received, stream, transceiver))
+
+    def _agree(self) -> None:
+        """Speak what both sides know; called before a packet can pass."""
+        for transceiver in self._connection.getTransceivers():
+            if transceiver.kind != "audio":
+                continue
+            codec, track = settle(transceiver), self.track
+            if codec is not None and track is not None and transceiver.sender.track is track:
+                track.codec = codec
 
     async def offer(self) -> str:
         """Our offer, with all candidates gathered.
@@ -125,6 +130,7 @@ class Peer:
         Raises `PeerError` when it is not an answer to our offer.
         """
         await self._set_remote(answer, "answer")
+        self._agree()
 
     async def answer(self, offer: str) -> str:
         """Our answer to the platform's offer. Raises `PeerError` when it has no usable audio."""
@@ -140,6 +146,7 @@ class Peer:
         if self._connection.getTransceivers()[0].mid is None:
             raise PeerError("the platform's offer has no audio line")
         self._take_packets()
+        self._agree()
         with _told_as("our answer"):
             await self._connection.setLocalDescription(await self._connection.createAnswer())
 
@@ -150,9 +157,12 @@ class Peer:
         with _told_as("the platform's session description"):
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp, kind))
 
-    def _received(self, stream: JitterBuffer, packet: RtpPacket) -> None:
+    def _received(
+        self, stream: JitterBuffer, transceiver: RTCRtpTransceiver, packet: RtpPacket
+    ) -> None:
         self.last_packet = now = time.monotonic()
-        stream.put(packet.ssrc, packet.timestamp, packet.payload, now)
+        codec = codecs_of(transceiver).get(packet.payload_type)
+        stream.put(packet.ssrc, packet.timestamp, packet.payload, now, codec)
 
     def _state_changed(self) -> None:
         state = self._connection.connectionState

@@ -21,13 +21,15 @@ from aiortc.mediastreams import MediaStreamError
 from appliance.audio.levels import SILENCE_DBFS, dbfs
 from appliance.control_link.words import Gate
 from appliance.leg.audio_level import SILENT, AudioLevel, VoiceMeter
+from appliance.leg.codecs.base import Codec
+from appliance.leg.codecs.base import Encoder as AnyEncoder
+from appliance.leg.codecs.table import OPUS, telephone_encoders
 from appliance.leg.gate import MicrophoneGate
 from appliance.leg.loss import ExpectedLoss
 from appliance.leg.opus import DTX_PAYLOAD, FRAME, SAMPLE_RATE, Encoder, Samples
 from appliance.leg.packet_clock import PacketClock
 from appliance.leg.preroll import PreRoll
 from appliance.leg.settings import LegSettings
-from appliance.webrtc import OPUS_SILENCE
 
 MAX_FRAMES = 3
 """Frames that may wait for the sender; the oldest is dropped."""
@@ -59,13 +61,19 @@ class Uplink:
             dtx=settings.dtx,
         )
         self._expected_percent = self._wanted_percent = settings.expected_loss_percent
+        self._others = telephone_encoders()
+        self._codec = self._encoded_by = OPUS
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._lock = threading.Lock()
-        self._frames: deque[tuple[int, Spoken]] = deque(maxlen=MAX_FRAMES)
+        self._frames: deque[tuple[int, Codec, Spoken]] = deque(maxlen=MAX_FRAMES)
         self._pre_roll = PreRoll(settings.pre_roll_ms * SAMPLE_RATE // 1000)
         self._meter = VoiceMeter()
         self._level = SILENCE_DBFS
+
+    def use(self, codec: Codec) -> None:
+        """Encode with *codec* from the next frame on."""
+        self._codec = codec
 
     def push(self, block: Samples, _at: float) -> None:
         """Take a captured block, shape ``(n,)``; encode each 20 ms that is due."""
@@ -75,20 +83,28 @@ class Uplink:
         self._pre_roll.add(epoch, block)
         if not self._pre_roll.whole or not self._gate.frame_ready(epoch):
             return
-        if self._pre_roll.begin(epoch):
-            self._encoder.reset()
+        codec = self._codec
+        begins = self._pre_roll.begin(epoch)
+        if begins or codec is not self._encoded_by:
+            self._encoder_of(codec).reset()
+            self._encoded_by = codec
+        if begins:
             self._meter = VoiceMeter()
         while (frame := self._pre_roll.next(epoch)) is not None:
-            self._send(epoch, frame)
+            self._send(epoch, codec, frame)
 
-    def _send(self, epoch: int, frame: Samples) -> None:
+    def _encoder_of(self, codec: Codec) -> AnyEncoder:
+        return self._encoder if codec is OPUS else self._others[codec]
+
+    def _send(self, epoch: int, codec: Codec, frame: Samples) -> None:
         if self._wanted_percent != self._expected_percent:
             self._expected_percent = self._wanted_percent
             self._encoder.expect_loss(self._expected_percent)
         self._level = dbfs(frame)
-        spoken = Spoken(self._encoder.encode(frame), self._meter.measure(self._level))
+        payload = self._encoder_of(codec).encode(frame)
+        spoken = Spoken(payload, self._meter.measure(self._level))
         with self._lock:
-            self._frames.append((epoch, spoken))
+            self._frames.append((epoch, codec, spoken))
         self._loop.call_soon_threadsafe(self._arrived.set)
 
     def expect_loss(self, percent: int) -> None:
@@ -103,12 +119,15 @@ class Uplink:
         self._level = SILENCE_DBFS
         self._loop.call_soon_threadsafe(self._arrived.set)
 
-    def take(self) -> Spoken | None:
-        """The next frame of the open gate's epoch; None when there is none or it is shut."""
+    def take(self, codec: Codec = OPUS) -> Spoken | None:
+        """The next frame of *codec* and of the open gate's epoch; None when there is none or it is
+        shut. What was encoded for another connection's codec is dropped.
+        """
         with self._lock:
             while self._frames:
-                epoch, spoken = self._frames.popleft()
-                if self._gate.state is Gate.OPEN and epoch == self._gate.epoch:
+                epoch, encoded_by, spoken = self._frames.popleft()
+                current = self._gate.state is Gate.OPEN and epoch == self._gate.epoch
+                if current and encoded_by is codec:
                     return spoken
         return None
 
@@ -138,12 +157,23 @@ class UplinkTrack(MediaStreamTrack):
         super().__init__()
         self._gate = gate
         self._uplink = uplink
+        self._codec = OPUS
         self._timestamp = 0
         self._clock = PacketClock()
         self._level = SILENT
         self._loss = ExpectedLoss(uplink.floor_percent)
         uplink.expect_loss(self._loss.percent)
         self.sent = 0
+
+    @property
+    def codec(self) -> Codec:
+        """What both sides agreed on; Opus before that."""
+        return self._codec
+
+    @codec.setter
+    def codec(self, codec: Codec) -> None:
+        self._codec = codec
+        self._uplink.use(codec)
 
     async def recv(self) -> av.Packet[Any]:
         """The next packet: the microphone's if the gate is open, else the silence frame."""
@@ -169,7 +199,7 @@ class UplinkTrack(MediaStreamTrack):
     async def _next(self) -> Spoken:
         due = self._clock.start(time.monotonic())
         while self.readyState == "live":
-            spoken = self._uplink.take()
+            spoken = self._uplink.take(self._codec)
             if spoken is not None:
                 self._clock.spoke(time.monotonic())
                 if len(spoken.payload) > DTX_PAYLOAD:
@@ -182,12 +212,9 @@ class UplinkTrack(MediaStreamTrack):
                 break
             await self._uplink.wait(left)
         self._clock.kept_silent()
-        return SILENCE
+        return Spoken(self._codec.silence, SILENT)
 
     def _skip(self) -> float:
         """Time goes on by a frame that is not sent (RFC 7587 section 3.1.3)."""
         self._timestamp += FRAME
         return self._clock.start(time.monotonic())
-
-
-SILENCE = Spoken(OPUS_SILENCE, SILENT)

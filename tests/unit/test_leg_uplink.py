@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from appliance.audio.levels import SILENCE_DBFS
 from appliance.control_link.words import Audience, Gate
+from appliance.leg.codecs.table import G722, OPUS, PCMA, PCMU
 from appliance.leg.gate import GateError
 from appliance.leg.opus import FRAME
 from appliance.leg.preroll import FADE, RISE
@@ -86,6 +87,21 @@ async def test_waiting_frames_are_bounded_and_the_newest_are_kept() -> None:
     for _ in range(50):
         box.uplink.push(noise(), 0.0)
     assert box.taken() == list(ledger.epochs)[-MAX_FRAMES:]
+
+
+async def test_what_is_encoded_for_another_codec_is_never_handed_out() -> None:
+    box = Microphone()
+    box.open()
+    for codec in (PCMU, OPUS, G722):
+        box.uplink.use(codec)
+        box.uplink.push(noise(), 0.0)
+    assert box.uplink.take(PCMA) is None
+    box.uplink.push(noise(), 0.0)
+    assert box.uplink.take(OPUS) is None
+    box.uplink.push(noise(), 0.0)
+    payload = box.uplink.take(G722)
+    assert payload is not None
+    assert len(payload) == 160
 
 
 async def test_long_and_odd_blocks_become_whole_frames() -> None:

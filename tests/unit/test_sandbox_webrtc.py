@@ -6,13 +6,15 @@ import inspect
 
 import pytest
 from aioice import ice
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpTransceiver
 from aiortc.rtp import RtpPacket
 
 from appliance.webrtc import (
     LOOPBACK,
     OPUS_SILENCE,
+    agreed_codecs,
     allow_loopback,
+    also_receive,
     received_packets,
     tap_receiver,
 )
@@ -72,6 +74,31 @@ def test_the_handler_of_aiortc_still_feeds_the_buffer_that_is_replaced() -> None
         "packet",
         "arrival_time_ms",
     ]
+
+
+async def test_a_line_tells_what_was_agreed_on_and_lets_other_types_through() -> None:
+    ours, theirs = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
+    transceiver = ours.addTransceiver("audio")
+    assert agreed_codecs(transceiver) == {}
+    await ours.setLocalDescription()
+    await theirs.setRemoteDescription(ours.localDescription)
+    await theirs.setLocalDescription()
+    await ours.setRemoteDescription(theirs.localDescription)
+    assert agreed_codecs(transceiver) == {96: "OPUS", 9: "G722", 0: "PCMU", 8: "PCMA"}
+    router = transceiver.receiver.transport._rtp_router
+    router.register_receiver(transceiver.receiver, ssrcs=[7], payload_types=[0])
+    noise = RtpPacket(payload_type=13)
+    noise.ssrc = 7
+    assert router.route_rtp(noise) is None
+    also_receive(transceiver.receiver, 13)
+    assert router.route_rtp(noise) is transceiver.receiver
+    await ours.close()
+    await theirs.close()
+
+
+def test_another_transceiver_is_refused_loudly() -> None:
+    with pytest.raises(RuntimeError, match="aiortc has changed"):
+        agreed_codecs(object.__new__(RTCRtpTransceiver))
 
 
 def test_another_receiver_is_refused_loudly() -> None:

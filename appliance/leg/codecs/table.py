@@ -10,8 +10,6 @@ from appliance.leg.codecs.opus_stream import OpusStreamDecoder
 from appliance.leg.codecs.waveform import WaveformDecoder, WaveformEncoder, octets_last
 from appliance.webrtc import OPUS_SILENCE
 
-DTX_PAYLOAD = 2
-"""Bytes of an Opus packet that says no more than that comfort noise follows."""
 CLOCK = 8_000
 """Of every codec but Opus: G.722's is by mistake, kept for good (RFC 3551 section 4.5.2)."""
 OCTETS = 160
@@ -27,7 +25,7 @@ OPUS = Codec(
     clock=48_000,
     silence=OPUS_SILENCE,
     samples=opus.packet_samples,
-    pauses=lambda payload: len(payload) <= DTX_PAYLOAD,
+    pauses=lambda payload: len(payload) <= opus.DTX_PAYLOAD,
     decoder=OpusStreamDecoder,
 )
 G722 = Codec(
