@@ -18,3 +18,10 @@ def nothing_blocks_the_loop() -> Iterator[BlockBuster]:
     tools = ["appliance.demo", "appliance.panel.virtual_client"]
     with blockbuster_ctx("appliance", excluded_modules=tools) as guard:
         yield guard
+
+
+@pytest.fixture
+def aiortc_may_wait(nothing_blocks_the_loop: BlockBuster) -> None:
+    """aiortc waits for its decoder thread, which has had nothing to decode and ends at once."""
+    lock = nothing_blocks_the_loop.functions["threading.Lock.acquire"]
+    lock.can_block_in("aiortc/rtcrtpreceiver.py", {"__stop_decoder"})

@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx
 import pytest
 from aioice import ice
-from blockbuster import BlockBuster
 from fastapi import FastAPI
 
 from tests.support.certificates import self_signed
@@ -39,13 +38,6 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """WebRTC in the test has this one address."""
     monkeypatch.setattr(ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
-
-
-@pytest.fixture
-def aiortc_may_wait(nothing_blocks_the_loop: BlockBuster) -> None:
-    """aiortc waits for its decoder thread, which has had nothing to decode and ends at once."""
-    lock = nothing_blocks_the_loop.functions["threading.Lock.acquire"]
-    lock.can_block_in("aiortc/rtcrtpreceiver.py", {"__stop_decoder"})
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ class Asterisk:
         """
         self.leg_template = "leg"
         """Of the boxes' endpoints in ``pjsip.conf``."""
+        self.leg_codecs = "opus,g722,ulaw"
         self._run, self._people, self._legs, self._trunks = directory, people, legs, trunks
         self.more: dict[str, str] = {}
         """What a test adds at the end of a configuration file."""
@@ -96,7 +97,7 @@ class Asterisk:
                 pjsip.write(_endpoint("person", name, "person-auth", "person-aor", codec))
             template = self.leg_template
             for name in self._legs:
-                pjsip.write(_endpoint(template, name, "leg-auth", "person-aor", "opus,g722,ulaw"))
+                pjsip.write(_endpoint(template, name, "leg-auth", "person-aor", self.leg_codecs))
             for name in self._trunks:
                 pjsip.write(_endpoint("trunk", name, "leg-auth", "person-aor", "opus"))
 

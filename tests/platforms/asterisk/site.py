@@ -244,11 +244,12 @@ async def _side_by_side(work: list[Callable[[], Awaitable[None]]]) -> None:
 
 @asynccontextmanager
 async def asterisk_site(
-    directory: Path, kind: type[AsteriskSite] = AsteriskSite
+    directory: Path, kind: type[AsteriskSite] = AsteriskSite, leg_codecs: str = ""
 ) -> AsyncIterator[AsteriskSite]:
-    """A running server with its phones, and no calls."""
+    """A running server with its phones, and no calls. *leg_codecs*: what boxes may speak."""
     server = Asterisk(directory, {name: codec.asterisk for name, codec in PHONES.items()}, LEGS)
     server.leg_template = kind.template
+    server.leg_codecs = leg_codecs or server.leg_codecs
     site = kind(server)
     try:
         await site.start()
