@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from appliance.control_link.base import Detail, Message, Sdp
+from appliance.control_link.quality import Rating, SessionQuality
 from appliance.control_link.states import (
     CallState,
     CheckResult,
@@ -105,16 +106,37 @@ class Levels(Message):
 
 
 class Quality(Message):
-    """Once a second in a call: counts since the start of the leg, times in ms."""
+    """Once a second in a call: the downlink's figures over that second, and counts since the start
+    of the call. Times in ms. Null is what cannot be known, such as without packets (on hold).
+    """
 
     type: Literal["quality"] = "quality"
     session_id: str
     received: int
+    """Packets since the start of the call, as `lost`, `concealed_ms` and `sent`."""
     lost: int
     concealed_ms: int
     jitter_ms: float
+    """Interarrival jitter (RFC 3550 section 6.4.1)."""
     delay_ms: float
+    """How much sound waits in the jitter buffer."""
     sent: int
+    lost_percent: float | None = None
+    """Packets that did not come, of those that should have, in the last second."""
+    concealed_percent: float | None = None
+    """Time that was made up or recovered from a copy, in the last second."""
+    stretched_percent: float | None = None
+    """Time left out or said twice to follow the network's delay, in the last second."""
+    round_trip_ms: float | None = None
+    """From RTCP (RFC 3550 section 6.4.1); null where we send nothing, or nobody reports."""
+    mouth_to_ear_ms: float | None = None
+    """Packet, codec, half the round trip where known, jitter buffer and headset together."""
+    mos: float | None = None
+    """1.0 to 4.5, estimated by the E-model (ITU-T G.107.1)."""
+    rating: Rating | None = None
+    """`mos` in a word."""
+    session: SessionQuality = SessionQuality()
+    """All seconds so far."""
 
 
 AnyEvent = Annotated[

@@ -8,7 +8,6 @@ lost (RFC 3550 appendix A.1 and A.3).
 from __future__ import annotations
 
 from appliance.leg.opus import SAMPLE_RATE
-from appliance.leg.timeline import DTX_PAYLOAD
 
 MAX_DROPOUT = 3_000
 MAX_MISORDER = 100
@@ -45,10 +44,17 @@ class Arrivals:
         return max(0, self.expected - self.received)
 
     def add(
-        self, ssrc: int, sequence: int, timestamp: int, payload: int, samples: int, now: float
+        self,
+        ssrc: int,
+        sequence: int,
+        timestamp: int,
+        samples: int,
+        now: float,
+        *,
+        pauses: bool = False,
     ) -> None:
-        """Count a packet: RTP's *sequence* and *timestamp* (at 48 kHz), *payload* in bytes,
-        its length in *samples*, and when it came (monotonic, s).
+        """Count a packet: RTP's *sequence* and *timestamp* (at 48 kHz), its length in *samples*,
+        when it came (monotonic, s), and whether it *pauses* the sender (DTX).
         """
         if self.began is None:
             self.began = now
@@ -67,7 +73,7 @@ class Arrivals:
             self._begin(sequence, now)
         self._ssrc, self._highest, self._stray, self._last = ssrc, sequence, None, now
         self.packet, self._end = samples, timestamp + samples
-        self._announced = payload <= DTX_PAYLOAD
+        self._announced = pauses
 
     def _begin(self, sequence: int, now: float) -> None:
         """Another stream: nobody can tell what was lost before it, or sent."""

@@ -13,6 +13,7 @@ from appliance.control_link.events import Quality
 from appliance.control_link.words import EndReason, Media, Party
 from appliance.leg.downlink import Downlink
 from appliance.leg.peer import Peer
+from appliance.leg.quality import QualityMeter
 from appliance.leg.settings import LegSettings
 from appliance.leg.uplink import UplinkTrack
 from appliance.service.errors import BargeboxError
@@ -39,7 +40,7 @@ class Call:
     """Media state of one session. *on_media(media, reason)* is called on the loop at each change;
     with `Media.ENDED` comes the reason, and the owner then closes the call. *on_voice_lost()* is
     called while a leg that speaks apart has nothing to speak over: the call goes on without, and
-    `speak` makes another way.
+    `speak` makes another way. *playback_ms* is how much sound the headset keeps waiting.
     """
 
     def __init__(
@@ -49,10 +50,12 @@ class Call:
         settings: LegSettings,
         on_media: Callable[[Media, EndReason | None], None],
         on_voice_lost: Callable[[], object],
+        playback_ms: float = 0.0,
     ) -> None:
         self.session_id = join.session_id
         self.parties: dict[str, Party] = {}
         """Who is on which line, by its mid, as far as control told."""
+        self._meter = QualityMeter(join.session_id, playback_ms)
         self.media = Media.CONNECTING
         self._join = join
         self._settings = settings
@@ -177,18 +180,13 @@ class Call:
             self.media = media
             self._on_media(media, reason)
 
-    def quality(self) -> Quality:
-        """The figures of the moment, over all lines that we listen to."""
-        streams = self.peer.streams
-        return Quality(
-            session_id=self.session_id,
-            received=sum(stream.stats.received for stream in streams),
-            lost=sum(stream.stats.lost for stream in streams),
-            concealed_ms=sum(stream.stats.concealed for stream in streams) // 48,
-            jitter_ms=round(max((s.stats.jitter for s in streams), default=0.0) / 48, 2),
-            delay_ms=round(max((s.delay_ms for s in streams), default=0.0), 1),
-            sent=self.track.sent,
-        )
+    async def quality(self) -> Quality:
+        """The figures since the last time, over all lines that we listen to."""
+        round_trip_ms = await self.peer.round_trip_ms()
+        if round_trip_ms is None and self.speaking is not None:
+            round_trip_ms = await self.speaking.round_trip_ms()
+        lines = list(zip(self.peer.streams, self.peer.arrivals, strict=True))
+        return self._meter.measure(lines, self.track.sent, round_trip_ms)
 
     def play(self, downlink: Downlink) -> None:
         """Let all lines be heard, each from its party's side."""

@@ -59,7 +59,12 @@ class LegDaemon:
         )
         self.server = LinkServer(self._handle, self._snapshot)
         self.leg = Leg(
-            settings, self.panel, self._make_headset, self.server.emit, self._lamps_changed
+            settings,
+            self.panel,
+            self._make_headset,
+            self.server.emit,
+            self._lamps_changed,
+            playback_ms=audio.period_ms * audio.periods,
         )
         self.presses = Presses(
             self.leg,

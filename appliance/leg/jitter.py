@@ -68,6 +68,11 @@ class JitterBuffer:
         self._late_in_a_row = 0
         self._untouched = self._first = True
 
+    @property
+    def awaiting(self) -> int:
+        """Samples made up since the last packet: lost, late or never sent is not known yet."""
+        return self._awaited
+
     def put(
         self,
         ssrc: int,

@@ -37,6 +37,7 @@ class Leg:
     """At most one call. Methods run on the loop unless they say otherwise.
 
     *emit(event)* takes every event for control; it may be called from the loop only.
+    *playback_ms* is how much sound the headset keeps waiting.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class Leg:
         make_headset: Callable[[PlaybackSource, Callable[[HeadsetState], None]], HeadsetPort],
         emit: Callable[[Message], None],
         lamps_changed: Callable[[], None],
+        playback_ms: float = 0.0,
     ) -> None:
         self._settings = settings
+        self._playback_ms = playback_ms
         self._emit = emit
         self._loop = asyncio.get_running_loop()
         self.downlink = Downlink(settings)
@@ -101,7 +104,12 @@ class Leg:
         # the hang-up button ends this one.
         voice_lost = partial(self.gate.withdraw, "media")
         self.call = call = Call(
-            command, self._make_track, self._settings, self._media_changed, voice_lost
+            command,
+            self._make_track,
+            self._settings,
+            self._media_changed,
+            voice_lost,
+            self._playback_ms,
         )
         self._show_phase()
         with ExitStack() as undo:
@@ -303,4 +311,4 @@ class Leg:
             )
             tick += 1
             if tick % 10 == 0:
-                self._emit(call.quality())
+                self._emit(await call.quality())

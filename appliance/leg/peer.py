@@ -22,8 +22,10 @@ from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationEr
 from aiortc.rtp import RtpPacket
 
 from appliance.control_link.base import IceServer
+from appliance.leg.arrivals import Arrivals
 from appliance.leg.codecs.agreed import codecs_of, prefer, settle
 from appliance.leg.jitter import JitterBuffer
+from appliance.leg.opus import SAMPLE_RATE
 from appliance.leg.sdp import offer_error_correction
 from appliance.leg.uplink import UplinkTrack
 from appliance.service.errors import BargeboxError
@@ -35,6 +37,7 @@ Direction = Literal["sendrecv", "recvonly", "sendonly"]
 CLOSE_TIMEOUT_S = 3.0
 DESCRIBED_S = 1.0
 """How long closing waits for a description under way; aioice loses its sockets in between."""
+MAX_ROUND_TRIP_S = 10.0
 SENDING = ("sendrecv", "sendonly")
 
 
@@ -58,6 +61,8 @@ class Peer:
     ) -> None:
         self.streams: list[JitterBuffer] = []
         """One for each line that we listen to, once it is described."""
+        self.arrivals: list[Arrivals] = []
+        """What came on each of these lines."""
         self.track = track
         self.last_packet: float | None = None
         self._on_lost = on_lost
@@ -101,7 +106,9 @@ class Peer:
             # The stock jitter buffer ratchets its delay up, and an empty payload kills its decoder.
             stream = JitterBuffer()
             self.streams.append(stream)
-            tap_receiver(transceiver.receiver, partial(self._received, stream, transceiver))
+            self.arrivals.append(arrivals := Arrivals())
+            on_packet = partial(self._received, stream, arrivals, transceiver)
+            tap_receiver(transceiver.receiver, on_packet)
 
     def _agree(self) -> None:
         """Speak what both sides know; called before a packet can pass."""
@@ -158,11 +165,34 @@ class Peer:
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp, kind))
 
     def _received(
-        self, stream: JitterBuffer, transceiver: RTCRtpTransceiver, packet: RtpPacket
+        self,
+        stream: JitterBuffer,
+        arrivals: Arrivals,
+        transceiver: RTCRtpTransceiver,
+        packet: RtpPacket,
     ) -> None:
         self.last_packet = now = time.monotonic()
         codec = codecs_of(transceiver).get(packet.payload_type)
         stream.put(packet.ssrc, packet.timestamp, packet.payload, now, codec)
+        if codec is not None:
+            arrivals.add(
+                packet.ssrc,
+                packet.sequence_number,
+                packet.timestamp * (SAMPLE_RATE // codec.clock) & 0xFFFFFFFF,
+                codec.samples(packet.payload),
+                now,
+                pauses=codec.pauses(packet.payload),
+            )
+
+    async def round_trip_ms(self) -> float | None:
+        """From the other side's RTCP reports on what we send; None where there is none."""
+        for sender in self._connection.getSenders():
+            for report in (await sender.getStats()).values():
+                seconds = getattr(report, "roundTripTime", None)
+                # aiortc takes the wall clock, which may be set meanwhile.
+                if seconds is not None and 0 <= seconds < MAX_ROUND_TRIP_S:
+                    return float(seconds) * 1000
+        return None
 
     def _state_changed(self) -> None:
         state = self._connection.connectionState

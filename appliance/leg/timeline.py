@@ -31,6 +31,8 @@ class JitterStats:
     """Of a payload type that was not agreed on."""
     concealed: int = 0
     """Recovered from a copy, concealed, or made up while a packet was awaited."""
+    recovered: int = 0
+    """The part of it that came from a copy."""
     stretched: int = 0
     """Left out or said twice."""
     dropped: int = 0
@@ -126,6 +128,8 @@ class Timeline:
         except OpusError:
             return self._conceal(hole)
         self._stats.concealed += hole
+        if following.codec.copies:
+            self._stats.recovered += hole
         return audio
 
     def _conceal(self, samples: int) -> Samples:

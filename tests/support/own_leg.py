@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 
 import numpy as np
 
-from appliance.control_link.words import Audience
+from appliance.control_link.words import Audience, Party
 from appliance.leg.gate import MicrophoneGate
 from appliance.leg.jitter import BLOCK
 from appliance.leg.opus import Samples
@@ -76,6 +77,9 @@ class OwnLeg:
 
     async def answer(self, offer: str) -> str:
         return await self.peer.answer(offer)
+
+    async def place(self, parties: Mapping[str, Party]) -> None:
+        """It has one ear: who sits where is not heard."""
 
     async def speak(self) -> str:
         raise AssertionError("this leg speaks where it listens")

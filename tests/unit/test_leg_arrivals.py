@@ -16,16 +16,16 @@ def add(
     at: float | None = None,
     time: int | None = None,
     ssrc: int = 1,
-    payload: int = 60,
+    pauses: bool = False,
 ) -> None:
     """Packet *number* of an even stream, or as said."""
     arrivals.add(
         ssrc,
         number & 0xFFFF,
         ((number if time is None else time) * FRAME) & 0xFFFFFFFF,
-        payload,
         FRAME,
         number * 0.02 if at is None else at,
+        pauses=pauses,
     )
 
 
@@ -67,7 +67,7 @@ def test_a_pause_of_the_sender_is_no_loss() -> None:
 
 def test_a_pause_that_was_announced_needs_no_excuse() -> None:
     arrivals = counted(1)
-    add(arrivals, 2, payload=1)
+    add(arrivals, 2, pauses=True)
     add(arrivals, 3, time=22)
     assert (arrivals.lost, arrivals.paused) == (0, 0)
 
@@ -100,7 +100,7 @@ def test_no_stream_makes_the_counts_absurd(packets: list[tuple[int, int, int]]) 
     arrivals = Arrivals()
     before = 0
     for i, (ssrc, sequence, timestamp) in enumerate(packets):
-        arrivals.add(ssrc, sequence, timestamp, 60, FRAME, i * 0.02)
+        arrivals.add(ssrc, sequence, timestamp, FRAME, i * 0.02)
         assert before <= arrivals.expected <= before + MAX_DROPOUT
         assert 0 <= arrivals.lost <= arrivals.expected
         assert arrivals.bursts >= 0

@@ -67,9 +67,9 @@ async def test_call_that_answers_is_connected_and_hears(talk: Talk) -> None:
     await talk.until((Media.CONNECTED, None))
     assert call.peer.may_send
     async with asyncio.timeout(10):
-        while call.quality().received < 20:
+        while (await call.quality()).received < 20:
             await asyncio.sleep(0.02)
-    assert call.quality().sent > 0
+    assert (await call.quality()).sent > 0
 
 
 async def test_sender_that_gives_up_ends_the_call(

@@ -59,3 +59,5 @@ class Codec:
     pauses: Callable[[bytes], bool]
     """Whether a payload says that the sender sends nothing more for now."""
     decoder: Callable[[], Decoder]
+    copies: bool = False
+    """Whether a packet may hold a copy of the one before it."""

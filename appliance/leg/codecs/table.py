@@ -27,6 +27,7 @@ OPUS = Codec(
     samples=opus.packet_samples,
     pauses=lambda payload: len(payload) <= opus.DTX_PAYLOAD,
     decoder=OpusStreamDecoder,
+    copies=True,
 )
 G722 = Codec(
     name="G722",
