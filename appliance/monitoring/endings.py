@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pydantic import JsonValue
-
 from appliance.control_link.commands import HangUp
+from appliance.control_link.events import Quality
 from appliance.control_link.words import EndReason
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.desk import Desk
@@ -82,17 +81,17 @@ class Endings:
         desk.publish()
 
     async def _write_down(self, session: Session, ending: Ending) -> None:
-        quality = session.quality.model_dump(mode="json") if session.quality else None
-        await self.close_record(ending, session.interaction, session.barges, quality)
+        await self.close_record(ending, session.interaction, session.barges, session.quality)
 
     async def close_record(
         self,
         ending: Ending,
         interaction: Interaction,
         barges: Sequence[BargeSpan],
-        quality: Mapping[str, JsonValue] | None = None,
+        quality: Quality | None = None,
     ) -> None:
         """Close a session in history; a disk that does not take it is asked again."""
+        last = quality.model_dump(mode="json", exclude={"session"}) if quality else None
         for pause_s in DISK_PAUSES_S:
             await asyncio.sleep(pause_s)
             try:
@@ -102,7 +101,8 @@ class Endings:
                     ending.reason,
                     ending.detail,
                     interaction=interaction,
-                    quality=quality,
+                    quality=last,
+                    sound=quality.session if quality else None,
                     barges=barges,
                 )
             except StoreError as fault:

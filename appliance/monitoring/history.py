@@ -5,56 +5,26 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
+from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import Audience, EndReason
+from appliance.monitoring.history_rows import (
+    BargeSpan,
+    OpenLeg,
+    SessionRecord,
+    close_barges,
+    find,
+    interaction_json,
+    replace_barges,
+    write_sound,
+)
 from appliance.monitoring.store import Store
 from appliance.platforms.protocol import Interaction
 
-_interaction: TypeAdapter[Interaction] = TypeAdapter(Interaction)
-
-_COLUMNS = (
-    "id, handle, platform, supervisor, interaction, started_at, "
-    "ended_at, end_reason, end_detail, quality"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class BargeSpan:
-    """From when to when the supervisor was heard, and by whom; still open without an end."""
-
-    started_at: datetime
-    ended_at: datetime | None
-    audience: Audience
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRecord:
-    """One monitoring session as history keeps it; running (or torn off) without an end."""
-
-    id: str
-    handle: str
-    platform: str
-    supervisor: str
-    interaction: Interaction
-    started_at: datetime
-    ended_at: datetime | None = None
-    end_reason: EndReason | None = None
-    end_detail: str = ""
-    quality: Mapping[str, JsonValue] | None = None
-    barges: tuple[BargeSpan, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OpenLeg:
-    """A leg that was or may have been created on a platform and is not known to be gone."""
-
-    handle: str
-    platform: str
-    session_id: str
+__all__ = ["BargeSpan", "History", "OpenLeg", "SessionRecord"]
 
 
 def _now() -> str:
@@ -81,7 +51,7 @@ class History:
                     record.platform,
                     record.supervisor,
                     record.interaction.id,
-                    _interaction.dump_json(record.interaction).decode(),
+                    interaction_json.dump_json(record.interaction).decode(),
                     record.started_at.isoformat(),
                 ),
             )
@@ -101,6 +71,7 @@ class History:
         *,
         interaction: Interaction | None = None,
         quality: Mapping[str, JsonValue] | None = None,
+        sound: SessionQuality | None = None,
         barges: Sequence[BargeSpan] | None = None,
     ) -> None:
         """Close a session and its open barge; a session closed before stays as it is.
@@ -118,13 +89,15 @@ class History:
                     reason.value,
                     detail,
                     json.dumps(dict(quality)) if quality is not None else None,
-                    _interaction.dump_json(interaction).decode() if interaction else None,
+                    interaction_json.dump_json(interaction).decode() if interaction else None,
                     session_id,
                 ),
             )
+            if closing.rowcount and sound is not None:
+                write_sound(database, session_id, sound)
             if closing.rowcount and barges is not None:
-                _replace_barges(database, session_id, barges)
-            _close_barges(database, session_id, at)
+                replace_barges(database, session_id, barges)
+            close_barges(database, session_id, at)
 
         await self._store.write(work)
 
@@ -132,7 +105,7 @@ class History:
         """From *at* on *audience* hears the supervisor, or nobody with ``None``."""
 
         def work(database: sqlite3.Connection) -> None:
-            _close_barges(database, session_id, at.isoformat())
+            close_barges(database, session_id, at.isoformat())
             if audience is not None:
                 database.execute(
                     "INSERT INTO barges (session_id, started_at, audience) VALUES (?, ?, ?)",
@@ -144,12 +117,12 @@ class History:
     async def running(self) -> list[SessionRecord]:
         """Sessions without an end, oldest first."""
         return await self._store.read(
-            lambda database: _find(database, "WHERE ended_at IS NULL ORDER BY started_at")
+            lambda database: find(database, "WHERE ended_at IS NULL ORDER BY started_at")
         )
 
     async def get(self, session_id: str) -> SessionRecord | None:
         """One session."""
-        found = await self._store.read(lambda database: _find(database, "WHERE id = ?", session_id))
+        found = await self._store.read(lambda database: find(database, "WHERE id = ?", session_id))
         return found[0] if found else None
 
     async def page(
@@ -163,7 +136,7 @@ class History:
                 f"SELECT COUNT(*) FROM sessions {where}",  # noqa: S608
                 (supervisor, supervisor),
             ).fetchone()
-            rows = _find(
+            rows = find(
                 database,
                 f"{where} ORDER BY started_at DESC, id LIMIT ? OFFSET ?",
                 supervisor,
@@ -191,65 +164,3 @@ class History:
             database.execute("DELETE FROM open_legs WHERE handle = ?", (handle,))
 
         await self._store.write(work)
-
-
-def _close_barges(database: sqlite3.Connection, session_id: str, at: str) -> None:
-    database.execute(
-        "UPDATE barges SET ended_at = ? WHERE session_id = ? AND ended_at IS NULL",
-        (at, session_id),
-    )
-
-
-def _replace_barges(
-    database: sqlite3.Connection, session_id: str, barges: Sequence[BargeSpan]
-) -> None:
-    database.execute("DELETE FROM barges WHERE session_id = ?", (session_id,))
-    database.executemany(
-        "INSERT INTO barges VALUES (?, ?, ?, ?)",
-        [
-            (
-                session_id,
-                span.started_at.isoformat(),
-                span.ended_at.isoformat() if span.ended_at else None,
-                span.audience.value,
-            )
-            for span in barges
-        ],
-    )
-
-
-def _find(database: sqlite3.Connection, where: str, *values: object) -> list[SessionRecord]:
-    rows = database.execute(f"SELECT {_COLUMNS} FROM sessions {where}", values).fetchall()  # noqa: S608
-    return [_record(row, _barges(database, row[0])) for row in rows]
-
-
-def _barges(database: sqlite3.Connection, session_id: str) -> tuple[BargeSpan, ...]:
-    rows = database.execute(
-        "SELECT started_at, ended_at, audience FROM barges WHERE session_id = ? ORDER BY rowid",
-        (session_id,),
-    )
-    return tuple(
-        BargeSpan(
-            datetime.fromisoformat(start),
-            datetime.fromisoformat(end) if end else None,
-            Audience(audience),
-        )
-        for start, end, audience in rows
-    )
-
-
-def _record(row: tuple[str, ...], barges: tuple[BargeSpan, ...]) -> SessionRecord:
-    id_, handle, platform, supervisor, interaction, start, end, reason, detail, quality = row
-    return SessionRecord(
-        id=id_,
-        handle=handle,
-        platform=platform,
-        supervisor=supervisor,
-        interaction=_interaction.validate_json(interaction),
-        started_at=datetime.fromisoformat(start),
-        ended_at=datetime.fromisoformat(end) if end else None,
-        end_reason=EndReason(reason) if reason else None,
-        end_detail=detail or "",
-        quality=json.loads(quality) if quality else None,
-        barges=barges,
-    )

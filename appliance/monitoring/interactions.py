@@ -150,7 +150,11 @@ class InteractionBook:
         for record in records:
             if record.platform == self._platform:
                 monitor = Monitor(
-                    record.supervisor, bool(record.barges), record.started_at, record.ended_at
+                    record.supervisor,
+                    bool(record.barges),
+                    record.started_at,
+                    record.ended_at,
+                    record.sound,
                 )
                 self.remember(record.interaction, monitor)
 

@@ -72,6 +72,18 @@ MIGRATIONS: Final = (
     CREATE TRIGGER audit_is_never_cut BEFORE DELETE ON audit
         BEGIN SELECT RAISE (ABORT, 'the audit log is append-only'); END;
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN mos REAL;                -- mean of the seconds
+    ALTER TABLE sessions ADD COLUMN mos_worst REAL;
+    ALTER TABLE sessions ADD COLUMN lost_percent REAL;
+    ALTER TABLE sessions ADD COLUMN concealed_percent REAL;
+    ALTER TABLE sessions ADD COLUMN delay_ms REAL;           -- mean, from mouth to ear
+    -- Of former sessions the counts of packets are known, and nothing else.
+    UPDATE sessions SET lost_percent = round (
+        100.0 * json_extract (quality, '$.lost')
+        / (json_extract (quality, '$.lost') + json_extract (quality, '$.received')), 2
+    ) WHERE json_valid (quality);
+    """,
 )
 """Step *n* leads from ``user_version`` *n* to *n* + 1. Steps are added, never edited."""
 

@@ -79,8 +79,10 @@ class Session:
 
     def monitor(self) -> Monitor:
         """The session as an entry of its interaction's monitors."""
-        ended_at = self.ending.at if self.ending else None
-        return Monitor(self.owner.name, self.barged_in, self.started_at, ended_at)
+        if self.ending is None:
+            return Monitor(self.owner.name, self.barged_in, self.started_at)
+        sound = self.quality.session if self.quality else None
+        return Monitor(self.owner.name, self.barged_in, self.started_at, self.ending.at, sound)
 
     def running(self) -> Running:
         """The session as what the box is busy with."""

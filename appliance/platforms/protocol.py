@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import Audience, EndReason, Party
 from appliance.service.errors import BargeboxError
 
@@ -43,6 +44,8 @@ class Monitor:
     barged_in: bool
     started_at: datetime
     ended_at: datetime | None = None
+    sound: SessionQuality | None = None
+    """How the call was heard, where the box measured it and it is over."""
 
 
 InteractionState = Literal["ringing", "in-conversation", "on-hold", "transferring", "ended"]

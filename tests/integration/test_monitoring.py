@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.control_link.events import Quality
+from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import Audience, EndReason, Gate, Media
 from appliance.monitoring.policy import RefusedError
 from appliance.monitoring.session import MonitoringView
@@ -23,6 +25,37 @@ async def test_a_whole_session_is_silent_live_silent_and_on_record(tmp_path: Pat
     async with world(tmp_path) as w:
         await _a_whole_session(w)
         await _its_record(w)
+
+
+async def test_how_it_sounded_is_on_record_and_on_the_list(tmp_path: Path) -> None:
+    sound = SessionQuality(mos=4.2, mos_worst=3.1, lost_percent=0.3, delay_ms=120.0)
+    async with world(tmp_path) as w:
+        async with w.control() as life:
+            told: list[Quality] = []
+            life.service.listen(
+                lambda notice: told.append(notice) if isinstance(notice, Quality) else None
+            )
+            view = await life.service.monitor(w.ann, "call-1")
+            assert view.session_id is not None
+            measured = Quality(
+                session_id=view.session_id, received=900, lost=3, concealed_ms=60, jitter_ms=2,
+                delay_ms=40, sent=900, mos=4.3, session=sound,
+            )  # fmt: skip
+            w.leg.emit(measured)
+            await eventually(lambda: told == [measured])
+            (running,) = life.service.book.get(w.ann, "call-1").interaction.monitors
+            assert running.sound is None  # it would change each second
+            await life.service.hang_up(w.ann)
+            (over,) = life.service.book.get(w.ann, "call-1").interaction.monitors
+            assert over.sound == sound
+            record = await life.recorded()
+            assert record.sound == sound
+            assert record.quality is not None
+            assert record.quality["mos"] == 4.3
+            assert "session" not in record.quality
+        async with w.control() as life:
+            (recalled,) = life.service.book.get(w.ann, "call-1").interaction.monitors
+            assert recalled.sound == sound
 
 
 async def _a_whole_session(w: World) -> None:

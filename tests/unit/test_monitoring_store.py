@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
+from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.audit import Audit, AuditRow, AuditUnwritableError, Entry
 from appliance.monitoring.history import History, SessionRecord
 from appliance.monitoring.schema import MIGRATIONS
 from appliance.monitoring.store import Store, StoreError
+from appliance.platforms.protocol import Interaction
 from tests.support.fake_driver import call
 from tests.support.waiting import eventually
 
@@ -270,6 +273,66 @@ async def test_a_session_from_begin_to_end(store: Store) -> None:
     assert await history.page(supervisor="ann") == ([ended], 1)
     assert await history.page(supervisor="bob") == ([], 0)
     assert await history.page(page=2) == ([], 1)
+
+
+async def test_how_a_session_sounded_is_kept(store: Store) -> None:
+    audit, history = Audit(store), History(store)
+    for name, sound in {
+        "whole": SessionQuality(
+            mos=4.21, mos_worst=2.9, lost_percent=0.3, concealed_percent=0.41, delay_ms=118.5
+        ),
+        "part": SessionQuality(lost_percent=0.0),
+        "empty": SessionQuality(),
+        "none": None,
+    }.items():
+        record = SessionRecord(name, f"h-{name}", "fake", "ann", call(1), NOW)
+        await audit.append(Entry("ann", "monitor", name), also=history.beginning(record))
+        await history.end(name, NOW, EndReason.HUNG_UP, "Left.", sound=sound)
+        kept = await history.get(name)
+        assert kept is not None
+        assert kept.sound == (sound if name in ("whole", "part") else None)
+    late = SessionQuality(mos=1.0)
+    await history.end("whole", NOW, EndReason.FAILED, "Too late.", sound=late)
+    kept = await history.get("whole")
+    assert kept is not None
+    assert kept.sound is not None
+    assert kept.sound.mos == 4.21
+
+
+async def test_a_database_of_before_the_sound_was_kept_becomes_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "box.db"
+    interaction = TypeAdapter(Interaction).dump_json(call(1)).decode()
+    rows = {
+        "measured": '{"received": 990, "lost": 10, "jitter_ms": 1.5, "sent": 7}',
+        "unheard": '{"received": 0, "lost": 0}',
+        "odd": "[1, 2]",
+        "torn": "no JSON",
+        "unmeasured": None,
+    }
+    database = sqlite3.connect(path)
+    database.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1")
+    for name, quality in rows.items():
+        database.execute(
+            "INSERT INTO sessions VALUES (?, '', 'fake', 'ann', '', ?, ?, ?, 'hung_up', '', ?)",
+            (name, interaction, NOW.isoformat(), NOW.isoformat(), quality),
+        )
+    database.commit()
+    database.close()
+
+    store = await Store.open(path)
+    shown = {name: (await History(store).get(name)) for name in rows if name != "torn"}
+    version = await store.read(lambda db: db.execute("PRAGMA user_version").fetchone()[0])
+    await store.close()
+    assert version == len(MIGRATIONS)
+    measured = shown["measured"]
+    assert measured is not None
+    assert measured.sound == SessionQuality(lost_percent=1.0)
+    assert measured.quality is not None
+    assert measured.quality["sent"] == 7
+    for name in ("unheard", "odd", "unmeasured"):
+        record = shown[name]
+        assert record is not None
+        assert record.sound is None
 
 
 async def test_record_and_rows_stand_or_fall_together(store: Store) -> None:

@@ -1,0 +1,138 @@
+"""Sessions as history keeps them, and their rows in the database."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import JsonValue, TypeAdapter
+
+from appliance.control_link.quality import SessionQuality
+from appliance.control_link.words import Audience, EndReason
+from appliance.platforms.protocol import Interaction
+
+interaction_json: TypeAdapter[Interaction] = TypeAdapter(Interaction)
+
+_SOUND = tuple(SessionQuality.model_fields)
+_COLUMNS = (
+    "id, handle, platform, supervisor, interaction, started_at, "
+    f"ended_at, end_reason, end_detail, quality, {', '.join(_SOUND)}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BargeSpan:
+    """From when to when the supervisor was heard, and by whom; still open without an end."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    audience: Audience
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One monitoring session as history keeps it; running (or torn off) without an end."""
+
+    id: str
+    handle: str
+    platform: str
+    supervisor: str
+    interaction: Interaction
+    started_at: datetime
+    ended_at: datetime | None = None
+    end_reason: EndReason | None = None
+    end_detail: str = ""
+    quality: Mapping[str, JsonValue] | None = None
+    """The last measurement."""
+    sound: SessionQuality | None = None
+    """The whole session's; None where nothing was measured."""
+    barges: tuple[BargeSpan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLeg:
+    """A leg that was or may have been created on a platform and is not known to be gone."""
+
+    handle: str
+    platform: str
+    session_id: str
+
+
+def write_sound(database: sqlite3.Connection, session_id: str, sound: SessionQuality) -> None:
+    """The figures of a whole session."""
+    figures = sound.model_dump()
+    database.execute(
+        f"UPDATE sessions SET {', '.join(f'{name} = ?' for name in _SOUND)} WHERE id = ?",  # noqa: S608
+        (*(figures[name] for name in _SOUND), session_id),
+    )
+
+
+def close_barges(database: sqlite3.Connection, session_id: str, at: str) -> None:
+    """From *at* (RFC 3339) on nobody hears the supervisor."""
+    database.execute(
+        "UPDATE barges SET ended_at = ? WHERE session_id = ? AND ended_at IS NULL",
+        (at, session_id),
+    )
+
+
+def replace_barges(
+    database: sqlite3.Connection, session_id: str, barges: Sequence[BargeSpan]
+) -> None:
+    """These are all the barges there were."""
+    database.execute("DELETE FROM barges WHERE session_id = ?", (session_id,))
+    database.executemany(
+        "INSERT INTO barges VALUES (?, ?, ?, ?)",
+        [
+            (
+                session_id,
+                span.started_at.isoformat(),
+                span.ended_at.isoformat() if span.ended_at else None,
+                span.audience.value,
+            )
+            for span in barges
+        ],
+    )
+
+
+def find(database: sqlite3.Connection, where: str, *values: object) -> list[SessionRecord]:
+    """The sessions that *where* (SQL, with *values* for its marks) chooses and orders."""
+    rows = database.execute(f"SELECT {_COLUMNS} FROM sessions {where}", values).fetchall()  # noqa: S608
+    return [_record(row, _barges(database, row[0])) for row in rows]
+
+
+def _barges(database: sqlite3.Connection, session_id: str) -> tuple[BargeSpan, ...]:
+    rows = database.execute(
+        "SELECT started_at, ended_at, audience FROM barges WHERE session_id = ? ORDER BY rowid",
+        (session_id,),
+    )
+    return tuple(
+        BargeSpan(
+            datetime.fromisoformat(start),
+            datetime.fromisoformat(end) if end else None,
+            Audience(audience),
+        )
+        for start, end, audience in rows
+    )
+
+
+def _record(row: tuple[Any, ...], barges: tuple[BargeSpan, ...]) -> SessionRecord:
+    id_, handle, platform, supervisor, interaction, start, end, reason, detail, quality = row[:10]
+    sound = SessionQuality(**dict(zip(_SOUND, row[10:], strict=True)))
+    return SessionRecord(
+        id=id_,
+        handle=handle,
+        platform=platform,
+        supervisor=supervisor,
+        interaction=interaction_json.validate_json(interaction),
+        started_at=datetime.fromisoformat(start),
+        ended_at=datetime.fromisoformat(end) if end else None,
+        end_reason=EndReason(reason) if reason else None,
+        end_detail=detail or "",
+        quality=json.loads(quality) if quality else None,
+        sound=sound if sound.model_dump(exclude_none=True) else None,
+        barges=barges,
+    )
