@@ -99,6 +99,7 @@ class EventHub:
             active=active if sees_calls(account) else 0,
             monitoring=monitoring_body(account, self._ports.monitoring.current()),
             device=DeviceOut.of(self._ports.monitoring.device()),
+            recent_mos=self._counters.recent_mos() if sees_calls(account) else [],
         )
         return Event("snapshot", body.model_dump_json())
 
@@ -161,6 +162,7 @@ class EventHub:
                 self._counters.levels = (notice.downlink, notice.uplink)
                 self._replace(Event("levels", notice.model_dump_json(exclude={"type"})))
             case Quality():
+                self._counters.saw_quality(notice)
                 self._replace(Event("quality", notice.model_dump_json(exclude={"type"})))
 
     def _replace(self, event: Event) -> None:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from appliance.control_link.events import Quality
 from appliance.monitoring.session import DeviceView, MonitoringView
 
 SILENCE = -100.0
 """dBFS shown while no call runs."""
+RECENT = 60
+"""Measurements of quality that are kept for pages that open later: a minute."""
+_SOUND = (
+    ("mos", "MOS by the E-model (ITU-T G.107.1), 1 to 4.5.", "mos", 1),
+    ("packets_lost_ratio", "Packets that did not come, 0 to 1.", "lost_percent", 100),
+    ("concealed_ratio", "Sound made up or recovered, 0 to 1.", "concealed_percent", 100),
+    ("stretched_ratio", "Sound left out or said twice, 0 to 1.", "stretched_percent", 100),
+    ("jitter_seconds", "Interarrival jitter (RFC 3550).", "jitter_ms", 1000),
+    ("jitter_buffer_seconds", "Sound that waits in the jitter buffer.", "delay_ms", 1000),
+    ("round_trip_seconds", "Round trip, from RTCP.", "round_trip_ms", 1000),
+    ("mouth_to_ear_seconds", "Delay from mouth to ear, estimated.", "mouth_to_ear_ms", 1000),
+)
+"""The gauges of the last second: name, words, field of `Quality`, and what makes one unit."""
 
 
 @dataclass(slots=True)
@@ -26,7 +40,10 @@ class Counters:
     ends: Counter[str] = field(default_factory=Counter)
     levels: tuple[float, float] = (SILENCE, SILENCE)
     """Downlink and uplink, dBFS."""
+    quality: Quality | None = None
+    """The running session's last second."""
 
+    _recent: deque[float | None] = field(default_factory=lambda: deque(maxlen=RECENT))
     _session: str | None = None
     _live: bool = False
 
@@ -37,12 +54,23 @@ class Counters:
             if view.last_end is not None:
                 self.ends[view.last_end.reason] += 1
             self.levels = (SILENCE, SILENCE)
+            self.quality = None
+            self._recent.clear()
         if running is not None and running != self._session:
             self.sessions += 1
         live = running is not None and view.state == "live"
         if live and not self._live:
             self.barges += 1
         self._session, self._live = running, live
+
+    def saw_quality(self, quality: Quality) -> None:
+        """Keep what the leg measured in the last second."""
+        self.quality = quality
+        self._recent.append(quality.mos)
+
+    def recent_mos(self) -> list[float | None]:
+        """MOS of the running session's last minute, oldest first."""
+        return list(self._recent)
 
 
 def prometheus(
@@ -67,6 +95,7 @@ def prometheus(
         _family("session_running", "gauge", "A monitoring session runs.", int(running)),
         _family("microphone_open", "gauge", "1 open, 0 muted, -1 unknown.", _gate(running, view)),
         _labelled("level_dbfs", "gauge", "Loudness over 100 ms.", levels),
+        *_sound(counters.quality if running and device.leg_connected else None),
         _family("interactions_active", "gauge", "Active interactions.", active),
         _family("platform_connected", "gauge", "Platform reachable.", int(platform_connected)),
         _family("leg_connected", "gauge", "Leg process reachable.", int(device.leg_connected)),
@@ -90,6 +119,16 @@ def prometheus(
         ),
     ]
     return "".join(families)
+
+
+def _sound(quality: Quality | None) -> list[str]:
+    """How the call sounded in the last second; what is not known has no sample."""
+    families = []
+    for name, words, figure, per_unit in _SOUND:
+        value: float | None = getattr(quality, figure, None)
+        samples = [] if value is None else [("", value / per_unit)]
+        families.append(_labelled(f"leg_{name}", "gauge", words, samples))
+    return families
 
 
 def _gate(running: bool, view: MonitoringView) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
+from appliance.console.sound_views import SoundOut
 from appliance.console.views import InteractionOut, Moment
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.audit import AuditRow
@@ -36,6 +37,9 @@ class SessionOut(BaseModel):
     end_detail: str
     barges: list[BargeOut]
     quality: dict[str, Any] | None
+    """The last second's figures, as the event ``quality`` told them."""
+    sound: SoundOut | None
+    """The whole session's."""
 
     @classmethod
     def of(cls, record: SessionRecord) -> Self:
@@ -54,6 +58,7 @@ class SessionOut(BaseModel):
                 for b in record.barges
             ],
             quality=None if record.quality is None else dict(record.quality),
+            sound=SoundOut.of(record.sound),
         )
 
 

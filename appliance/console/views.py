@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
 from appliance.console import wording
 from appliance.console.ports import Ports
+from appliance.console.sound_views import SoundOut
 from appliance.control_link.states import CheckResult, HeadsetState, Lamps
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.interactions import Row
@@ -43,6 +44,8 @@ class MonitorOut(BaseModel):
     barged_in: bool
     started_at: Moment
     ended_at: Moment | None
+    sound: SoundOut | None
+    """How the call was heard, once a session of this box has ended."""
 
 
 class InteractionOut(BaseModel):
@@ -89,6 +92,7 @@ class InteractionOut(BaseModel):
                     barged_in=m.barged_in,
                     started_at=m.started_at,
                     ended_at=m.ended_at,
+                    sound=SoundOut.of(m.sound),
                 )
                 for m in call.monitors
             ],
@@ -237,6 +241,7 @@ class SnapshotOut(BaseModel):
     """First on every event stream, and again when a slow client missed events.
 
     The list itself has its own address; ``active`` is how many interactions it has.
+    ``recent_mos`` is the running session's, of the last 60 s, oldest first; null where unknown.
     """
 
     as_of: Moment
@@ -244,6 +249,7 @@ class SnapshotOut(BaseModel):
     active: int
     monitoring: dict[str, Any]
     device: DeviceOut | None
+    recent_mos: list[float | None]
 
 
 def now() -> datetime:

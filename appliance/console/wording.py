@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from appliance.control_link.quality import SessionQuality
+
 REFUSALS = {
     "not_permitted": "You may not monitor",
     "no_monitoring_object": "Flow has no Silent Monitoring",
@@ -101,6 +103,16 @@ def label(state: str) -> str:
 def refusal(code: str | None) -> str:
     """Why an interaction cannot be monitored, in words."""
     return REFUSALS.get(code or "", "Cannot be monitored now")
+
+
+def sound(quality: SessionQuality) -> str:
+    """How a session sounded, in short: *MOS 4.2 · 0.3 % lost*."""
+    parts = []
+    if quality.mos is not None:
+        parts.append(f"MOS {quality.mos:.1f}")
+    if quality.lost_percent is not None:
+        parts.append(f"{quality.lost_percent:.1f} % lost")
+    return " · ".join(parts)
 
 
 def rfc3339(moment: datetime) -> str:

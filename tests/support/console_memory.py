@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import AccountError, SignInError
 from appliance.monitoring.audit import AuditRow, Entry
@@ -80,6 +81,7 @@ class MemoryHistory:
                 end_reason=EndReason.HUNG_UP,
                 end_detail=WORDS[EndReason.HUNG_UP],
                 quality={"lost": 3},
+                sound=SessionQuality(mos=4.16, mos_worst=2.4, lost_percent=0.28, delay_ms=120.0),
                 barges=(BargeSpan(start, start + timedelta(seconds=9), Audience.AGENT),),
             )
             for name in ("sam", "sue")

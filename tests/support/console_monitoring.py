@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from appliance.console.ports import Notice
 from appliance.control_link.client import LegError
-from appliance.control_link.events import Levels
+from appliance.control_link.events import Levels, Quality
+from appliance.control_link.quality import SessionQuality, rating_of
 from appliance.control_link.states import CheckResult, HeadsetState, Lamps
 from appliance.control_link.words import Audience, EndReason, Gate, LampPattern, Media
 from appliance.monitoring.interactions import InteractionBook
@@ -62,6 +63,8 @@ class MemoryMonitoring:
             volume=60,
         )
         self.fail_with: Exception | None = None
+        self.sound: SessionQuality | None = None
+        """How the session will have sounded once it has ended."""
         self.closed = False
 
     def current(self) -> MonitoringView:
@@ -169,7 +172,7 @@ class MemoryMonitoring:
         owner, self._owner = self._owner, None
         self._show(MonitoringView(State.IDLE, True, True, self.headset, last_end=ending))
         self._book.set_running(None, None)
-        self._book.remember(interaction, Monitor(owner.name, False, started, ending.at))
+        self._book.remember(interaction, Monitor(owner.name, False, started, ending.at, self.sound))
         self.lamp(LampPattern.OFF)
 
     def lose_leg(self) -> None:
@@ -184,6 +187,29 @@ class MemoryMonitoring:
     def levels(self, downlink: float, uplink: float) -> None:
         """A tenth of a second of sound."""
         self.tell(Levels(session_id="session", downlink=downlink, uplink=uplink))
+
+    def quality(self, mos: float | None, lost_percent: float = 0.0) -> None:
+        """A second of sound; None is one without packets."""
+        known = mos is not None
+        self.tell(
+            Quality(
+                session_id="session",
+                received=500,
+                lost=5,
+                concealed_ms=100,
+                jitter_ms=2.5,
+                delay_ms=45.0,
+                sent=500,
+                lost_percent=lost_percent if known else None,
+                concealed_percent=lost_percent if known else None,
+                stretched_percent=0.5 if known else None,
+                round_trip_ms=30.0,
+                mouth_to_ear_ms=126.5 if known else None,
+                mos=mos,
+                rating=None if mos is None else rating_of(mos),
+                session=SessionQuality(mos=mos, lost_percent=lost_percent),
+            )
+        )
 
     def tell(self, notice: Notice) -> None:
         for listener in tuple(self._listeners):

@@ -17,8 +17,9 @@ from appliance.console.local_access import BoxAccounts
 from appliance.console.platform_choice import PlatformChooser
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
+from appliance.control_link.quality import SessionQuality
 from appliance.control_link.states import HeadsetState
-from appliance.control_link.words import Button
+from appliance.control_link.words import Button, EndReason
 from appliance.monitoring.supervisor import MonitoringService
 from appliance.panel.virtual_client import AsyncVirtualPanel
 from appliance.platforms.protocol import Driver, PlatformConnection
@@ -243,6 +244,16 @@ async def test_history_is_ones_own_without_the_permission(
     assert record["barges"][0]["audience"] == "agent"
     assert record["end_reason"] == "hung_up"
     assert MOMENT.fullmatch(record["ended_at"])
+    assert record["quality"] == {"lost": 3}
+    assert record["sound"] == {
+        "mos": 4.16,
+        "mos_worst": 2.4,
+        "rating": "good",
+        "lost_percent": 0.28,
+        "concealed_percent": None,
+        "delay_ms": 120.0,
+        "words": "MOS 4.2 · 0.3 % lost",
+    }
     sam = world.accounts.accounts["sam"]
     without = sam.permissions - {"VIEW_ALL_MONITORED_CALLS"}
     world.accounts.accounts["sam"] = replace(sam, permissions=frozenset(without))
@@ -281,6 +292,67 @@ async def test_metrics_are_prometheus_text(app: FastAPI) -> None:
     assert "bargebox_interactions_active 12" in samples
     assert "bargebox_headset_present 1" in samples
     assert "bargebox_playback_underruns_total 3" in samples
+
+
+async def test_metrics_tell_how_the_call_sounds_while_it_is_known(
+    world: World, app: FastAPI
+) -> None:
+    transport = httpx.ASGITransport(app)
+
+    async def scraped() -> dict[str, float]:
+        answer = await scraper.get("/metrics", headers={"Authorization": "Bearer token-tom"})
+        found = re.findall(r"(?m)^bargebox_leg_(\w+) (\S+)$", answer.text)
+        described = re.findall(r"(?m)^# TYPE bargebox_leg_(\w+) gauge$", answer.text)
+        assert {name for name, _ in found} - {"connected"} <= set(described)
+        assert len(described) == len(set(described)) == 9
+        return {name: float(value) for name, value in found}
+
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://box") as scraper,
+    ):
+        idle = {"connected": 1.0}
+        assert await scraped() == idle
+        await world.monitoring.monitor(world.accounts.accounts["sam"], "call-00001")
+        assert await scraped() == idle
+        world.monitoring.quality(4.21, lost_percent=1.5)
+        assert await scraped() == idle | {
+            "mos": 4.21,
+            "packets_lost_ratio": 0.015,
+            "concealed_ratio": 0.015,
+            "stretched_ratio": 0.005,
+            "jitter_seconds": 0.0025,
+            "jitter_buffer_seconds": 0.045,
+            "round_trip_seconds": 0.03,
+            "mouth_to_ear_seconds": 0.1265,
+        }
+        world.monitoring.quality(None)
+        assert set(await scraped()) == {
+            "connected",
+            "jitter_seconds",
+            "jitter_buffer_seconds",
+            "round_trip_seconds",
+        }
+        world.monitoring.quality(4.0)
+        world.monitoring.end(EndReason.HUNG_UP)
+        assert await scraped() == idle
+
+
+async def test_how_a_monitoring_sounded_is_told_with_its_interaction(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.monitoring.sound = SessionQuality(mos=3.04, mos_worst=1.2, lost_percent=7.0)
+    await client.post("/interactions/call-00001/monitor")
+    (running,) = (await client.get("/interactions/call-00001")).json()["monitors"]
+    assert running["sound"] is None
+    await client.delete("/monitoring")
+    (over,) = (await client.get("/interactions/call-00001")).json()["monitors"]
+    assert over["sound"]["rating"] == "poor"
+    assert over["sound"]["words"] == "MOS 3.0 · 7.0 % lost"
+    schema = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    assert "mos_worst" in schema["SoundOut"]["properties"]
+    assert "sound" in schema["SessionOut"]["properties"]
+    assert "sound" in schema["MonitorOut"]["properties"]
 
 
 @pytest.fixture

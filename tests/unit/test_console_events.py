@@ -150,6 +150,27 @@ async def test_everything_else_goes_at_once_and_in_order(world: World, hub: Even
     assert json.loads(events[-2].data) == {"session_id": "s", "downlink": -20, "uplink": -30}
 
 
+async def test_a_page_that_opens_later_gets_the_last_minute_of_the_sound(
+    world: World, hub: EventHub
+) -> None:
+    def told(account: Account) -> list[float | None]:
+        feed = hub.open(account)
+        recent: list[float | None] = json.loads(hub.snapshot(feed).data)["recent_mos"]
+        hub.close(feed)
+        return recent
+
+    assert told(SAM) == []
+    await world.monitoring.monitor(SAM, "call-00001")
+    for second in range(70):
+        world.monitoring.quality(None if second == 69 else 4.0 + second / 1000)
+    assert len(told(SAM)) == 60
+    assert told(SAM)[0] == 4.01
+    assert told(SAM)[-1] is None
+    assert told(TOM) == []
+    world.monitoring.end(EndReason.CUSTOMER_ENDED)
+    assert told(SAM) == []
+
+
 async def test_a_technician_hears_of_the_device_only(world: World, hub: EventHub) -> None:
     feed = hub.open(TOM)
     snapshot = json.loads(hub.snapshot(feed).data)
