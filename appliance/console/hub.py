@@ -14,13 +14,13 @@ from appliance.console.ports import (
     Unlisten,
 )
 from appliance.console.settings import ConsoleError
+from appliance.console.snapshot_view import SnapshotOut
 from appliance.console.views import (
     DeviceOut,
     EndedInteractionOut,
     InteractionOut,
     MonitoringOut,
     PlatformOut,
-    SnapshotOut,
     now,
 )
 from appliance.control_link.events import Levels, Quality
@@ -99,9 +99,16 @@ class EventHub:
             active=active if sees_calls(account) else 0,
             monitoring=monitoring_body(account, self._ports.monitoring.current()),
             device=DeviceOut.of(self._ports.monitoring.device()),
+            quality=self._quality(account),
             recent_mos=self._counters.recent_mos() if sees_calls(account) else [],
         )
         return Event("snapshot", body.model_dump_json())
+
+    def _quality(self, account: Account) -> dict[str, Any] | None:
+        last = self._counters.quality
+        if last is None or not sees_calls(account):
+            return None
+        return last.model_dump(mode="json", exclude={"type"})
 
     async def run(self) -> None:
         """Flush changed interactions for ever, at most every `FLUSH_EVERY` seconds."""

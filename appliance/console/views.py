@@ -237,21 +237,6 @@ class AccountOut(BaseModel):
     must_change_password: bool
 
 
-class SnapshotOut(BaseModel):
-    """First on every event stream, and again when a slow client missed events.
-
-    The list itself has its own address; ``active`` is how many interactions it has.
-    ``recent_mos`` is the running session's, of the last 60 s, oldest first; null where unknown.
-    """
-
-    as_of: Moment
-    platform: PlatformOut
-    active: int
-    monitoring: dict[str, Any]
-    device: DeviceOut | None
-    recent_mos: list[float | None]
-
-
 def now() -> datetime:
     """The time of an answer."""
     return datetime.now(UTC)

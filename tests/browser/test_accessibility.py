@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import EndReason
 from tests.browser.looks import SIZES, inspect, visit
 from tests.support.browser import Scheme, context, sign_in
@@ -49,10 +50,15 @@ def test_each_page_in_each_state(
         page.locator('tr[data-id="call-00001"] button').click()
         expect(page.locator("#tool-state")).to_contain_text("muted")
         server.do(lambda: monitoring.levels(-18, -100))
+        for mos in (*([4.36, 4.31, 4.38] * 9), None, None, 3.7, 2.9, 1.8, 3.4, *([4.3] * 12)):
+            server.do(lambda mos=mos: monitoring.quality(mos))  # type: ignore[misc]
+        expect(page.locator("#quality-word")).to_have_text("Good")
         look("listening")
         page.get_by_role("button", name="Microphone").click()
         expect(page.locator("#tool-state")).to_contain_text("Live")
         server.do(lambda: monitoring.levels(-18, -24))
+        server.do(lambda: monitoring.quality(2.4, 22.0))
+        expect(page.locator("#quality-word")).to_have_text("Poor")
         look("live")
         page.goto("/panel")
         expect(page.locator("#box")).to_have_attribute("data-known", "yes")
@@ -60,10 +66,12 @@ def test_each_page_in_each_state(
         server.do(monitoring.lose_leg)
         expect(page.locator("#tool-state")).to_contain_text("unknown")
         look("unknown")
+        monitoring.sound = SessionQuality(mos=4.13, mos_worst=1.8, lost_percent=1.2)
         server.do(lambda: monitoring.end(EndReason.CUSTOMER_ENDED))
         expect(page.locator("#notice")).to_be_visible()
         page.goto("/interactions")
         expect(page.locator("#notice")).to_be_visible()
+        expect(page.locator("#list .sound:visible")).to_have_text("MOS 4.1 1.2 % lost")
         look("ended")
         page.goto("/change-password")
         look("change-password")

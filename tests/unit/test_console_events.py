@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -153,22 +154,30 @@ async def test_everything_else_goes_at_once_and_in_order(world: World, hub: Even
 async def test_a_page_that_opens_later_gets_the_last_minute_of_the_sound(
     world: World, hub: EventHub
 ) -> None:
-    def told(account: Account) -> list[float | None]:
+    def snapshot(account: Account) -> dict[str, Any]:
         feed = hub.open(account)
-        recent: list[float | None] = json.loads(hub.snapshot(feed).data)["recent_mos"]
+        body: dict[str, Any] = json.loads(hub.snapshot(feed).data)
         hub.close(feed)
+        return body
+
+    def told(account: Account) -> list[float | None]:
+        recent: list[float | None] = snapshot(account)["recent_mos"]
         return recent
 
     assert told(SAM) == []
+    assert snapshot(SAM)["quality"] is None
     await world.monitoring.monitor(SAM, "call-00001")
     for second in range(70):
         world.monitoring.quality(None if second == 69 else 4.0 + second / 1000)
     assert len(told(SAM)) == 60
     assert told(SAM)[0] == 4.01
     assert told(SAM)[-1] is None
+    assert snapshot(SAM)["quality"]["lost"] == 5
     assert told(TOM) == []
+    assert snapshot(TOM)["quality"] is None
     world.monitoring.end(EndReason.CUSTOMER_ENDED)
     assert told(SAM) == []
+    assert snapshot(SAM)["quality"] is None
 
 
 async def test_a_technician_hears_of_the_device_only(world: World, hub: EventHub) -> None:

@@ -81,6 +81,10 @@ function tickTimes() {
 }
 
 function showMonitors(row, monitors) {
+  const heard = monitors.findLast((monitor) => monitor.sound)?.sound.words.split(" · ") ?? [];
+  const sound = field(row, "sound");
+  sound.hidden = !heard.length;
+  sound.replaceChildren(...heard.flatMap((words) => [Object.assign(document.createElement("span"), { textContent: words }), " "]));
   const groups = [
     [".now", "Monitoring now: ", monitors.filter((monitor) => !monitor.ended_at)],
     [".before", "Monitored before: ", monitors.filter((monitor) => monitor.ended_at)],

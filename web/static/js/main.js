@@ -5,6 +5,7 @@ import * as chips from "./chips.js";
 import * as list from "./list.js";
 import * as panel from "./panel.js";
 import * as platform from "./platform.js";
+import * as quality from "./quality.js";
 import * as room from "./room.js";
 import * as stream from "./stream.js";
 import * as toolbar from "./toolbar.js";
@@ -23,5 +24,5 @@ document.getElementById("sign-out").addEventListener("click", async () => {
   location.assign("/sign-in");
 });
 
-for (const part of [chips, list, toolbar, panel, platform, room]) part.start();
+for (const part of [chips, list, toolbar, quality, panel, platform, room]) part.start();
 stream.start();
