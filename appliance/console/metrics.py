@@ -13,7 +13,7 @@ SILENCE = -100.0
 """dBFS shown while no call runs."""
 RECENT = 60
 """Measurements of quality that are kept for pages that open later: a minute."""
-_SOUND = (
+SOUND = (
     ("mos", "MOS by the E-model (ITU-T G.107.1), 1 to 4.5.", "mos", 1),
     ("packets_lost_ratio", "Packets that did not come, 0 to 1.", "lost_percent", 100),
     ("concealed_ratio", "Sound made up or recovered, 0 to 1.", "concealed_percent", 100),
@@ -124,7 +124,7 @@ def prometheus(
 def _sound(quality: Quality | None) -> list[str]:
     """How the call sounded in the last second; what is not known has no sample."""
     families = []
-    for name, words, figure, per_unit in _SOUND:
+    for name, words, figure, per_unit in SOUND:
         value: float | None = getattr(quality, figure, None)
         samples = [] if value is None else [("", value / per_unit)]
         families.append(_labelled(f"leg_{name}", "gauge", words, samples))

@@ -16,8 +16,10 @@ from pydantic import BaseModel
 from appliance import cli
 from appliance.console import wording
 from appliance.console.app import API, FEATURES
+from appliance.console.metrics import SOUND
 from appliance.console.routes import health
 from appliance.control_link.base import IceServer
+from appliance.control_link.events import Quality
 from appliance.control_link.words import EndReason, Gate, LampPattern
 from appliance.leg.indicators import LAMPS, Indicators, Phase
 from appliance.monitoring.reasons import WORDS
@@ -26,6 +28,7 @@ from appliance.settings import Settings, parse
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+OPERATIONS = ROOT / "docs/operations.md"
 SUPERVISOR = ROOT / "docs/supervisor.md"
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
 PAGES = [
@@ -196,6 +199,18 @@ def test_the_api_table_has_every_route_and_no_other() -> None:
     outside = {route.path for route in health.router.routes if isinstance(route, APIRoute)}
     assert all(f"`GET {path}`" in text or f"`{path}`" in text for path in outside)
     assert f"`{API}`" in text
+
+
+def test_every_figure_of_the_sound_is_explained_as_it_is_named() -> None:
+    told = {
+        cells[0].strip("`"): re.findall(r"`(\w+)`", cells[1])
+        for cells in rows(OPERATIONS)
+        if cells[0].startswith("`bargebox_leg_")
+    }
+    assert {name: figures[0] for name, figures in told.items()} == {
+        f"bargebox_leg_{name}": figure for name, _, figure, _ in SOUND
+    }
+    assert {name for figures in told.values() for name in figures} <= set(Quality.model_fields)
 
 
 @pytest.mark.parametrize("reason", EndReason)
