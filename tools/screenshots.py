@@ -30,6 +30,10 @@ ALL_SPEAK = """() => [...document.querySelectorAll("[role=meter]")]
   .every(meter => Number(meter.getAttribute("aria-valuenow")) > -40)"""
 """The picture shows a conversation and not a pause in it."""
 
+HEARD_A_WHILE = """() => (document.getElementById("quality-line").getAttribute("d")
+  .match(/[ML]/g) ?? []).length > 20"""
+"""Enough of the sound's line to be seen: a point a second."""
+
 
 async def main() -> None:
     """Start the demo, take the pictures, stop it."""
@@ -58,6 +62,7 @@ async def take_all(world: World, person: Person) -> None:
         await page.get_by_role("button", name="Microphone").click()
         await expect(page.locator("#tool-state")).to_contain_text("Live")
         await page.mouse.move(WIDTH / 2, 5)
+        await page.wait_for_function(HEARD_A_WHILE, timeout=60_000)
         await page.wait_for_function(ALL_SPEAK)
         await take(page, "list")
         await page.goto("/panel")
