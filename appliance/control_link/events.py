@@ -119,7 +119,7 @@ class Quality(Message):
     jitter_ms: float
     """Interarrival jitter (RFC 3550 section 6.4.1)."""
     delay_ms: float
-    """How much sound waits in the jitter buffer."""
+    """How much sound waited in the jitter buffer, mean of the last second."""
     sent: int
     lost_percent: float | None = None
     """Packets that did not come, of those that should have, in the last second."""

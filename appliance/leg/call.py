@@ -16,6 +16,7 @@ from appliance.leg.peer import Peer
 from appliance.leg.quality import QualityMeter
 from appliance.leg.settings import LegSettings
 from appliance.leg.uplink import UplinkTrack
+from appliance.leg.windows import Line
 from appliance.service.errors import BargeboxError
 from appliance.service.tasks import deadly_task, stop_tasks
 
@@ -185,8 +186,14 @@ class Call:
         round_trip_ms = await self.peer.round_trip_ms()
         if round_trip_ms is None and self.speaking is not None:
             round_trip_ms = await self.speaking.round_trip_ms()
-        lines = list(zip(self.peer.streams, self.peer.arrivals, strict=True))
-        return self._meter.measure(lines, self.track.sent, round_trip_ms)
+        return self._meter.measure(self._lines(), self.track.sent, round_trip_ms)
+
+    def sample(self) -> None:
+        """Take the delay of the moment into the next figures."""
+        self._meter.sample(self._lines())
+
+    def _lines(self) -> list[Line]:
+        return list(zip(self.peer.streams, self.peer.arrivals, strict=True))
 
     def play(self, downlink: Downlink) -> None:
         """Let all lines be heard, each from its party's side."""

@@ -309,6 +309,7 @@ class Leg:
                     uplink=round(self._uplink.level, 1),
                 )
             )
+            call.sample()
             tick += 1
             if tick % 10 == 0:
                 self._emit(await call.quality())

@@ -15,9 +15,12 @@ from appliance.leg import emodel
 from appliance.leg.opus import FRAME, SAMPLE_RATE
 from appliance.leg.windows import Line, LineMeter, Window
 
+MAX_SAMPLES = 50
+
 
 class QualityMeter:
-    """Measures the downlink of one call; `measure` once a second, on the loop.
+    """Measures the downlink of one call; `measure` once a second and `sample` in between, on the
+    loop.
 
     *playback_ms* is what the headset keeps waiting, *clock* the monotonic one.
     """
@@ -35,10 +38,17 @@ class QualityMeter:
         self._clock = clock
         self._since = clock()
         self._meters: list[LineMeter] = []
+        self._waits: list[float] = []
+        """Delay of the jitter buffer, in ms, since the last measurement."""
         self._total = Window()
         self._opinions = _Mean()
         self._delays = _Mean()
         self._worst: float | None = None
+
+    def sample(self, lines: Sequence[Line]) -> None:
+        """Look at the jitter buffers' delay: it goes up and down by packets within a second."""
+        self._waits.append(max((buffer.delay_ms for buffer, _ in lines), default=0.0))
+        del self._waits[:-MAX_SAMPLES]
 
     def measure(self, lines: Sequence[Line], sent: int, round_trip_ms: float | None) -> Quality:
         """The figures since the last time, over all *lines* that are listened to; *sent* packets
@@ -52,7 +62,9 @@ class QualityMeter:
             new = meter.take(line, since, self._since)
             if new is not None:
                 window.add(new)
-        buffered = max((buffer.delay_ms for buffer, _ in lines), default=0.0)
+        self.sample(lines)
+        buffered = sum(self._waits) / len(self._waits)
+        self._waits.clear()
         packet = max((arrivals.packet for _, arrivals in lines), default=0) or FRAME
         delay = self._delay(packet * 1000 / SAMPLE_RATE, buffered, round_trip_ms)
         mos = self._judge(window, delay, self._since - since)

@@ -191,6 +191,21 @@ def test_comfort_noise_is_not_bad(speech: list[bytes]) -> None:
         assert second.rating is Rating.GOOD
 
 
+def test_the_delay_is_that_of_the_whole_second(speech: list[bytes]) -> None:
+    call = Call()
+    call.run(stream(speech, 1), 1)
+    waits = []
+    for wait in range(9):
+        call.line[0].delay_ms = 20.0 + 10 * wait
+        waits.append(call.line[0].delay_ms)
+        call.meter.sample([call.line])
+    call.line[0].delay_ms = 300.0
+    second = call.meter.measure([call.line], 0, None)
+    assert second.delay_ms == pytest.approx((sum(waits) + 300.0) / 10, abs=0.1)
+    call.line[0].delay_ms = 30.0
+    assert call.meter.measure([call.line], 0, None).delay_ms == 30.0
+
+
 def test_nothing_yet_is_nothing_known() -> None:
     (second,) = Call().run(iter(()), 1)
     assert (second.mos, second.lost_percent, second.concealed_percent) == (None, None, None)
