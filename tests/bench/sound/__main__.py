@@ -31,7 +31,7 @@ from tests.bench.sound.docs import write_docs
 from tests.bench.sound.forwarder import Punctuality, UnpunctualError
 from tests.bench.sound.network import SCENARIOS, Scenario
 from tests.bench.sound.remote import MODULES, Remote, started
-from tests.bench.sound.report import report
+from tests.bench.sound.report import brief, report
 from tests.bench.sound.rows import Row
 from tests.bench.sound.scoring import score
 from tests.bench.sound.session import Run, Take
@@ -49,7 +49,9 @@ SCORERS = 2
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.sound", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="runs of each scenario (default 5)")
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="runs of each scenario (default 5; 0: none)"
+    )
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", default=[], help="names of scenarios, or their begin")
     parser.add_argument("--receivers", nargs="+", choices=MODULES, default=list(MODULES))
@@ -67,12 +69,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def chosen_scenarios(only: list[str], seconds: int | None) -> list[Scenario]:
-    """Those that begin with one of *only*, each as long as asked."""
+    """Those that begin with one of *only*, each as long as asked; an outage needs its length."""
     found = [s for s in SCENARIOS if not only or any(s.name.startswith(name) for name in only)]
+    if not found:
+        sys.exit(f"no scenario begins so; there are: {', '.join(s.name for s in SCENARIOS)}")
     if seconds is None:
         return found
     pieces = min(max(1, round(seconds / PIECE_S)), PIECES)
-    return [replace(scenario, pieces=pieces) for scenario in found]
+    return [s if s.resumes else replace(s, pieces=pieces) for s in found]
 
 
 async def _punctual(
@@ -113,7 +117,7 @@ async def measure(asked: argparse.Namespace, rows: list[Row], scorers: Executor)
         _replace(rows, scores)
         asked.out.parent.mkdir(parents=True, exist_ok=True)
         asked.out.write_text(json.dumps([asdict(row) for row in rows], indent=1))
-        print(report(scores), flush=True)
+        print(brief(scores), flush=True)
 
 
 def _replace(rows: list[Row], new: list[Row]) -> None:
@@ -136,8 +140,9 @@ def main() -> None:
     rows: list[Row] = []
     if asked.keep and asked.out.exists():
         rows = [Row(**row) for row in json.loads(asked.out.read_text())]
-    with ProcessPoolExecutor(SCORERS, get_context("spawn")) as scorers:
-        asyncio.run(measure(asked, rows, scorers))
+    if asked.seeds > 0:
+        with ProcessPoolExecutor(SCORERS, get_context("spawn")) as scorers:
+            asyncio.run(measure(asked, rows, scorers))
     print(f"\n{report(rows)}\n\nWritten: {asked.out}")
     if asked.write_docs:
         write_docs(rows)

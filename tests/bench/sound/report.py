@@ -14,7 +14,7 @@ NOTHING = "–"
 def report(rows: list[Row]) -> str:
     """All tables."""
     return "\n\n".join(
-        part for part in (_quality(rows), _goals(rows), _cost(rows), _clean(rows)) if part
+        part for part in (brief(rows), _goals(rows), _cost(rows), _clean(rows)) if part
     )
 
 
@@ -33,7 +33,8 @@ def _number(value: float | None, digits: int) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}"
 
 
-def _quality(rows: list[Row]) -> str:
+def brief(rows: list[Row]) -> str:
+    """Delay, quality and what was concealed of each receiver, means over voices and seeds."""
     names = receivers(rows)
     body = []
     for scenario in scenarios(rows):
