@@ -105,7 +105,7 @@ class Punctuality:
 
 
 class UnpunctualError(Exception):
-    """The machine stood still, so that a packet left too late; it is told by how much."""
+    """The machine stood still during a run, so that its figures would be the machine's."""
 
 
 async def play(schedule: list[Shot], start: float, limit_ms: float = math.inf) -> Punctuality:

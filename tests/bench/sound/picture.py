@@ -8,7 +8,7 @@ from tests.bench.sound.rows import Row, mean, of, receivers, scenarios
 
 COLUMNS = 4
 WIDTH, HEIGHT = 230, 170
-LEFT, RIGHT, TOP, BOTTOM = 34, 8, 26, 30
+LEFT, RIGHT, TOP, BOTTOM = 34, 14, 26, 30
 MAX_MS = 400
 LOW, HIGH = 1.0, 4.6
 COLOURS = {"ours": "#0072b2", "wrtc": "#009e73", "chromium": "#d55e00", "stock": "#777777"}
