@@ -46,9 +46,11 @@ class PlaybackStream(Pcm):
         ran_dry = room == -errno.EPIPE
         if ran_dry:
             room = self.buffer_frames
-        # Not only whole periods: ALSA's pulse plugin is "ready" with a frame less than one.
-        if room >= self.period_frames // 2:
-            ran_dry |= self._fill(source, room)
+        # Whole periods, or what the source has left of its last block waits there, up to 10 ms.
+        # ALSA's pulse plugin is "ready" with a frame less than one, and ready again soon after.
+        whole = room - room % self.period_frames
+        if whole:
+            ran_dry |= self._fill(source, whole)
         elif time.monotonic() - self._took_at > STALLED_AFTER_S:
             raise HeadsetError(
                 f"the headset's earpiece ({self.name}) has stopped playing; it is opened again",

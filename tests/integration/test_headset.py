@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from appliance.control_link.states import HeadsetState
 from appliance.demo.soundcard import PCM, VirtualCard
 from tests.support.soundcard import (
+    VIRTUAL,
     Recorder,
     ToneSource,
     eventually,
@@ -36,6 +37,21 @@ def test_what_is_pulled_is_heard_in_the_ear(virtual_card: VirtualCard) -> None:
         assert tone_level(heard, 880) < -60
         there = HeadsetState(present=True, name=PCM, playing=True)
         assert headset.state.model_copy(update={"underruns": 0}) == there
+
+
+def test_sound_is_pulled_by_whole_periods(virtual_card: VirtualCard) -> None:
+    """Else what is left of the source's last block would wait here, for up to 10 ms."""
+    del virtual_card
+    asked: list[int] = []
+
+    class Asked(ToneSource):
+        def pull(self, frames: int, channels: int, /) -> NDArray[np.int16]:
+            asked.append(frames)
+            return super().pull(frames, channels)
+
+    with running_headset(Asked(440)):
+        assert eventually(lambda: len(asked) > 150)
+    assert {frames % VIRTUAL.period_frames for frames in asked} == {0}
 
 
 def test_a_tone_at_the_mouth_is_captured(virtual_card: VirtualCard) -> None:
