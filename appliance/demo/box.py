@@ -17,7 +17,7 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any, Self
 
-from appliance.demo.processes import Child
+from appliance.demo.processes import LEG_PRIORITY, Child
 from appliance.demo.soundcard import HEADSET, VirtualCard
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.store import Store
@@ -133,7 +133,8 @@ class Box:
     def _process(self, command: str) -> Child:
         arguments = ["-m", "appliance.cli", command, "--settings", str(self.settings_file)]
         arguments += ["--log-level", self._log_level]
-        return Child(command, arguments, self.card.environment(), prompt=command == "leg")
+        priority = LEG_PRIORITY if command == "leg" else 0
+        return Child(command, arguments, self.card.environment(), priority=priority)
 
     async def _make_people(self) -> None:
         platform = self.settings["platform"]["driver"]

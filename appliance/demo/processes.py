@@ -18,7 +18,10 @@ log = logging.getLogger(__name__)
 RESTART_PAUSE_S = 0.2
 STOP_LIMIT_S = 5.0
 PR_SET_PDEATHSIG = 1
-PROMPT_PRIORITY = 10
+LEG_PRIORITY = 10
+"""As the leg's unit has it."""
+OUTSIDE_PRIORITY = 9
+"""Of what has a machine of its own in life: the leg never waits for it."""
 
 
 def _die_with_parent() -> None:
@@ -26,11 +29,10 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _die_with_parent_and_be_prompt() -> None:
-    """In the child: above the rest as a whole process, as the leg's unit has it, if allowed."""
-    _die_with_parent()
+def be_prompt(pid: int, priority: int) -> None:
+    """Above the rest as a whole process, if that is allowed; 0 is the process that calls."""
     with suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PROMPT_PRIORITY))
+        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(priority))
 
 
 class Child:
@@ -42,10 +44,11 @@ class Child:
         arguments: list[str],
         environment: Mapping[str, str],
         *,
-        prompt: bool = False,
+        priority: int = 0,
     ) -> None:
+        """*priority*: in real time (SCHED_RR), 0 for an ordinary process."""
         self.name = name
-        self._prepare = _die_with_parent_and_be_prompt if prompt else _die_with_parent
+        self._priority = priority
         self._arguments = [sys.executable, *arguments]
         self._environment = {**os.environ, **environment}
         self._process: asyncio.subprocess.Process | None = None
@@ -56,6 +59,11 @@ class Child:
     def pid(self) -> int | None:
         """The process that runs now."""
         return self._process.pid if self._process is not None else None
+
+    def _prepare(self) -> None:
+        _die_with_parent()
+        if self._priority:
+            be_prompt(0, self._priority)
 
     async def start(self) -> None:
         """Start it, and again whenever it ends."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.demo.box import Box, Person, Sections, free_ports
-from appliance.demo.processes import Child
+from appliance.demo.processes import OUTSIDE_PRIORITY, Child
 
 TENANT = "sandbox"
 
@@ -99,8 +99,7 @@ class World(Box):
     def _centre(self) -> Child:
         settings = str(self.directory / "centre.json")
         arguments = ["-m", "appliance.platforms.sandbox.centre", "--settings", settings]
-        # In life it has a machine of its own.
-        return Child("contact centre", arguments, {}, prompt=True)
+        return Child("contact centre", arguments, {}, priority=OUTSIDE_PRIORITY)
 
     def _ear(self) -> Child:
         arguments = ["-m", "appliance.demo.ear", "--port", str(self._ear_port)]

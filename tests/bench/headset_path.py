@@ -25,7 +25,7 @@ from appliance.control_link.events import AnyEvent, CallChanged, HeadsetChanged,
 from appliance.control_link.words import Media
 from appliance.demo.box import to_toml
 from appliance.demo.card_ends import EarTap
-from appliance.demo.processes import Child
+from appliance.demo.processes import LEG_PRIORITY, OUTSIDE_PRIORITY, Child, be_prompt
 from appliance.demo.soundcard import HEADSET, VirtualCard
 from tests.bench.figures import Figure
 
@@ -110,12 +110,13 @@ async def _echoed(directory: Path) -> AsyncIterator[VirtualCard]:
     events: list[AnyEvent] = []
     link = LegLink(directory / "leg.sock", events.append, lambda _up: None)
     with VirtualCard(directory / "card") as card:
-        leg = Child("leg", arguments, card.environment(), prompt=True)
+        leg = Child("leg", arguments, card.environment(), priority=LEG_PRIORITY)
         echo = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.bench.echo"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
+        be_prompt(echo.pid, OUTSIDE_PRIORITY)
         try:
             await leg.start()
             link.start()
