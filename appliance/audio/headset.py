@@ -116,7 +116,8 @@ class Headset:
                 log.error("the thread %r does not stop: ALSA does not return", thread.name)
 
     def start_capture(self, sink: CaptureSink) -> None:
-        """Bring the microphone's sound to *sink*, nothing from before this call; returns at once.
+        """Bring the microphone's sound to *sink* from soon on; returns at once. What the stream
+        begins with and is from before this call is silence.
 
         While the headset is away the wish stands, and is met when it is back.
         """
@@ -205,12 +206,11 @@ class Headset:
         self._note_capture("")
 
     def _deliver(self, wish: _Wish, block: NDArray[np.int16], at: float) -> None:
-        # A stream of a sound server may begin with what it has just recorded for others.
         early = math.ceil((wish.since - at) * SAMPLE_RATE)
         if early > 0:
-            block, at = block[early:], at + early / SAMPLE_RATE
-            if not len(block):
-                return
+            # A stream of a sound server begins with what it has just recorded for others.
+            block = block.copy()
+            block[:early] = 0
         with self._push_lock:
             if self._wish is wish:
                 wish.sink.push(block, at)

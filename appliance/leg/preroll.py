@@ -104,12 +104,17 @@ class PreRoll:
                 return False
             self._begun = True
             self._drop(min(speech_at(self._sound[: self._count]), self._count - FRAME))
-            first = self._sound[:FADE]
-            first[:] = np.round(first * RISE)
+            self._fade_in()
             self._due = FRAME
             self._late = self._count - FRAME
             self._sent = 0
             return True
+
+    def _fade_in(self) -> None:
+        heard = np.flatnonzero(self._sound[:FRAME])
+        begins = int(heard[0]) if len(heard) else 0
+        first = self._sound[begins : begins + FADE]
+        first[:] = np.round(first * RISE[: len(first)])
 
     def next(self, epoch: int) -> Samples | None:
         """The next 20 ms that are due in *epoch*; None when none are."""
