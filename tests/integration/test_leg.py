@@ -9,17 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from appliance.audio.levels import dbfs
+from appliance.audio.levels import dbfs, tone_dbfs
 from appliance.control_link.client import LegError
 from appliance.control_link.commands import CloseGate, HangUp, OpenGate, PrepareGate, RefuseGate
 from appliance.control_link.events import HeadsetChanged, Pressed, UnmuteRequested
 from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, LampPattern
+from appliance.leg.opus import FRAME
 from appliance.panel.patterns import Lamp
 from tests.support.leg_rig import LegRig, leg_rig
+from tests.support.microphone import decoded
 
 HERTZ = 997.0
+BEFORE = 2_503.0
 SILENT = -80.0
 AUDIBLE = -40.0
+TRACE = -25.0
+"""In 20 ms of other sound, of a tone that was played at −6 dBFS."""
+PAYLOAD = 5
 
 
 @pytest.fixture
@@ -28,13 +34,13 @@ async def rig(tmp_path: Path) -> AsyncIterator[LegRig]:
         yield rig
 
 
-def loud_tone() -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+def loud_tone(hertz: float = HERTZ) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
     time = np.arange(48_000) / 48_000
-    return (np.sin(2 * np.pi * HERTZ * time) * 16_000).astype(np.int16)
+    return (np.sin(2 * np.pi * hertz * time) * 16_000).astype(np.int16)
 
 
-async def levels(rig: LegRig, call: str) -> dict[str, float]:
-    return {side: await rig.admin.measure(call, side, HERTZ) for side in ("agent", "customer")}
+async def levels(rig: LegRig, call: str, hertz: float = HERTZ) -> dict[str, float]:
+    return {side: await rig.admin.measure(call, side, hertz) for side in ("agent", "customer")}
 
 
 async def test_muted_is_silence_and_unmuted_is_heard(rig: LegRig) -> None:
@@ -67,6 +73,43 @@ async def test_muted_is_silence_and_unmuted_is_heard(rig: LegRig) -> None:
     assert await rig.admin.roster(call) == before
     presses = [e.press.action for e in rig.events if isinstance(e, Pressed)]
     assert presses == [Action.UNMUTE_ASKED, Action.MUTED]
+
+
+async def test_what_is_said_while_consent_is_awaited_is_sent_and_what_was_said_before_is_not(
+    tmp_path: Path,
+) -> None:
+    async with leg_rig(tmp_path, pre_roll_ms=1000, consent_timeout_s=8.0) as rig:
+        call = await rig.admin.create_call()
+        session = await rig.join(call)
+        rig.card.play(loud_tone(BEFORE))
+        await asyncio.sleep(0.8)
+        rig.card.hush()
+        await asyncio.sleep(0.3)  # what is in the card's buffers is heard to the end
+        await rig.tap(Button.MICROPHONE)
+        asked = await rig.until(UnmuteRequested)
+        rig.card.play(loud_tone()[: 48_000 // 5], loop=False)
+        await asyncio.sleep(0.5)
+        packets = await rig.admin.uplink(session)
+        assert all(packet[4] for packet in packets), "sent before consent"
+        await rig.consent(session)
+        await rig.link.request(lambda n: OpenGate(id=n, session_id=session, epoch=asked.epoch))
+        async with asyncio.timeout(10):
+            while loudest(pieces := await spoken_pieces(rig, session), HERTZ) < AUDIBLE:
+                await asyncio.sleep(0.05)
+    assert loudest(pieces, BEFORE) < TRACE
+
+
+def loudest(pieces: list[np.ndarray[tuple[int], np.dtype[np.int16]]], hertz: float) -> float:
+    return max((tone_dbfs(piece, hertz) for piece in pieces), default=-100.0)
+
+
+async def spoken_pieces(
+    rig: LegRig, session: str
+) -> list[np.ndarray[tuple[int], np.dtype[np.int16]]]:
+    """All that the leg has said, 20 ms at a time."""
+    packets = await rig.admin.uplink(session, payloads=True)
+    heard = decoded([bytes.fromhex(packet[PAYLOAD]) for packet in packets])
+    return [heard[at : at + FRAME] for at in range(0, len(heard), FRAME)]
 
 
 async def test_coach_reaches_the_agent_alone(rig: LegRig) -> None:
