@@ -14,7 +14,7 @@ import threading
 
 import numpy as np
 
-from appliance.audio.levels import dbfs
+from appliance.audio.levels import SILENCE_DBFS, dbfs
 from appliance.leg.opus import FRAME, Samples
 from appliance.leg.stretch import (
     MATCH,
@@ -54,7 +54,8 @@ class PreRoll:
         self._epoch = -1
         self._begun = False
         self._due = 0
-        """Samples of frames that are earned by what came, and not handed out."""
+        """Samples that came since, and that no frame was handed out for. Never more than are here:
+        what is here beyond them is the delay."""
         self._late = 0
         """Samples of delay when it began."""
         self._sent = 0
@@ -106,7 +107,7 @@ class PreRoll:
             self._drop(min(speech_at(self._sound[: self._count]), self._count - FRAME))
             self._fade_in()
             self._due = FRAME
-            self._late = self._count - FRAME
+            self._late = self._count - self._due
             self._sent = 0
             return True
 
@@ -121,7 +122,7 @@ class PreRoll:
         with self._lock:
             if not self._begun or epoch != self._epoch:
                 return None
-            if min(self._due, self._count) < FRAME:
+            if self._due < FRAME:
                 return None
             self._hurry()
             frame = self._sound[:FRAME].copy()
@@ -133,7 +134,7 @@ class PreRoll:
     def _hurry(self) -> None:
         """Leave out what has its turn, or does not show: a period, two where it is long overdue."""
         for overdue in (0, 2 * MAX_PERIOD):
-            late = self._count - FRAME
+            late = self._count - self._due
             turn = self._late * max(0, CATCH_UP - self._sent) // CATCH_UP
             seam = self._seam(late, late - turn - overdue)
             if seam is None:
@@ -166,6 +167,8 @@ def speech_at(sound: Samples) -> int:
     windows = [dbfs(sound[at : at + WINDOW]) for at in range(0, len(sound) - WINDOW + 1, WINDOW)]
     if not windows:
         return 0
-    loud = min(QUIET_DBFS, min(windows) + RISE_DB)
+    # A microphone may begin with nothing at all, which says nothing of the room.
+    room = min((level for level in windows if level > SILENCE_DBFS), default=QUIET_DBFS)
+    loud = min(QUIET_DBFS, room + RISE_DB)
     first = next((i for i, level in enumerate(windows) if level > loud), None)
     return len(sound) if first is None else max(0, first * WINDOW - LEAD)

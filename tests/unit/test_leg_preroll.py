@@ -15,7 +15,7 @@ from appliance.audio.levels import tone_dbfs
 from appliance.control_link.words import Audience, Gate
 from appliance.leg.gate import GateError
 from appliance.leg.opus import FRAME, SAMPLE_RATE, Samples
-from appliance.leg.preroll import PreRoll, speech_at
+from appliance.leg.preroll import FADE, PreRoll, speech_at
 from appliance.webrtc import OPUS_SILENCE
 from tests.support.microphone import Ledger, Microphone, decoded, new_encoder, sharpest, tone
 
@@ -304,6 +304,24 @@ def test_another_epoch_gets_nothing_of_what_was_kept() -> None:
     assert pre_roll.next(1) is None
 
 
+@pytest.mark.parametrize("size", [240, 336, 441, 480, 512, 960, 1024])
+@pytest.mark.parametrize("level", [30, 9_000])
+def test_without_a_wait_all_passes_as_it_is_whatever_the_blocks(size: int, level: int) -> None:
+    rng = np.random.default_rng(size)
+    sound = rng.integers(-level, level, 200 * size).astype(np.int16)
+    pre_roll = PreRoll(20 * FRAME)
+    frames = []
+    for at in range(0, len(sound), size):
+        pre_roll.add(1, sound[at : at + size])
+        pre_roll.begin(1)
+        while (frame := pre_roll.next(1)) is not None:
+            frames.append(frame)
+    heard = np.concatenate(frames)
+    begins = (-(-FRAME // size) * size - FRAME) if level < 100 else 0
+    assert np.array_equal(heard[FADE:], sound[begins + FADE :][: len(heard) - FADE])
+    assert len(sound) - begins - len(heard) < FRAME + size
+
+
 def test_a_block_larger_than_everything_leaves_its_newest_end() -> None:
     pre_roll = PreRoll(0)
     pre_roll.add(1, np.arange(20_000, dtype=np.int16))
@@ -320,6 +338,7 @@ def test_speech_is_found_where_it_rises_over_the_room(quiet: int) -> None:
     room = rng.integers(-quiet, quiet + 1, 9_600).astype(np.int16)
     assert speech_at(room) == len(room)
     begins = 4_800
+    assert speech_at(np.concatenate([np.zeros(2 * BLOCK, np.int16), room])) == len(room) + 2 * BLOCK
     spoken = room.copy()
     spoken[begins:] += voice(len(room) - begins)
     assert begins - 4 * BLOCK - BLOCK <= speech_at(spoken) <= begins - 3 * BLOCK
