@@ -99,9 +99,7 @@ async def test_what_is_encoded_for_another_codec_is_never_handed_out() -> None:
     box.uplink.push(noise(), 0.0)
     assert box.uplink.take(OPUS) is None
     box.uplink.push(noise(), 0.0)
-    payload = box.uplink.take(G722)
-    assert payload is not None
-    assert len(payload) == 160
+    assert box.uplink.take(G722) is not None
 
 
 async def test_long_and_odd_blocks_become_whole_frames() -> None:
