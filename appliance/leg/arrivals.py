@@ -31,6 +31,8 @@ class Arrivals:
         """When the first packet came, monotonic."""
         self.packet = 0
         """Samples of the last packet."""
+        self.codec = "OPUS"
+        """Of the last packet, as named in session descriptions, in upper case."""
         self._ssrc: int | None = None
         self._highest = 0
         self._stray: int | None = None
@@ -52,9 +54,10 @@ class Arrivals:
         now: float,
         *,
         pauses: bool = False,
+        codec: str = "OPUS",
     ) -> None:
         """Count a packet: RTP's *sequence* and *timestamp* (at 48 kHz), its length in *samples*,
-        when it came (monotonic, s), and whether it *pauses* the sender (DTX).
+        and when it came (monotonic, s). One that *pauses* says that no more need come for now.
         """
         if self.began is None:
             self.began = now
@@ -73,7 +76,7 @@ class Arrivals:
             self._begin(sequence, now)
         self._ssrc, self._highest, self._stray, self._last = ssrc, sequence, None, now
         self.packet, self._end = samples, timestamp + samples
-        self._announced = pauses
+        self._announced, self.codec = pauses, codec
 
     def _begin(self, sequence: int, now: float) -> None:
         """Another stream: nobody can tell what was lost before it, or sent."""

@@ -36,6 +36,15 @@ G722 = Codec(13.0, 9.8, 1.5)
 G711 = Codec(35.8, 25.1, 0.0)
 """What narrow band costs on this scale; robustness with concealment as in G.113 appendix I."""
 
+CODECS = {
+    "OPUS": OPUS,
+    "G722": G722,
+    "PCMU": G711,
+    "PCMA": G711,
+    "CN": G711,
+}
+"""By their names in session descriptions, in upper case."""
+
 
 def loss_impairment(codec: Codec, loss_percent: float, burst_ratio: float = 1.0) -> float:
     """Ie,eff (G.107 section 7.5): of *loss_percent* of speech lost, after all repair.

@@ -182,6 +182,7 @@ class Peer:
                 codec.samples(packet.payload),
                 now,
                 pauses=codec.pauses(packet.payload),
+                codec=codec.name,
             )
 
     async def round_trip_ms(self) -> float | None:

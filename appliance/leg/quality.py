@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from appliance.control_link.events import Quality
 from appliance.control_link.quality import SessionQuality, rating_of
 from appliance.leg import emodel
+from appliance.leg.arrivals import Arrivals
 from appliance.leg.opus import FRAME, SAMPLE_RATE
 from appliance.leg.windows import Line, LineMeter, Window
 
@@ -29,15 +30,16 @@ class QualityMeter:
         self,
         session_id: str,
         playback_ms: float = 0.0,
-        codec: emodel.Codec = emodel.OPUS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session_id = session_id
         self._playback_ms = playback_ms
-        self._codec = codec
         self._clock = clock
         self._since = clock()
-        self._meters: list[LineMeter] = []
+        self._meters: dict[Arrivals, LineMeter] = {}
+        # Of lines and tracks that there are no more: a connection was made anew.
+        self._received_formerly = self._lost_formerly = self._sent_formerly = 0
+        self._sent = 0
         self._waits: list[float] = []
         """Delay of the jitter buffer, in ms, since the last measurement."""
         self._total = Window()
@@ -55,27 +57,32 @@ class QualityMeter:
         so far, and the round trip in ms where RTCP told it.
         """
         since, self._since = self._since, self._clock()
-        while len(self._meters) < len(lines):
-            self._meters.append(LineMeter())
         window = Window()
-        for meter, line in zip(self._meters, lines, strict=False):
-            new = meter.take(line, since, self._since)
+        codec = emodel.OPUS
+        for line in lines:
+            new = self._meters.setdefault(line[1], LineMeter()).take(line, since, self._since)
             if new is not None:
                 window.add(new)
+                codec = max(codec, emodel.CODECS.get(line[1].codec, codec))
+        self._forget_all_but([arrivals for _, arrivals in lines])
+        if sent < self._sent:  # another track
+            self._sent_formerly += self._sent
+        self._sent = sent
         self.sample(lines)
         buffered = sum(self._waits) / len(self._waits)
         self._waits.clear()
         packet = max((arrivals.packet for _, arrivals in lines), default=0) or FRAME
-        delay = self._delay(packet * 1000 / SAMPLE_RATE, buffered, round_trip_ms)
-        mos = self._judge(window, delay, self._since - since)
+        way = 0.0 if round_trip_ms is None else round_trip_ms / 2
+        delay = packet / 48 + codec.delay_ms + way + buffered + self._playback_ms
+        mos = self._judge(window, codec, delay, self._since - since)
         return Quality(
             session_id=self._session_id,
-            received=sum(buffer.stats.received for buffer, _ in lines),
-            lost=sum(arrivals.lost for _, arrivals in lines),
+            received=self._received_formerly + sum(arrivals.received for _, arrivals in lines),
+            lost=self._lost_formerly + sum(arrivals.lost for _, arrivals in lines),
             concealed_ms=int(self._total.concealed) * 1000 // SAMPLE_RATE,
             jitter_ms=round(max((b.stats.jitter for b, _ in lines), default=0.0) / 48, 2),
             delay_ms=round(buffered, 1),
-            sent=sent,
+            sent=self._sent_formerly + sent,
             lost_percent=window.lost_percent(),
             concealed_percent=window.percent(window.concealed),
             stretched_percent=window.percent(window.stretched),
@@ -86,15 +93,19 @@ class QualityMeter:
             session=self._so_far(),
         )
 
-    def _delay(self, packet_ms: float, buffered_ms: float, round_trip_ms: float | None) -> float:
-        way_ms = 0.0 if round_trip_ms is None else round_trip_ms / 2
-        return packet_ms + self._codec.delay_ms + way_ms + buffered_ms + self._playback_ms
+    def _forget_all_but(self, there: list[Arrivals]) -> None:
+        for arrivals in set(self._meters).difference(there):
+            del self._meters[arrivals]
+            self._received_formerly += arrivals.received
+            self._lost_formerly += arrivals.lost
 
-    def _judge(self, window: Window, delay_ms: float, seconds: float) -> float | None:
+    def _judge(
+        self, window: Window, codec: emodel.Codec, delay_ms: float, seconds: float
+    ) -> float | None:
         if not window.heard:
             return None
         loss, burst = window.unrepaired_percent(), window.burst_ratio()
-        mos = round(emodel.mos(self._codec, loss, delay_ms, burst), 2)
+        mos = round(emodel.mos(codec, loss, delay_ms, burst), 2)
         self._total.add(window)
         self._opinions.add(mos, seconds)
         self._delays.add(delay_ms, seconds)

@@ -45,8 +45,9 @@ class Sent:
 class Call:
     """A clock that packets, playback and measurements go by."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: str = "OPUS") -> None:
         self.now = 0.0
+        self.codec = codec
         self.line = (JitterBuffer(), Arrivals())
         self.meter = QualityMeter("s", PLAYBACK_MS, clock=lambda: self.now)
 
@@ -71,8 +72,15 @@ class Call:
         samples = packet_samples(packet.payload)
         at = packet.at or 0.0
         self.line[0].put(1, packet.timestamp, packet.payload, at)
-        pauses = len(packet.payload) <= DTX_PAYLOAD
-        self.line[1].add(1, packet.sequence & 0xFFFF, packet.timestamp, samples, at, pauses=pauses)
+        self.line[1].add(
+            1,
+            packet.sequence & 0xFFFF,
+            packet.timestamp,
+            samples,
+            at,
+            pauses=len(packet.payload) <= DTX_PAYLOAD,
+            codec=self.codec,
+        )
 
 
 def stream(
@@ -98,6 +106,23 @@ def test_a_clean_line_is_good(speech: list[bytes]) -> None:
     assert last.session.lost_percent == 0
     assert last.session.mos == pytest.approx(last.mos, abs=0.1)
     assert (last.received, last.lost, last.sent) == (250, 0, 250)
+
+
+def test_a_narrow_codec_is_never_called_good(speech: list[bytes]) -> None:
+    codecs = ("OPUS", "G722", "PCMA", "PCMU")
+    ratings = [Call(codec).run(stream(speech, 3), 3)[-1].rating for codec in codecs]
+    assert ratings == [Rating.GOOD, Rating.GOOD, Rating.FAIR, Rating.FAIR]
+
+
+def test_a_connection_made_anew_goes_on_counting(speech: list[bytes]) -> None:
+    call = Call()
+    first = call.run(stream(speech, 3, lambda i: i == 60), 3)[-1]
+    assert (first.received, first.lost, first.sent) == (149, 1, 150)
+    call.line = (JitterBuffer(), Arrivals())
+    second = call.run(stream(speech, 2), 2)[-1]
+    assert (second.received, second.lost, second.sent) == (249, 1, 250)
+    assert second.lost_percent == 0
+    assert second.session.lost_percent == pytest.approx(100 / 250, abs=0.01)
 
 
 def test_half_the_round_trip_belongs_to_the_way(speech: list[bytes]) -> None:
