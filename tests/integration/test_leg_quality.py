@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from aioice import ice
@@ -45,11 +46,13 @@ async def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield rig
 
 
-async def called(rig: LegRig) -> Peer:
+async def called(rig: LegRig, direction: Literal["sendrecv", "recvonly"] = "sendrecv") -> Peer:
     peer = Peer()
     offer = await peer.offer()
     peer.track.hz = 440.0
-    reply = await rig.link.request(lambda n: Join(id=n, session_id="s", offer=offer), limit_s=5)
+    reply = await rig.link.request(
+        lambda n: Join(id=n, session_id="s", offer=offer, direction=direction), limit_s=5
+    )
     assert reply.sdp is not None
     await peer.accept(reply.sdp)
     await rig.until(CallChanged, lambda e: e.media is Media.CONNECTED)
@@ -126,4 +129,14 @@ async def test_round_trip_is_known_where_we_send(rig: LegRig) -> None:
     assert 0 <= known.round_trip_ms < 1_000
     assert known.mouth_to_ear_ms is not None
     assert known.mouth_to_ear_ms >= known.delay_ms + known.round_trip_ms / 2
+    await peer.close()
+
+
+async def test_round_trip_of_a_leg_that_only_listens_is_not_known(rig: LegRig) -> None:
+    peer = await called(rig, "recvonly")
+    await rig.until(Quality, lambda e: e.received > 200)
+    figures = [e for e in rig.events if isinstance(e, Quality)]
+    assert {e.round_trip_ms for e in figures} == {None}
+    assert figures[-1].mos is not None
+    assert figures[-1].mouth_to_ear_ms is not None
     await peer.close()
