@@ -34,6 +34,8 @@ class ArrivalStatistics:
     def __init__(self) -> None:
         self.jitter = 0.0
         """Interarrival jitter, RFC 3550 section 6.4.1."""
+        self.live = False
+        """Whether the supervisor talks as well."""
         self._losses = 0.0
         self.reset()
 
@@ -73,7 +75,7 @@ class ArrivalStatistics:
         wanted = usual + MARGIN
         if self._losses > LOSSY:
             wanted += LOSS_MARGIN
-        wanted = max(wanted, self._stalls.wanted(arrival))
+        wanted = max(wanted, self._stalls.wanted(arrival, live=self.live))
         self.target = min(MAX_DELAY, max(MIN_DELAY, wanted))
 
     def count_loss(self, *, lost: bool) -> None:

@@ -53,6 +53,8 @@ class JitterBuffer:
         self.stats = JitterStats()
         self.delay_ms = 0.0
         """How much audio waits to be played, in ms."""
+        self.live = False
+        """Whether the supervisor talks too: delay counts more than gaps. Any thread may set it."""
         self._arrived: deque[Packet] = deque(maxlen=MAX_PACKETS)
         self._statistics = ArrivalStatistics()
         self._timeline = Timeline(self.stats)
@@ -97,6 +99,7 @@ class JitterBuffer:
 
     def pop(self) -> Samples:
         """The next 10 ms, shape ``(480,)``; silence before there is a stream."""
+        self._statistics.live = self.live
         while self._arrived:
             self._take(self._arrived.popleft())
         if self._ssrc is None:

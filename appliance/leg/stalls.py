@@ -16,9 +16,11 @@ DRAIN = 4_800
 SPAN = 48_000 * 30
 SOON = 48_000 * 10
 """Stalls are remembered for half a minute, a single one for 10 s."""
-MAX_HOLD = 3_360
-"""A remembered stall holds the delay here (70 ms) and no higher: the start of the next is bridged,
-and talking back and forth still works."""
+LIVE_HOLD = 3_360
+"""A remembered stall holds the delay here (70 ms) and no higher while the supervisor talks: the
+start of the next is bridged, and talking back and forth still works."""
+LISTENING_HOLD = 6_720
+"""While the supervisor only listens, delay is cheap and gaps are not (140 ms)."""
 
 
 class Stall(NamedTuple):
@@ -50,8 +52,9 @@ class Stalls:
         self._seen.append(stall)
         return arrival - stall.began < DRAIN
 
-    def wanted(self, arrival: int) -> int:
-        """The delay that suits the stalls to come."""
+    def wanted(self, arrival: int, *, live: bool) -> int:
+        """The delay that suits the stalls to come. *live*: the supervisor talks as well."""
         if not self._seen or (len(self._seen) == 1 and arrival - self._seen[0].ended > SOON):
             return 0
-        return min(MAX_HOLD, max(stall.lateness for stall in self._seen))
+        hold = LIVE_HOLD if live else LISTENING_HOLD
+        return min(hold, max(stall.lateness for stall in self._seen))
