@@ -16,16 +16,12 @@ from appliance.leg.codecs.base import Codec
 from appliance.leg.codecs.table import OPUS
 from appliance.leg.delay import ArrivalStatistics
 from appliance.leg.opus import SAMPLE_RATE, Samples
-from appliance.leg.pacing import Pacing
+from appliance.leg.pacing import FAR_AHEAD, Pacing
 from appliance.leg.store import MAX_PACKETS, Packet
 from appliance.leg.timeline import UNIT, JitterStats, Timeline
 
 BLOCK = 480
 """Samples of one block (10 ms)."""
-PAST = 960
-"""Samples of what was heard that are kept to go on from."""
-AHEAD = 1_440
-"""Samples decoded ahead where a period is to be left out."""
 EARLY = 1_200
 """The delay to begin with (25 ms); what the network needs beyond it is learned as it is heard."""
 SMOOTHING = 1 / 8
@@ -35,8 +31,6 @@ TOO_MUCH = 48_000
 """With so much more in store than needed (1 s) what is oldest is not worth hearing."""
 SKIPPABLE = 2_880
 """With so much more in store than needed (60 ms) a hole is left out rather than concealed."""
-SPARE = 120
-"""Samples that a stretch may overshoot."""
 MANY_LATE = 3
 """Packets in a row that belong to the past: the sender's clock was set back."""
 STRAGGLING = 4_800
@@ -62,7 +56,7 @@ class JitterBuffer:
         self._ssrc: int | None = None
         self._before: tuple[int, int] | None = None
         self._pcm: Samples = np.zeros(0, np.int16)
-        self._past: Samples = np.zeros(PAST, np.int16)
+        self._past: Samples = np.zeros(stretch.PAST, np.int16)
         self._delay = 0.0
         """From a packet's arrival, were it never late, to its first sample's turn."""
         self._awaited = 0
@@ -248,15 +242,27 @@ class JitterBuffer:
             self._lengthen(-off)
 
     def _shorten(self, excess: int) -> None:
-        while len(self._pcm) < AHEAD and self._timeline.ready():
-            self._decode(len(self._pcm) + 1)
-        seam = stretch.shorter(self._pcm, excess + SPARE)
+        self._look_ahead(stretch.AHEAD)
+        if self._pacing.quiet(self._pcm[: stretch.AHEAD]):
+            self._look_ahead(min(FAR_AHEAD, excess + stretch.AHEAD))
+            spare = min(excess, self._pacing.pause_to_spare(self._pcm))
+            if spare >= stretch.MIN_PERIOD:
+                self._leave_out(stretch.Seam(spare, 0.0))
+                return
+        seam = stretch.shorter(self._pcm, excess + stretch.SPARE)
         if seam and self._pacing.allows(seam, excess, self._pcm[: seam.lag], self._pcm):
-            self._pcm = stretch.shorten(self._pcm, seam)
-            self._stretched(-seam.lag)
+            self._leave_out(seam)
+
+    def _leave_out(self, seam: stretch.Seam) -> None:
+        self._pcm = stretch.shorten(self._pcm, seam)
+        self._stretched(-seam.lag)
+
+    def _look_ahead(self, wanted: int) -> None:
+        while len(self._pcm) < wanted and self._timeline.ready():
+            self._decode(len(self._pcm) + 1)
 
     def _lengthen(self, missing: int) -> None:
-        seam = stretch.longer(self._past, self._pcm, missing + SPARE)
+        seam = stretch.longer(self._past, self._pcm, missing + stretch.SPARE)
         if seam and self._pacing.allows(seam, missing, self._past[-seam.lag :], self._pcm):
             self._pcm = stretch.lengthen(self._past, self._pcm, seam)
             self._stretched(seam.lag)

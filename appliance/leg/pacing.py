@@ -21,6 +21,13 @@ SPARING = 5
 """Blocks between two stretches of voiced speech."""
 VOICED = 0.9
 """A period that is so like the next may be left out, or said twice, in the middle of speech."""
+FAR_AHEAD = 9_600
+"""Samples decoded ahead in a pause, to leave out as much of it at once as may be (0.2 s)."""
+BLOCK = 480
+STRIDE = 120
+"""Samples (2.5 ms) in which the end of a pause is looked for."""
+KEPT = 1_920
+"""Samples of a pause (40 ms) that stay, so that two words do not become one."""
 PAUSE = 8
 """Quiet blocks in a row that make a pause: a stop within a word has fewer."""
 SILENT = 100.0
@@ -69,6 +76,21 @@ class Pacing:
             return True
         patient = self._since > SPARING and self._off_for > PATIENCE
         return patient and off > seam.lag // 2 and seam.likeness > VOICED
+
+    def quiet(self, samples: Samples) -> bool:
+        """Whether nobody speaks in *samples*."""
+        return _peak(samples) < self._limit()
+
+    def pause_to_spare(self, ahead: Samples) -> int:
+        """How many samples of the pause that *ahead* begins with may be left out at once."""
+        whole = len(ahead) // STRIDE * STRIDE
+        peaks = np.abs(ahead[:whole].astype(np.int32)).reshape(-1, STRIDE).max(axis=1)
+        loud = np.flatnonzero(peaks >= self._limit())
+        quiet = int(loud[0]) * STRIDE if len(loud) else whole
+        before = self._quiet_for * BLOCK
+        if before + quiet < PAUSE * BLOCK:
+            return 0
+        return quiet - max(BLOCK, KEPT - before)
 
     def done(self) -> None:
         """A period was left out or repeated."""

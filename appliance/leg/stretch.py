@@ -21,6 +21,12 @@ MAX_PERIOD = 720
 OVERLAP = 240
 MATCH = 480
 """Samples (10 ms) that are compared."""
+PAST = 960
+"""Samples of what was heard that `longer` looks back on."""
+AHEAD = 1_440
+"""Samples that `shorter` looks ahead on."""
+SPARE = 120
+"""Samples that a stretch may overshoot."""
 COARSE = 6
 """The lag is looked for at 8 kHz first, and then to the sample."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from appliance.leg.jitter import JitterBuffer
-from appliance.leg.opus import FRAME, Encoder
+from appliance.leg.opus import FRAME, Encoder, Samples
 
 SPOKEN, PAUSE = 48_000 * 9 // 10, 48_000 * 3 // 10
 
@@ -92,3 +92,24 @@ def test_outage_is_over_when_the_packets_are_back(seconds: float) -> None:
     assert concealed[back] == concealed[-20]
     assert max(late[back:990]) < max(late[100:490]) + 25
     assert buffer.stats.stretched < 48 * 20
+
+
+def test_pause_is_left_out_at_once_and_no_word_is() -> None:
+    """After a stall the surplus goes in few steps, each of them in a pause."""
+    buffer = JitterBuffer()
+    cuts: list[tuple[int, float]] = []
+    heard: Samples = np.zeros(0, np.int16)
+    events = [(at, i) for i, at in enumerate(line(14, 3.1, 8.1)) if at is not None]
+    for tick in range(1_390):
+        # It begins to talk in the middle of a vowel.
+        buffer.live = tick >= 980
+        while events and events[0][0] <= tick * 0.01:
+            at, i = events.pop(0)
+            buffer.put(1, i * FRAME, TALK[i], at)
+        before = buffer.stats.stretched
+        heard = buffer.pop()
+        if tick >= 980 and buffer.stats.stretched > before:
+            cuts.append((buffer.stats.stretched - before, float(np.abs(heard).max())))
+    assert sum(size for size, _ in cuts) > 48 * 40
+    assert len(cuts) <= 4
+    assert all(loudness < 500 for _, loudness in cuts)
