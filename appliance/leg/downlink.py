@@ -36,6 +36,7 @@ class Downlink:
         self._settings = settings
         self._lock = threading.Lock()
         self._voices: tuple[Voice, ...] = ()
+        self._live = False
         self._cues: deque[Samples] = deque()
         self._startle = Startle(settings.headset_limit_db_spl)
         self._limiter = Limiter(settings.ceiling_dbfs, 2)
@@ -70,9 +71,18 @@ class Downlink:
             for voice in leaving:
                 voice.leave()
             self._voices = (*wanted, *leaving[-MAX_LEAVING:])
+        self.set_live(self._live)
 
     def _voice(self, stream: JitterBuffer, place: Gains) -> Voice:
         return Voice(stream, Levelling() if self._settings.levelling else None, place)
+
+    def set_live(self, live: bool) -> None:
+        """Whether the supervisor talks as well, so that delay counts for more than gaps. Waits
+        for nothing.
+        """
+        self._live = live
+        for voice in self._voices:
+            voice.stream.live = live
 
     def disconnect(self) -> None:
         """Nothing but earcons from now on."""

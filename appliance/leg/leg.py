@@ -276,6 +276,7 @@ class Leg:
             self._uplink.flush()
 
     def _drain_gate(self) -> None:
+        self.downlink.set_live(self.gate.state is not Gate.CLOSED)
         for moved in self.gate.transitions():
             self._openings.settle(moved)
             self._emit(GateChanged(**asdict(moved)))

@@ -10,6 +10,7 @@ import pytest
 from appliance.control_link.states import HeadsetState
 from appliance.control_link.words import Gate
 from appliance.leg.cues import Cue
+from appliance.leg.jitter import JitterBuffer
 from tests.support.button_box import Box, button_box
 from tests.support.leg_parts import HERE
 
@@ -78,3 +79,23 @@ async def test_unplugged_headset_mutes(box: Box) -> None:
     box.headset.state = HeadsetState()
     box.leg._headset_changed(box.headset.state)
     assert box.gate() is Gate.CLOSED
+
+
+@pytest.mark.parametrize("reconnected", [False, True])
+async def test_downlink_knows_while_the_supervisor_talks(box: Box, reconnected: bool) -> None:
+    """From the press on: the delay must be short by the time that somebody answers."""
+    stream = JitterBuffer()
+    box.leg.downlink.connect(stream)
+    box.monitor()
+    box.leg.prepare("button")
+    await asyncio.sleep(0)
+    assert stream.live
+    if reconnected:
+        stream = JitterBuffer()
+        box.leg.downlink.connect(stream)
+    box.open()
+    await asyncio.sleep(0)
+    assert stream.live
+    box.leg.gate.close("button")
+    await asyncio.sleep(0)
+    assert not stream.live
