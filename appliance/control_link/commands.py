@@ -21,6 +21,9 @@ class Join(Command):
 
     With ``speaks_apart`` it listens only, and the gate may be prepared all the same: it opens
     once a second connection, made by `Speak`, is up.
+
+    With ``again`` it takes the place of the connection that this session had. The gate is closed
+    before anything else, and stays so until packets come over the fresh one.
     """
 
     type: Literal["join"] = "join"
@@ -29,6 +32,7 @@ class Join(Command):
     ice_servers: list[IceServer] = Field(default_factory=list)
     offer: Sdp | None = None
     speaks_apart: bool = False
+    again: bool = False
 
 
 class Speak(Command):

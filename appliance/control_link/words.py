@@ -47,11 +47,14 @@ class Gate(StrEnum):
 
 
 class Media(StrEnum):
-    """The leg's media connection; ``interrupted`` means packets stopped arriving for a while."""
+    """The leg's media connection; ``interrupted`` means packets stopped arriving for a while,
+    ``lost`` that they stay away or the connection broke: it waits for a fresh one.
+    """
 
     CONNECTING = "connecting"
     CONNECTED = "connected"
     INTERRUPTED = "interrupted"
+    LOST = "lost"
     ENDED = "ended"
 
 

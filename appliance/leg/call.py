@@ -29,6 +29,8 @@ limit of its own, and one that has gone is noticed sooner."""
 FAR_END_S = 2.0
 """How long a connection that the far side took away waits, muted, for control to say why: the
 platform's word that the call has ended takes another way, and may need a request or two."""
+LOST_LIMIT_S = 65.0
+"""How long a lost connection waits for control, whose own limit is shorter, to mend or end it."""
 
 
 class CallError(BargeboxError):
@@ -66,37 +68,71 @@ class Call:
         self._accepting = False
         self._waits_since = 0.0
         """When we last said something that the platform has to react to."""
-        self._lost_at: float | None = None
+        self._broke_at: float | None = None
+        """When the connection broke, or the far side closed it."""
+        self._lost_since = 0.0
         self._watch: asyncio.Task[None] | None = None
         self._make_track = make_track
-        self.track = track = make_track()
-        # Not given to a connection that only listens: it would be read, and its frames be lost.
-        own = None if join.speaks_apart else track
-        direction = "recvonly" if join.speaks_apart else join.direction
-        self.peer = Peer(own, direction, join.ice_servers, self._lost)
+        self.track = make_track()
+        self.peer = self._make_peer()
         self.speaking: Peer | None = None
+
+    def _make_peer(self) -> Peer:
+        join = self._join
+        # Not given to a connection that only listens: it would be read, and its frames be lost.
+        own = None if join.speaks_apart else self.track
+        direction = "recvonly" if join.speaks_apart else join.direction
+        return Peer(own, direction, join.ice_servers, self._broke)
 
     async def describe(self) -> str:
         """Our offer, or our answer to the offer that came with the join."""
-        if self._join.offer is None:
-            description = await self.peer.offer()
-        else:
-            description = await self.peer.answer(self._join.offer)
-            self._answered = True
+        description = await self._describe()
         self._begin_watch()
         return description
+
+    async def _describe(self) -> str:
+        offer, peer = self._join.offer, self.peer
+        if offer is None:
+            return await peer.offer()
+        description = await peer.answer(offer)
+        if self.peer is peer:
+            self._answered = True
+        return description
+
+    async def renew(self, join: Join) -> str:
+        """A fresh connection in place of the one that there is; our offer or answer.
+
+        The media is ``lost`` until packets come over it. Nothing more is sent over the former one,
+        which is closed first. Raises `CallError` when the call was ended meanwhile, or renewed
+        once more.
+        """
+        self._set(Media.LOST)  # shuts the gate
+        former = [peer for peer in (self.speaking, self.peer) if peer is not None]
+        self._join, self._answered, self._accepting, self._broke_at = join, False, False, None
+        self.track, self.speaking = self._make_track(), None
+        self.peer = fresh = self._make_peer()
+        for peer in former:
+            await peer.close()
+        description = await self._describe() if self._is_at(fresh) else ""
+        if not self._is_at(fresh):
+            raise CallError("the call was ended, or connected once more meanwhile")
+        return description
+
+    def _is_at(self, peer: Peer) -> bool:
+        return self.peer is peer and self.media is not Media.ENDED
 
     async def accept(self, sdp: str) -> None:
         """The platform's answer to our offer."""
         if self._accepting or self._answered:
             raise CallError("this call is answered already", code="failed")
-        self._accepting = True
+        peer, self._accepting = self.peer, True
         try:
-            await self.peer.accept(sdp)
+            await peer.accept(sdp)
         finally:
             self._accepting = False
-        self._answered = True
-        self._waits_since = time.monotonic()
+        if self.peer is peer:
+            self._answered = True
+            self._waits_since = time.monotonic()
 
     @property
     def may_arm(self) -> bool:
@@ -144,32 +180,47 @@ class Call:
         last = self.peer.last_packet
         if self._join.speaks_apart:
             self._check_voice()
-        if self._lost_at is not None:
-            if now - self._lost_at > FAR_END_S:
-                self._set(Media.ENDED, EndReason.MEDIA_LOST)
+        if self._broke_at is not None:
+            if now - self._broke_at > FAR_END_S:
+                self._set(Media.LOST)
         elif self.track.readyState != "live" and not self._join.speaks_apart:
             # aiortc's sender has given up, which it tells nobody: we could only seem to speak.
-            self._set(Media.ENDED, EndReason.MEDIA_LOST)
+            self._lose()
         elif last is None:
-            waited = now - self._waits_since
-            if self._answered and waited > self._settings.connect_timeout_s:
-                self._set(Media.ENDED, EndReason.MEDIA_LOST)
-            elif not (self._answered or self._accepting) and waited > ANSWER_LIMIT_S:
-                self._set(Media.ENDED, EndReason.FAILED)
+            self._check_beginning(now - self._waits_since)
         elif now - last > self._settings.media_timeout_s:
-            self._set(Media.ENDED, EndReason.MEDIA_LOST)
-        elif now - last > self._settings.interrupted_after_s:
-            self._set(Media.INTERRUPTED)
-        else:
+            self._set(Media.LOST)
+        elif now - last <= self._settings.interrupted_after_s:
             self._set(Media.CONNECTED)
+        elif self.media is not Media.LOST:
+            self._set(Media.INTERRUPTED)
+        if self.media is Media.LOST and now - self._lost_since > LOST_LIMIT_S:
+            self._set(Media.ENDED, EndReason.MEDIA_LOST)
 
-    def _lost(self) -> None:
+    def _check_beginning(self, waited: float) -> None:
+        """No packet has come yet. How long a fresh connection may take, control decides."""
+        if self.media is not Media.CONNECTING:
+            return
+        if self._answered and waited > self._settings.connect_timeout_s:
+            self._set(Media.ENDED, EndReason.MEDIA_LOST)
+        elif not (self._answered or self._accepting) and waited > ANSWER_LIMIT_S:
+            self._set(Media.ENDED, EndReason.FAILED)
+
+    def _broke(self) -> None:
         """A connection broke, or the far side closed it, as it does when the call is over."""
         if self.media is Media.CONNECTING:
+            self._lose()
+        elif self._broke_at is None:
+            self._broke_at = time.monotonic()
+            if self.media is Media.CONNECTED:
+                self._set(Media.INTERRUPTED)
+
+    def _lose(self) -> None:
+        """What has never been heard ends; what was heard waits for a fresh connection."""
+        if self.media is Media.CONNECTING:
             self._set(Media.ENDED, EndReason.MEDIA_LOST)
-        elif self._lost_at is None:
-            self._lost_at = time.monotonic()
-            self._set(Media.INTERRUPTED)
+        else:
+            self._set(Media.LOST)
 
     def _check_voice(self) -> None:
         if self.media is not Media.ENDED and not self.may_send:
@@ -179,6 +230,8 @@ class Call:
         if media is not self.media and self.media is not Media.ENDED:
             log.info("media of session %s is %s", self.session_id, media)
             self.media = media
+            if media is Media.LOST:
+                self._lost_since = time.monotonic()
             self._on_media(media, reason)
 
     async def quality(self) -> Quality:

@@ -91,7 +91,9 @@ class Leg:
     # -- the call
 
     async def join(self, command: Join) -> str:
-        """Begin a call, gate closed; returns our session description."""
+        """Begin a call, or connect it again, gate closed; returns our session description."""
+        if command.again:
+            return await self._join_again(command)
         if self.call is not None:
             raise CallError(
                 f"the leg is in session {self.call.session_id} already; hang up first", code="busy"
@@ -117,6 +119,13 @@ class Leg:
             sdp = await self._describe(call)
             undo.pop_all()
         return sdp
+
+    async def _join_again(self, command: Join) -> str:
+        """A fresh connection in the same call. Raises `CallError`, `PeerError`; it stays lost."""
+        call = self.in_call(command.session_id)
+        if call.media is Media.CONNECTING:
+            raise CallError("this call is being joined already", code="busy")
+        return await call.renew(command)
 
     def _make_track(self) -> UplinkTrack:
         return UplinkTrack(self.gate, self._uplink)
@@ -198,6 +207,7 @@ class Leg:
             Media.CONNECTING: Phase.JOINING,
             Media.CONNECTED: Phase.LISTENING,
             Media.INTERRUPTED: Phase.RECONNECTING,
+            Media.LOST: Phase.RECONNECTING,
         }
         self.indicators.show_phase(phases[self.call.media] if self.call else Phase.IDLE)
 

@@ -20,7 +20,7 @@ class LegSettings(BaseModel):
     interrupted_after_s: float = Field(2.0, gt=0, le=30)
     """Without a packet for so long the leg is ``interrupted`` and the gate closes."""
     media_timeout_s: float = Field(10.0, gt=0, le=120)
-    """Without a packet for so long the session ends with ``media_lost``."""
+    """Without a packet for so long the connection is ``lost``, and control makes a fresh one."""
     control_timeout_s: float = Field(5.0, gt=0, le=30)
     """Without a line from control for so long the leg hangs up."""
     consent_timeout_s: float = Field(2.0, gt=0, le=10)

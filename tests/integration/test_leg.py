@@ -12,11 +12,24 @@ import pytest
 from appliance.audio.levels import dbfs, tone_dbfs
 from appliance.control_link.client import LegError
 from appliance.control_link.commands import CloseGate, HangUp, OpenGate, PrepareGate, RefuseGate
-from appliance.control_link.events import HeadsetChanged, Pressed, UnmuteRequested
-from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, LampPattern
+from appliance.control_link.events import (
+    CallChanged,
+    HeadsetChanged,
+    Pressed,
+    UnmuteRequested,
+)
+from appliance.control_link.words import (
+    Action,
+    Audience,
+    Button,
+    EndReason,
+    Gate,
+    LampPattern,
+    Media,
+)
 from appliance.leg.opus import FRAME
 from appliance.panel.patterns import Lamp
-from tests.support.leg_rig import LegRig, leg_rig
+from tests.support.leg_rig import LegRig, LinkedLeg, leg_rig
 from tests.support.microphone import decoded
 
 HERTZ = 997.0
@@ -190,10 +203,21 @@ async def test_hang_up_button_leaves_only_our_leg(rig: LegRig) -> None:
     assert await rig.admin.measure(call, "agent") <= 0  # the call is still there
 
 
-async def test_platform_that_falls_silent_ends_with_media_lost(rig: LegRig) -> None:
+async def test_platform_that_falls_silent_is_told_as_lost_and_connected_again(rig: LegRig) -> None:
     call = await rig.admin.create_call()
     session = await rig.join(call)
     await rig.admin.do("drop_media", handle=session)
+    await rig.until(CallChanged, lambda e: e.media is Media.LOST)
+    await rig.driver.leave(session)
+    mark = len(rig.events)
+    fresh = LinkedLeg(rig.link, session, again=True)
+    await rig.driver.monitor("fresh", call, "supervisor", fresh)
+    await rig.until(CallChanged, lambda e: e.media is Media.CONNECTED, after=mark)
+    async with asyncio.timeout(10):
+        while len(packets := await rig.admin.uplink("fresh")) < 20:
+            await asyncio.sleep(0.05)
+    assert all(packet[4] for packet in packets), "an uplink payload was not the silence frame"
+    await rig.link.request(lambda n: HangUp(id=n, session_id=session, reason=EndReason.MEDIA_LOST))
     assert await rig.ended(session) is EndReason.MEDIA_LOST
 
 

@@ -34,13 +34,14 @@ E = TypeVar("E", bound=Message)
 class LinkedLeg(FixedLeg):
     """The leg process's, over the control link."""
 
-    def __init__(self, link: LegLink, session: str) -> None:
+    def __init__(self, link: LegLink, session: str, *, again: bool = False) -> None:
         super().__init__()
-        self._link, self._session = link, session
+        self._link, self._session, self._again = link, session, again
 
     async def offer(self) -> str:
         reply = await self._link.request(
-            lambda number: Join(id=number, session_id=self._session), limit_s=5
+            lambda number: Join(id=number, session_id=self._session, again=self._again),
+            limit_s=5,
         )
         assert reply.sdp is not None
         return reply.sdp

@@ -59,6 +59,7 @@ async def test_press_on_an_open_gate_mutes_and_asks_for_nothing(box: Box) -> Non
     [
         (Media.CONNECTING, True, HERE),
         (Media.INTERRUPTED, True, HERE),
+        (Media.LOST, True, HERE),
         (Media.CONNECTED, False, HERE),
         (Media.CONNECTED, True, HeadsetState()),
     ],
@@ -166,7 +167,7 @@ async def test_hang_up_held_while_listening_asks_for_the_next_once(box: Box) -> 
     assert [action for action, _ in box.told()] == [Action.HUNG_UP, Action.NEXT_ASKED]
 
 
-@pytest.mark.parametrize("media", [None, Media.CONNECTING, Media.INTERRUPTED])
+@pytest.mark.parametrize("media", [None, Media.CONNECTING, Media.INTERRUPTED, Media.LOST])
 async def test_hang_up_held_without_listening_asks_for_nothing(
     box: Box, media: Media | None
 ) -> None:

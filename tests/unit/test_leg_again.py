@@ -1,0 +1,194 @@
+"""A lost connection and the fresh one in its place: the same call, and muted. Packets show it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aiortc.rtp import RtpPacket
+
+from appliance.control_link.words import Audience, Gate
+from appliance.leg import call as call_module
+from appliance.webrtc import OPUS_SILENCE, tap_receiver
+from tests.support.leg_box import Box, leg_box
+from tests.support.peer import Peer as OtherEnd
+from tests.support.raw_control import Control, Json
+
+LOUD = (np.sin(np.arange(480) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.int16)
+
+
+class Platform(OtherEnd):
+    """Stock aiortc that keeps the payloads it was sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[bytes] = []
+
+    async def offer(self) -> str:
+        offer = await super().offer()
+        tap_receiver(self.connection.getReceivers()[0], self._took)
+        return offer
+
+    def _took(self, packet: RtpPacket) -> None:
+        self.taken.append(packet.payload)
+
+    async def some(self, count: int = 10) -> set[bytes]:
+        """The payloads from now on until *count* have come."""
+        before = len(self.taken)
+        async with asyncio.timeout(10):
+            while len(self.taken) < before + count:
+                await asyncio.sleep(0.01)
+        return set(self.taken[before:])
+
+
+@pytest.fixture
+async def box(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    only_loopback: None,
+    aiortc_may_wait: None,
+) -> AsyncIterator[Box]:
+    monkeypatch.setattr(call_module, "FAR_END_S", 0.1)
+    async with leg_box(tmp_path, monkeypatch) as box:
+        yield box
+
+
+async def join(control: Control, platform: Platform, **fields: object) -> Json:
+    joined = await control.ask("join", session_id="s", offer=await platform.offer(), **fields)
+    assert joined["ok"], joined
+    await platform.accept(joined["sdp"])
+    return joined
+
+
+async def until(control: Control, media: str) -> None:
+    while (await control.next("call_changed"))["media"] != media:
+        continue
+
+
+async def speak_loudly(box: Box) -> None:
+    for _ in range(20):
+        box.leg._uplink.push(LOUD, 0.0)
+        await asyncio.sleep(0.01)
+
+
+async def open_the_gate(box: Box, control: Control) -> None:
+    prepared = await control.ask("prepare_gate", session_id="s")
+    box.leg.gate.consent(prepared["epoch"], Audience.EVERYONE)
+    await speak_loudly(box)
+    assert box.leg.gate.state is Gate.OPEN
+
+
+async def test_live_at_the_loss_it_comes_back_muted_and_can_be_heard_again(box: Box) -> None:
+    control, first, fresh = await box.connect(), Platform(), Platform()
+    await join(control, first)
+    await until(control, "connected")
+    await open_the_gate(box, control)
+    assert set(first.taken) > {OPUS_SILENCE}
+    epoch = box.leg.gate.epoch
+    await first.close()
+    await until(control, "lost")
+    assert box.leg.gate.state is Gate.CLOSED
+    assert not box.headset.running()
+    assert (await control.ask("prepare_gate", session_id="s"))["code"] == "not_in_call"
+
+    await join(control, fresh, again=True)
+    await until(control, "connected")
+    await speak_loudly(box)
+    assert await fresh.some() == {OPUS_SILENCE}
+    assert set(fresh.taken) == {OPUS_SILENCE}, "it came back with the microphone"
+    stale = await control.ask("open_gate", session_id="s", epoch=epoch)
+    assert stale["code"] == "stale", "consent from before the loss opens the gate"
+    await open_the_gate(box, control)
+    await fresh.some()
+    assert set(fresh.taken) > {OPUS_SILENCE}
+    await fresh.close()
+
+
+async def test_a_fresh_connection_while_live_shuts_the_gate_before_anything_else(box: Box) -> None:
+    control, first, fresh = await box.connect(), Platform(), Platform()
+    await join(control, first)
+    await until(control, "connected")
+    await open_the_gate(box, control)
+    joining = control.send("join", session_id="s", offer=await fresh.offer(), again=True)
+    await until(control, "lost")
+    assert box.leg.gate.state is Gate.CLOSED
+    assert not box.headset.running()
+    await fresh.accept((await control.reply(joining))["sdp"])
+    await until(control, "connected")
+    await speak_loudly(box)
+    assert await fresh.some() == {OPUS_SILENCE}
+    assert set(fresh.taken) == {OPUS_SILENCE}
+    assert first.connection.connectionState == "closed", "two connections for one session"
+    await first.close()
+    await fresh.close()
+
+
+async def test_a_fresh_connection_that_fails_leaves_the_call_lost_for_another(box: Box) -> None:
+    control, first, fresh = await box.connect(), Platform(), Platform()
+    await join(control, first)
+    await until(control, "connected")
+    await first.close()
+    await until(control, "lost")
+    refused = await control.ask("join", session_id="s", offer="garbage", again=True)
+    assert refused["code"] == "refused_offer"
+    offered = await control.ask("join", session_id="s", again=True)  # and nobody answers this one
+    assert offered["sdp"]
+    await join(control, fresh, again=True)
+    await until(control, "connected")
+    assert box.leg.last_ended is None
+    await fresh.close()
+
+
+async def test_only_a_call_that_was_connected_is_connected_again(box: Box) -> None:
+    control = await box.connect()
+    assert (await control.ask("join", session_id="s", again=True))["code"] == "no_such_call"
+    await control.ask("join", session_id="s")
+    assert (await control.ask("join", session_id="s", again=True))["code"] == "busy"
+    assert (await control.ask("join", session_id="t", again=True))["code"] == "no_such_call"
+
+
+async def test_a_loss_that_nobody_mends_ends_the_call(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control, first = await box.connect(), Platform()
+    await join(control, first)
+    await until(control, "connected")
+    monkeypatch.setattr(call_module, "LOST_LIMIT_S", 0.3)
+    await first.close()
+    await until(control, "lost")
+    assert (await control.next("call_changed"))["reason"] == "media_lost"
+    assert not box.in_call()
+
+
+@pytest.mark.parametrize("turns", range(0, 40, 4))
+async def test_hang_up_at_any_moment_of_it_wins(box: Box, turns: int) -> None:
+    control, first, fresh = await box.connect(), Platform(), Platform()
+    await join(control, first)
+    await until(control, "connected")
+    joining = control.send("join", session_id="s", offer=await fresh.offer(), again=True)
+    async with asyncio.timeout(10):
+        while box.leg.call is not None and box.leg.call.media != "lost":
+            await asyncio.sleep(0)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    box.presses.hang_up_pressed(1.0)
+    ended, code = None, "no reply"
+    while ended is None or code == "no reply":
+        message = await control.next("reply", "call_changed")
+        if message["type"] == "reply":
+            assert message["id"] == joining
+            code = message["code"]
+        elif message["media"] == "ended":
+            ended = message["reason"]
+    assert ended == "hung_up"
+    assert code in (None, "no_such_call", "refused_offer")
+    async with asyncio.timeout(10):
+        while box.leg._closing:
+            await asyncio.sleep(0.01)
+    assert not box.in_call()
+    assert [t for t in asyncio.all_tasks() if t.get_name().startswith("media watch")] == []
+    await first.close()
+    await fresh.close()
