@@ -63,8 +63,9 @@ class Endings:
             Entry(by, "ended", session.id, session.interaction.id, {"reason": reason.value})
         )
         log.info("session %s ended: %s (%s)", session.id, reason, words)
-        if session.joining is not None and session.joining is not asyncio.current_task():
-            session.joining.cancel()
+        for task in (session.joining, session.reconnecting):
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
         desk.jobs.spawn(self._tidy(session, session.ending, leg_gone), f"end of {session.id}")
         desk.publish()
 
@@ -111,15 +112,19 @@ class Endings:
                 return
 
     async def _leave_after_join(self, session: Session) -> None:
-        if session.joining is not None:
-            # What the cancelled join still undoes comes before our leaving.
-            await asyncio.wait({session.joining}, timeout=self._desk.settings.platform_request_s)
+        joins = {task for task in (session.joining, session.reconnecting) if task is not None}
+        if joins:
+            # What a cancelled join still undoes comes before our leaving.
+            await asyncio.wait(joins, timeout=self._desk.settings.platform_request_s)
         await self.leave(session.handle)
 
-    async def leave(self, handle: str) -> None:
-        """Have the platform end our leg; what does not succeed stays on the list of leftovers."""
+    async def leave(self, handle: str) -> bool:
+        """Have the platform end our leg; what does not succeed stays on the list of leftovers.
+
+        Whether it is certainly gone.
+        """
         if handle in self._leaving:
-            return
+            return False
         self._leaving.add(handle)
         try:
             async with asyncio.timeout(self._desk.settings.platform_request_s):
@@ -129,8 +134,11 @@ class Endings:
             self._left_over(handle, "no answer")
         except (PlatformError, StoreError) as fault:
             self._left_over(handle, fault.detail)
+        else:
+            return True
         finally:
             self._leaving.discard(handle)
+        return False
 
     async def sweep(self) -> None:
         """Leave every leg on record but the running session's own."""

@@ -62,6 +62,20 @@ class History:
 
         return work
 
+    @staticmethod
+    def fresh_leg(
+        session_id: str, handle: str, platform: str
+    ) -> Callable[[sqlite3.Connection], None]:
+        """The rows of a session's next leg; for `Audit.append`'s *also*."""
+
+        def work(database: sqlite3.Connection) -> None:
+            database.execute("UPDATE sessions SET handle = ? WHERE id = ?", (handle, session_id))
+            database.execute(
+                "INSERT INTO open_legs VALUES (?, ?, ?, ?)", (handle, platform, session_id, _now())
+            )
+
+        return work
+
     async def end(
         self,
         session_id: str,

@@ -27,6 +27,7 @@ from appliance.monitoring.endings import Endings
 from appliance.monitoring.leg_media import media_moved
 from appliance.monitoring.microphone import Microphone
 from appliance.monitoring.presses import Presses
+from appliance.monitoring.reconnect import Reconnecting
 from appliance.monitoring.recovery import Recovery
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class LegEvents:
         microphone: Microphone,
         presses: Presses,
         recovery: Recovery,
+        reconnecting: Reconnecting,
         next_call: Callable[[], None],
     ) -> None:
         self._desk = desk
@@ -49,6 +51,7 @@ class LegEvents:
         self._microphone = microphone
         self._presses = presses
         self._recovery = recovery
+        self._reconnecting = reconnecting
         self._next_call = next_call
 
     def connected(self, connected: bool) -> None:
@@ -108,6 +111,8 @@ class LegEvents:
             self._endings.end(session, reason, by=by, leg_gone=True)
         else:
             media_moved(self._desk, session, event.media)
+            if event.media is Media.LOST:
+                self._reconnecting.begin(session)
 
     def _gate_changed(self, event: GateChanged) -> None:
         session = self._desk.session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from appliance.control_link.commands import CloseGate
 from appliance.control_link.words import Gate, Media
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 _EVENTS = {
     Media.CONNECTED: Event.MEDIA_CONNECTED,
     Media.INTERRUPTED: Event.MEDIA_INTERRUPTED,
+    Media.LOST: Event.MEDIA_INTERRUPTED,
 }
 
 
@@ -22,7 +24,22 @@ def media_moved(desk: Desk, session: Session, media: Media) -> None:
     """Follow the leg's media, short of its end. The way back from an interruption is muted."""
     if media is session.media:
         return
+    if session.media is Media.CONNECTED:
+        session.away_since = time.monotonic()
     session.media = media
+    _fire(desk, session, media)
+
+
+def interrupt(desk: Desk, session: Session) -> None:
+    """Whatever the leg still hears, its way to the platform is broken: it must not be heard."""
+    if session.media is Media.CONNECTED:
+        session.away_since = time.monotonic()
+    _fire(desk, session, Media.LOST)
+
+
+def _fire(desk: Desk, session: Session, media: Media) -> None:
+    if media is not Media.CONNECTED:
+        session.closings += 1  # who asked to be heard before shall not be heard after
     if media in _EVENTS:
         try:
             desk.machine.fire(_EVENTS[media])

@@ -9,6 +9,7 @@ from appliance.control_link.words import EndReason
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.policy import is_own_call, why_not_monitorable
+from appliance.monitoring.reconnect import Reconnecting
 from appliance.monitoring.session import Session
 from appliance.platforms.protocol import (
     Interaction,
@@ -21,13 +22,17 @@ from appliance.platforms.protocol import (
 
 log = logging.getLogger(__name__)
 
+DEAD = frozenset({EndReason.MEDIA_LOST, EndReason.CONTROL_LOST})
+"""What a platform says of a leg that it heard nothing of any more; the call goes on."""
+
 
 class PlatformEvents:
     """Synchronous; the driver's sink."""
 
-    def __init__(self, desk: Desk, endings: Endings) -> None:
+    def __init__(self, desk: Desk, endings: Endings, reconnecting: Reconnecting) -> None:
         self._desk = desk
         self._endings = endings
+        self._reconnecting = reconnecting
 
     def take(self, event: PlatformEvent) -> None:
         """One event."""
@@ -52,10 +57,12 @@ class PlatformEvents:
 
     def _leg_ended(self, handle: str, reason: EndReason) -> None:
         session = self._desk.running()
-        if session is not None and session.handle == handle:
-            self._endings.end(session, reason)
-        else:
+        if session is None or session.handle != handle:
             log.info("the platform ended leg %s, which is nobody's session", handle)
+        elif reason in DEAD or (reason is EndReason.PLATFORM_LOST and session.is_lost):
+            self._reconnecting.leg_is_gone(session, handle, reason)
+        else:
+            self._endings.end(session, reason)
 
     def _follow(self, session: Session, interaction: Interaction | None) -> None:
         """Keep up with holds and transfers; a transfer may make it the supervisor's own call, or

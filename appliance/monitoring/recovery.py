@@ -25,6 +25,7 @@ from appliance.monitoring.moments import moment
 from appliance.monitoring.policy import Account, is_own_call
 from appliance.monitoring.presses import Presses
 from appliance.monitoring.reasons import WORDS
+from appliance.monitoring.reconnect import Reconnecting
 from appliance.monitoring.session import Ending, Session
 from appliance.monitoring.session_leg import SessionLeg
 from appliance.monitoring.session_machine import Event
@@ -48,12 +49,14 @@ class Recovery:
         microphone: Microphone,
         presses: Presses,
         accounts: Accounts,
+        reconnecting: Reconnecting,
     ) -> None:
         self._desk = desk
         self._endings = endings
         self._microphone = microphone
         self._presses = presses
         self._accounts = accounts
+        self._reconnecting = reconnecting
         self._torn: list[tuple[SessionRecord, Account | None]] = []
         self._ended_before: dict[str, EndReason] = {}
         self.met = False
@@ -174,7 +177,7 @@ class Recovery:
         desk.session = session
         desk.machine.fire(Event.JOIN)
         desk.machine.fire(Event.MEDIA_CONNECTED)
-        if call.media is Media.INTERRUPTED:
+        if call.media in {Media.INTERRUPTED, Media.LOST}:
             desk.machine.fire(Event.MEDIA_INTERRUPTED)
         elif call.gate is Gate.OPEN:
             desk.machine.fire(Event.GATE_OPENED)
@@ -183,7 +186,7 @@ class Recovery:
             session.barged_in = True
         self._microphone.adopt(session)
         log.info("session %s of %s taken up again", session.id, account.name)
-        desk.jobs.spawn(self._resume(session), f"resume {session.id}")
+        session.joining = desk.jobs.spawn(self._resume(session), f"resume {session.id}")
 
     async def _resume(self, session: Session) -> None:
         desk = self._desk
@@ -208,6 +211,8 @@ class Recovery:
         session.interaction = listed or session.interaction
         if is_own_call(session.owner, session.interaction, desk.driver.name):
             self._endings.end(session, EndReason.OWN_CALL)
+        elif session.media is Media.LOST or (session.media is Media.INTERRUPTED and not there):
+            self._reconnecting.begin(session)
         elif not there:
             # Some platforms' legs end with our connection, and the call does not.
             over = desk.book.connection.connected and listed is None
@@ -240,6 +245,8 @@ class Recovery:
         if call is not None and call.session_id == session.id:
             if call.media is not session.media:
                 media_moved(self._desk, session, call.media)
+                if call.media is Media.LOST:
+                    self._reconnecting.begin(session)
             if (call.gate, call.epoch) != (session.gate, session.epoch):
                 self._microphone.gate_moved(session, _moved(call))
             return

@@ -58,6 +58,13 @@ class Session:
     ours: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while the platform takes orders for the leg from this life of the process."""
     joining: asyncio.Task[None] | None = None
+    """Joining, or taking up again in a new life of the process."""
+    reconnecting: asyncio.Task[None] | None = None
+    """Making a fresh leg."""
+    taken_away: str = ""
+    """The handle of a leg of ours that the platform gave up for dead."""
+    away_since: float = field(default_factory=time.monotonic)
+    """When the sound went, last; on the monotonic clock."""
     ending: Ending | None = None
     begun: float = field(default_factory=time.monotonic)
     """When this life of the process took the session up, on the monotonic clock."""
@@ -65,6 +72,16 @@ class Session:
     def __post_init__(self) -> None:
         if not self.handle:
             self.handle = f"bargebox-{self.id}"
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its leg is dead, and a fresh one is being made."""
+        return self.reconnecting is not None and not self.reconnecting.done()
+
+    def new_handle(self) -> str:
+        """A handle for a fresh leg; unlike all before, also those of a former life."""
+        self.handle = f"bargebox-{self.id}-{secrets.token_hex(3)}"
+        return self.handle
 
     def record(self, platform: str) -> SessionRecord:
         """The session as history keeps it while it runs."""

@@ -12,11 +12,14 @@ from appliance.monitoring.session import Session
 
 
 class SessionLeg:
-    """Implements `appliance.platforms.protocol.LegPort` over the control link."""
+    """Implements `appliance.platforms.protocol.LegPort` over the control link. *again*: it takes
+    the place of the connection that the session had.
+    """
 
-    def __init__(self, desk: Desk, session: Session) -> None:
+    def __init__(self, desk: Desk, session: Session, *, again: bool = False) -> None:
         self._desk = desk
         self._session = session
+        self._again = again
         self._offer: str | None = None
 
     async def prepare(self) -> None:
@@ -67,6 +70,7 @@ class SessionLeg:
                 ice_servers=desk.settings.ice_servers,
                 offer=offer,
                 speaks_apart=needs.speaks_apart,
+                again=self._again,
             ),
             limit_s=desk.settings.join_limit_s,
         )

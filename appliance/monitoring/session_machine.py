@@ -50,6 +50,7 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = MappingProxyType(
         (State.LIVE, Event.END): State.ENDED,
         # The way back is always muted: there is no opening while reconnecting.
         (State.RECONNECTING, Event.MEDIA_CONNECTED): State.LISTENING,
+        (State.RECONNECTING, Event.MEDIA_INTERRUPTED): State.RECONNECTING,
         (State.RECONNECTING, Event.GATE_CLOSED): State.RECONNECTING,
         (State.RECONNECTING, Event.END): State.ENDED,
         (State.ENDED, Event.TIDIED): State.IDLE,

@@ -25,6 +25,10 @@ class MonitoringSettings(BaseModel):
     platform_lost_after_s: Seconds = 30.0
     """Signalling may be away this long before the session ends with ``platform_lost``."""
 
+    reconnect_limit_s: Annotated[float, Field(ge=0, le=60)] = 30.0
+    """The sound may be away this long, while fresh legs are tried, before the session ends with
+    ``media_lost``; 0 tries none."""
+
     headset_lost_after_s: Seconds = 60.0
     """The headset may be unplugged this long before the session ends with ``headset_lost``."""
 

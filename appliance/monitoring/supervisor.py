@@ -29,6 +29,7 @@ from appliance.monitoring.microphone import Microphone
 from appliance.monitoring.platform_events import PlatformEvents
 from appliance.monitoring.policy import Account, RefusedError, silence_refusal, unmute_refusal
 from appliance.monitoring.presses import Presses
+from appliance.monitoring.reconnect import Reconnecting
 from appliance.monitoring.recovery import Recovery
 from appliance.monitoring.session import DeviceView, MonitoringView, Session
 from appliance.monitoring.session_machine import State
@@ -88,16 +89,20 @@ class MonitoringService:
         self._joining = Joining(desk, self._endings)
         self._microphone = Microphone(desk, accounts, on_death=on_death)
         self._presses = Presses(desk)
-        self._recovery = Recovery(desk, self._endings, self._microphone, self._presses, accounts)
+        self._reconnecting = Reconnecting(desk, self._endings, accounts)
+        self._recovery = Recovery(
+            desk, self._endings, self._microphone, self._presses, accounts, self._reconnecting
+        )
         self._leg_events = LegEvents(
             desk,
             self._endings,
             self._microphone,
             self._presses,
             self._recovery,
+            self._reconnecting,
             self._next_asked,
         )
-        self._platform_events = PlatformEvents(desk, self._endings)
+        self._platform_events = PlatformEvents(desk, self._endings, self._reconnecting)
         self._watch = Watch(desk, self._endings, self._microphone, self._presses, self._recovery)
         self._watching: asyncio.Task[None] | None = None
 

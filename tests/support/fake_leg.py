@@ -196,6 +196,10 @@ class FakeLeg(FakeLink):
         """As the real leg does, at once."""
         reply = Reply(id=command.id)
         match command:
+            case Join(session_id=session_id, again=True):
+                self._in_call(session_id)
+                self.media(Media.LOST)
+                reply = Reply(id=command.id, sdp=f"offer of {session_id}, again")
             case Join(session_id=session_id):
                 if self.call is not None:
                     raise RefusalError("busy")

@@ -1,0 +1,181 @@
+"""A lost connection made good: a fresh leg on the same call, in the same session, muted.
+
+The old leg is left first, for a platform may take nobody twice; the fresh one is written down
+before it is made. Everything that may change meanwhile is asked again: the call, the right to
+monitor it, whose call it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+
+from appliance.control_link.words import EndReason, Media
+from appliance.monitoring.accounts import Accounts
+from appliance.monitoring.audit import Entry
+from appliance.monitoring.desk import Desk
+from appliance.monitoring.endings import Endings
+from appliance.monitoring.leg_media import interrupt
+from appliance.monitoring.policy import Refusal, RefusedError, monitor_refusal
+from appliance.monitoring.reasons import WORDS, reason_for
+from appliance.monitoring.session import Session
+from appliance.monitoring.session_leg import SessionLeg
+from appliance.monitoring.session_machine import State
+from appliance.platforms.protocol import PlatformError
+from appliance.service.errors import BargeboxError
+
+log = logging.getLogger(__name__)
+
+PAUSES_S = (0.25, 0.5, 1.0, 2.0)
+"""After each try that failed; the last one is repeated."""
+STEADY_S = 10.0
+"""A fresh leg that is lost sooner is part of the same outage, whose time limit goes on."""
+SAID_S = 1.0
+"""A call that is found to be over waits this long for the platform to say who ended it."""
+FINAL = frozenset(
+    {
+        EndReason.AGENT_ENDED,
+        EndReason.CUSTOMER_ENDED,
+        EndReason.CALL_ENDED,
+        EndReason.REMOVED,
+        EndReason.NOT_PERMITTED,
+        EndReason.NO_MONITORING_OBJECT,
+        EndReason.MONITORING_DISABLED,
+        EndReason.OWN_CALL,
+    }
+)
+"""Refusals that no further try can change."""
+
+
+class Reconnecting:
+    """Makes fresh legs for the desk's session."""
+
+    def __init__(self, desk: Desk, endings: Endings, accounts: Accounts) -> None:
+        self._desk = desk
+        self._endings = endings
+        self._accounts = accounts
+        self._outage: tuple[Session, float, float] | None = None
+        """The last one that was mended: whose, since when, and until when."""
+
+    def begin(self, session: Session) -> None:
+        """The leg says that its connection is lost. Returns at once; tries go on by themselves."""
+        if session.ending is None and not session.is_lost:
+            desk = self._desk
+            session.reconnecting = desk.jobs.spawn(self._run(session), f"reconnect {session.id}")
+
+    def leg_is_gone(self, session: Session, handle: str, reason: EndReason) -> None:
+        """The platform gave our leg up for dead, whatever our side of it hears."""
+        if self._desk.machine.state is State.JOINING:
+            self._endings.end(session, reason)
+            return
+        log.info("the platform gave leg %s up: %s", handle, reason)
+        session.taken_away = handle
+        session.ours.clear()
+        interrupt(self._desk, session)
+        self.begin(session)
+
+    async def _run(self, session: Session) -> None:
+        if session.joining is not None:
+            await asyncio.wait({session.joining})
+        since = self._since(session)
+        give_up = since + self._desk.settings.reconnect_limit_s
+        why = ""
+        for pause_s in itertools.chain(PAUSES_S, itertools.repeat(PAUSES_S[-1])):
+            left_s = give_up - time.monotonic()
+            if left_s <= 0 or session.ending is not None:
+                break
+            fault = await self._fault_of_one_try(session, left_s)
+            if fault is None:
+                self._outage = session, since, time.monotonic()
+                return
+            log.warning("session %s is not connected again yet: %s", session.id, fault.detail)
+            why = fault.detail
+            if (reason := reason_for(fault.code)) in FINAL:
+                await self._final(session, reason, fault)
+                return
+            await asyncio.sleep(min(pause_s, max(0.0, give_up - time.monotonic())))
+        words = WORDS[EndReason.MEDIA_LOST]
+        if why:
+            words = f"No sound came through, and joining again failed: {why}"
+        self._endings.end(session, EndReason.MEDIA_LOST, detail=words)
+
+    def _since(self, session: Session) -> float:
+        since = session.away_since
+        if self._outage is not None:
+            whose, began, mended = self._outage
+            if whose is session and since - mended < STEADY_S:
+                return began
+        return since
+
+    async def _final(self, session: Session, reason: EndReason, fault: BargeboxError) -> None:
+        if reason is EndReason.CALL_ENDED:
+            await self._desk.until(lambda: session.ending is not None, SAID_S)
+        self._endings.end(session, reason, code=fault.code, detail=fault.detail)
+
+    # -- one try
+
+    async def _fault_of_one_try(self, session: Session, left_s: float) -> BargeboxError | None:
+        limit_s = min(left_s, self._desk.settings.join_limit_s)
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._try(session)
+        except TimeoutError:
+            return PlatformError("The call could not be joined again in time.")
+        except BargeboxError as fault:
+            return fault
+        return None
+
+    async def _try(self, session: Session) -> None:
+        if session.media is Media.CONNECTED and session.ours.is_set():
+            log.info("the sound of session %s came back by itself", session.id)
+            return
+        await self._permit(session)
+        session.ours.clear()
+        await self._leave_the_old(session)
+        await self._join_anew(session)
+
+    async def _permit(self, session: Session) -> None:
+        """Raise why nobody may, or can, go on monitoring this call."""
+        desk = self._desk
+        if not desk.book.connection.connected:
+            raise PlatformError(
+                "The call platform cannot be reached.", code=EndReason.PLATFORM_LOST
+            )
+        account = await self._accounts.get(session.owner.name)
+        if account is None:
+            raise RefusedError.because(Refusal.of(EndReason.NOT_PERMITTED))
+        listed = desk.book.find(session.interaction.id)
+        if listed is None:
+            raise RefusedError.because(Refusal.of(EndReason.CALL_ENDED))
+        refusal = monitor_refusal(account, listed, desk.driver.name, None)
+        if refusal is not None:
+            raise RefusedError.because(refusal)
+        session.owner, session.interaction = account, listed
+
+    async def _leave_the_old(self, session: Session) -> None:
+        """Nothing half-joined stays, and a platform may take no second leg of the same person."""
+        if not await self._endings.leave(session.handle):
+            raise PlatformError(
+                "The call platform does not say that the lost leg is gone.",
+                code=EndReason.PLATFORM_LOST,
+            )
+
+    async def _join_anew(self, session: Session) -> None:
+        desk = self._desk
+        handle = session.new_handle()
+        await desk.audit.append(
+            Entry("bargebox", "reconnect", session.id, session.interaction.id),
+            also=desk.history.fresh_leg(session.id, handle, desk.driver.name),
+        )
+        leg = SessionLeg(desk, session, again=True)
+        await desk.driver.monitor(handle, session.interaction.id, session.owner.name, leg)
+        await desk.until(
+            lambda: session.media is Media.CONNECTED or session.taken_away == handle,
+            2 * desk.settings.join_limit_s,
+        )
+        if session.taken_away == handle:
+            raise PlatformError("The platform gave the new connection up.")
+        session.ours.set()
+        desk.audit.note(Entry("bargebox", "reconnected", session.id, session.interaction.id))
