@@ -6,6 +6,7 @@ import asyncio
 import statistics
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,6 +18,7 @@ from appliance.platforms.protocol import (
     PlatformConnection,
     PlatformError,
 )
+from tests.platforms.faults.relay import relayed
 from tests.support.centre import Administrator, CentreProcess
 from tests.support.leg_port import FixedLeg
 from tests.support.peer import Peer
@@ -103,6 +105,28 @@ async def test_a_leg_that_never_connects_is_removed(box: Box, admin: Administrat
     await box.driver.monitor("never", call, "sue", FixedLeg(await peer.offer()))
     await eventually(lambda: LegEnded("never", EndReason.MEDIA_LOST) in box.events)
     await peer.close()
+
+
+@pytest.mark.parametrize(
+    ("by", "reason"), [("agent", EndReason.AGENT_ENDED), ("customer", EndReason.CUSTOMER_ENDED)]
+)
+async def test_who_ended_the_call_is_told_also_of_a_leg_that_could_not_be_left(
+    centre: CentreProcess, admin: Administrator, by: str, reason: EndReason
+) -> None:
+    """Else a box that gives a dead leg up to join anew could only say that the call has ended."""
+    address = urlsplit(centre.ready.url)
+    async with relayed((str(address.hostname), int(address.port or 0))) as relay:
+        box = await connected(centre, url=relay.url)
+        call = await admin.create_call()
+        handle, _ = await box.join(call)
+        relay.cut(down=True)
+        with pytest.raises(PlatformError):
+            await box.driver.leave(handle)
+        await admin.do("end", call=call, by=by)
+        relay.mend()
+        await eventually(lambda: LegEnded(handle, reason) in box.events)
+        await box.close()
+    await no_legs(admin, call)
 
 
 async def test_a_lost_supervisor_has_a_while_to_come_back(

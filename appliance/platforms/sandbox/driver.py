@@ -29,6 +29,15 @@ from appliance.service.tasks import deadly_task, stop_tasks
 log = logging.getLogger(__name__)
 
 SPEAKING = frozenset({Capability.COACH, Capability.BARGE})
+SAID = frozenset(
+    {
+        EndReason.AGENT_ENDED,
+        EndReason.CUSTOMER_ENDED,
+        EndReason.CALL_ENDED,
+        EndReason.REMOVED,
+    }
+)
+"""Ends that matter to who wanted to leave a leg and could not: it might be joined anew."""
 
 
 class SandboxDriver:
@@ -191,10 +200,14 @@ class SandboxDriver:
 
     async def _take_up(self, link: Link) -> None:
         """Own our legs again; those that ended meanwhile are told of now."""
-        for handle in sorted(self._handles):
+        for handle in sorted(self._handles | self._leftovers):
             result = await link.request("resume", handle=handle)
-            if result.get("resumed") is not True:
-                self._ended(handle, _reason(result.get("reason")))
+            if result.get("resumed") is True:
+                continue
+            reason = _reason(result.get("reason"))
+            if handle in self._leftovers and reason in SAID:
+                self._teller.tell(LegEnded(handle, reason))
+            self._ended(handle, reason)
 
     async def _tidy(self, link: Link) -> None:
         """Leave what was abandoned; whatever fails is tried again on the next connection."""
