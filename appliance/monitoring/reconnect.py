@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 PAUSES_S = (0.25, 0.5, 1.0, 2.0)
 """After each try that failed; the last one is repeated."""
+TRY_S = 6.0
+"""What one try may take: ICE asks ever more rarely, so that a new try finds a mended way sooner."""
 STEADY_S = 10.0
 """A fresh leg that is lost sooner is part of the same outage, whose time limit goes on."""
 SAID_S = 1.0
@@ -117,7 +119,7 @@ class Reconnecting:
     # -- one try
 
     async def _fault_of_one_try(self, session: Session, left_s: float) -> BargeboxError | None:
-        limit_s = min(left_s, self._desk.settings.join_limit_s)
+        limit_s = min(left_s, TRY_S, self._desk.settings.join_limit_s)
         try:
             async with asyncio.timeout(limit_s):
                 await self._try(session)

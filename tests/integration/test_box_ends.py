@@ -50,12 +50,17 @@ async def _platform_lost(world: World, call: Monitored) -> None:
     os.kill(world.centre.pid, signal.SIGSTOP)  # it is there and says nothing
 
 
+LAST_LEG: dict[str, dict[str, float]] = {
+    "leg": {"media_timeout_s": 2.0},
+    "monitoring": {"reconnect_limit_s": 0},
+}
+
 WAYS: dict[str, tuple[Way, dict[str, dict[str, float]]]] = {
     "removed": (_removed, IMPATIENT),
     "own_call": (_own_call, IMPATIENT),
     "no_monitoring_object": (_into_flow("Emergency line"), IMPATIENT),
     "monitoring_disabled": (_into_flow("Works council"), IMPATIENT),
-    "media_lost": (_media_lost, {"leg": {"media_timeout_s": 2.0}}),
+    "media_lost": (_media_lost, LAST_LEG),
     "headset_lost": (_headset_lost, IMPATIENT),
     "platform_lost": (_platform_lost, IMPATIENT),
 }
