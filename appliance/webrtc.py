@@ -9,11 +9,11 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from aioice import ice
+from aioice import ice, stun
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtcpRrPacket, RtcpSrPacket
 
 if TYPE_CHECKING:
-    from aiortc import RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
+    from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
     from aiortc.rtp import AnyRtcpPacket, RtpPacket
 
 OPUS_SILENCE = b"\xf8\xff\xfe"
@@ -142,3 +142,26 @@ def received_packets(receiver: RTCRtpReceiver) -> int:
     """RTP and RTCP packets that arrived on the receiver's transport (bundled: all of them)."""
     stats: dict[str, Any] = receiver.transport._get_stats()
     return sum(report.packetsReceived for report in stats.values())
+
+
+async def path_answers(connection: RTCPeerConnection) -> bool:
+    """Ask once, over the addresses in use, whether the far end is there; waits at most 0.5 s.
+
+    This is the STUN request that aioice sends every 5 s by itself (RFC 7675), and an error is an
+    answer too. False while nothing is connected.
+    """
+    transports = {t.receiver.transport.transport for t in connection.getTransceivers()}
+    for path in (transport._connection for transport in transports):
+        for pair in path._nominated.values():
+            request = path.build_request(pair, nominate=False)
+            key = (path.remote_password or "").encode()
+            try:
+                await pair.protocol.request(
+                    request, pair.remote_addr, integrity_key=key, retransmissions=0
+                )
+            except stun.TransactionTimeout:
+                continue
+            except stun.TransactionFailed:
+                return True
+            return True
+    return False

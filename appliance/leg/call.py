@@ -12,6 +12,7 @@ from appliance.control_link.commands import Join
 from appliance.control_link.events import Quality
 from appliance.control_link.words import EndReason, Media, Party
 from appliance.leg.downlink import Downlink
+from appliance.leg.path import watch_path
 from appliance.leg.peer import Peer
 from appliance.leg.quality import QualityMeter
 from appliance.leg.settings import LegSettings
@@ -64,14 +65,12 @@ class Call:
         self._settings = settings
         self._on_media = on_media
         self._on_voice_lost = on_voice_lost
-        self._answered = False
-        self._accepting = False
+        self._answered = self._accepting = False
         self._waits_since = 0.0
         """When we last said something that the platform has to react to."""
         self._broke_at: float | None = None
-        """When the connection broke, or the far side closed it."""
-        self._lost_since = 0.0
-        self._watch: asyncio.Task[None] | None = None
+        self._moved_at = 0.0
+        self._watches: list[asyncio.Task[None]] = []
         self._make_track = make_track
         self.track = make_track()
         self.peer = self._make_peer()
@@ -95,16 +94,14 @@ class Call:
         if offer is None:
             return await peer.offer()
         description = await peer.answer(offer)
-        if self.peer is peer:
-            self._answered = True
+        self._answered |= self.peer is peer
         return description
 
     async def renew(self, join: Join) -> str:
         """A fresh connection in place of the one that there is; our offer or answer.
 
-        The media is ``lost`` until packets come over it. Nothing more is sent over the former one,
-        which is closed first. Raises `CallError` when the call was ended meanwhile, or renewed
-        once more.
+        The media is ``lost`` until packets come over it. The former one is closed first. Raises
+        `CallError` when the call was ended meanwhile, or renewed once more.
         """
         self._set(Media.LOST)  # shuts the gate
         former = [peer for peer in (self.speaking, self.peer) if peer is not None]
@@ -131,8 +128,7 @@ class Call:
         finally:
             self._accepting = False
         if self.peer is peer:
-            self._answered = True
-            self._waits_since = time.monotonic()
+            self._answered, self._waits_since = True, time.monotonic()
 
     @property
     def may_arm(self) -> bool:
@@ -168,7 +164,14 @@ class Call:
         if self.media is Media.ENDED:
             return  # it was hung up meanwhile, and nobody would stop the watch
         self._waits_since = time.monotonic()
-        self._watch = deadly_task(self._watch_media(), f"media watch of {self.session_id}")
+        self._watches = [
+            deadly_task(self._watch_media(), f"media watch of {self.session_id}"),
+            deadly_task(watch_path(self._suspect, self._lose), f"path of {self.session_id}"),
+        ]
+
+    def _suspect(self) -> Peer | None:
+        silent = self.media is Media.INTERRUPTED and self._broke_at is None
+        return self.peer if silent else None
 
     async def _watch_media(self) -> None:
         while True:
@@ -194,11 +197,10 @@ class Call:
             self._set(Media.CONNECTED)
         elif self.media is not Media.LOST:
             self._set(Media.INTERRUPTED)
-        if self.media is Media.LOST and now - self._lost_since > LOST_LIMIT_S:
+        if self.media is Media.LOST and now - self._moved_at > LOST_LIMIT_S:
             self._set(Media.ENDED, EndReason.MEDIA_LOST)
 
     def _check_beginning(self, waited: float) -> None:
-        """No packet has come yet. How long a fresh connection may take, control decides."""
         if self.media is not Media.CONNECTING:
             return
         if self._answered and waited > self._settings.connect_timeout_s:
@@ -216,7 +218,6 @@ class Call:
                 self._set(Media.INTERRUPTED)
 
     def _lose(self) -> None:
-        """What has never been heard ends; what was heard waits for a fresh connection."""
         if self.media is Media.CONNECTING:
             self._set(Media.ENDED, EndReason.MEDIA_LOST)
         else:
@@ -230,8 +231,7 @@ class Call:
         if media is not self.media and self.media is not Media.ENDED:
             log.info("media of session %s is %s", self.session_id, media)
             self.media = media
-            if media is Media.LOST:
-                self._lost_since = time.monotonic()
+            self._moved_at = time.monotonic()
             self._on_media(media, reason)
 
     async def quality(self) -> Quality:
@@ -257,7 +257,7 @@ class Call:
         """End our leg and nothing else. The media state says ended before anything is awaited."""
         self.media = Media.ENDED
         self.track.stop()
-        await stop_tasks(self._watch)
+        await stop_tasks(*self._watches)
         if self.speaking is not None:
             await self.speaking.close()
         await self.peer.close()

@@ -29,7 +29,7 @@ from appliance.leg.opus import SAMPLE_RATE
 from appliance.leg.sdp import offer_error_correction
 from appliance.leg.uplink import UplinkTrack
 from appliance.service.errors import BargeboxError
-from appliance.webrtc import on_loss, send_level, tap_receiver
+from appliance.webrtc import on_loss, path_answers, send_level, tap_receiver
 
 log = logging.getLogger(__name__)
 
@@ -211,6 +211,10 @@ class Peer:
                 await self._up.wait()
         except TimeoutError:
             raise PeerError(f"the connection was not up within {limit_s:g} s") from None
+
+    async def answers(self) -> bool:
+        """Whether the far end is there at all, packets or not; asked once, waits 0.5 s."""
+        return not self._ended and await path_answers(self._connection)
 
     async def close(self) -> None:
         """Stop sending at once and close; never takes longer than 4 s."""
