@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 
 DEAD = frozenset({EndReason.MEDIA_LOST, EndReason.CONTROL_LOST})
 """What a platform says of a leg that it heard nothing of any more; the call goes on."""
+DEAD_IF_AWAY = frozenset({EndReason.REMOVED, EndReason.PLATFORM_LOST})
+AWAY_S = 2.0
+"""Once the sound has been away for so long, these mean the same: a PBX hangs a silent leg up as it
+hangs up one that was thrown out, whose end is told sooner. A session may have run out as well."""
 
 
 class PlatformEvents:
@@ -59,7 +63,7 @@ class PlatformEvents:
         session = self._desk.running()
         if session is None or session.handle != handle:
             log.info("the platform ended leg %s, which is nobody's session", handle)
-        elif reason in DEAD or (reason is EndReason.PLATFORM_LOST and session.is_lost):
+        elif reason in DEAD or (reason in DEAD_IF_AWAY and session.away_s > AWAY_S):
             self._reconnecting.leg_is_gone(session, handle, reason)
         else:
             self._endings.end(session, reason)

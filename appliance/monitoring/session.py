@@ -74,6 +74,12 @@ class Session:
             self.handle = f"bargebox-{self.id}"
 
     @property
+    def away_s(self) -> float:
+        """For how long there has been no sound; 0 while there is, or has not been any yet."""
+        away = self.media in {Media.INTERRUPTED, Media.LOST}
+        return time.monotonic() - self.away_since if away else 0.0
+
+    @property
     def is_lost(self) -> bool:
         """Whether its leg is dead, and a fresh one is being made."""
         return self.reconnecting is not None and not self.reconnecting.done()

@@ -158,6 +158,20 @@ async def test_a_leg_that_the_platform_gave_up_is_made_anew_and_muted(
         assert State.RECONNECTING in [view.state for view in life.views]
 
 
+@pytest.mark.parametrize("reason", [EndReason.REMOVED, EndReason.PLATFORM_LOST])
+async def test_a_silent_leg_that_the_platform_hangs_up_is_made_anew(
+    tmp_path: Path, reason: EndReason, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.monitoring.platform_events.AWAY_S", 0.2)
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        first = w.handle
+        w.leg.media(Media.INTERRUPTED)
+        await asyncio.sleep(0.3)
+        w.driver.end_leg(first, reason)
+        await _listening_again(w, life, first)
+
+
 @pytest.mark.parametrize(
     "reason", [EndReason.AGENT_ENDED, EndReason.CUSTOMER_ENDED, EndReason.REMOVED]
 )
