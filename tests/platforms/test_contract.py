@@ -174,6 +174,34 @@ async def test_from_one_call_to_another(site: Site, desk: Desk) -> None:
         await call.customer.hang_up()
 
 
+@pytest.mark.parametrize("live", [False, True], ids=["listening", "live"])
+async def test_a_dead_leg_gives_way_to_a_fresh_one_that_nobody_hears(
+    site: Site, desk: Desk, live: bool
+) -> None:
+    """As after a network gap: the same person, the same call, another handle and connection."""
+    call = await site.call()
+    dead, end = await desk.join(call.id)
+    if live:
+        end.track.hz = SUPERVISOR_HZ
+        await desk.driver.set_audience(dead, Audience.EVERYONE)
+    await end.vanish()
+    await desk.driver.leave(dead)
+    handle, leg = await desk.join(call.id)
+    leg.track.hz = SUPERVISOR_HZ
+    assert max(await supervisor_heard_by(call)) < SILENT_DBFS
+    await call.customer.tone(CUSTOMER_HZ)
+    await desk.until(lambda: leg.level(CUSTOMER_HZ) > HEARD_DBFS)
+    await desk.driver.set_audience(handle, Audience.EVERYONE)
+    assert min(await supervisor_heard_by(call)) > HEARD_DBFS
+    await desk.driver.leave(dead)  # once more does the fresh one no harm
+    assert min(await supervisor_heard_by(call)) > HEARD_DBFS
+    assert desk.end_of(handle) is None
+    await desk.leave(handle)
+    await nothing_is_left(site)
+    assert await call.active()
+    await call.customer.hang_up()
+
+
 async def test_a_transfer_is_followed(site: Site, desk: Desk) -> None:
     call = await site.call(agent_id=site.agent_ids[0])
     handle, leg = await desk.join(call.id)

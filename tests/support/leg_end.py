@@ -79,6 +79,16 @@ class LegEnd:
         await self.speaking.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         await _up(self.speaking)
 
+    async def vanish(self) -> None:
+        """No packet gets in or out any more, and nobody is told: the cable is cut."""
+        for connection in (self.main, self.speaking):
+            for transceiver in connection.getTransceivers() if connection else ():
+                path = transceiver.receiver.transport.transport._connection
+                for pair in path._nominated.values():
+                    vars(pair.protocol)["datagram_received"] = lambda data, addr: None
+                    vars(pair.protocol)["send_data"] = _swallow
+                    vars(pair.protocol)["send_stun"] = lambda message, addr: None
+
     async def close(self) -> None:
         """Leave, if the platform has not ended it."""
         await self.main.close()
@@ -106,6 +116,10 @@ class LegEnd:
             assert isinstance(frame, AudioFrame)
             line.append(frame.to_ndarray().reshape(-1)[::2].astype(np.int16))
             del line[:-KEPT]
+
+
+async def _swallow(data: bytes, addr: tuple[str, int]) -> None:
+    return
 
 
 async def _up(connection: RTCPeerConnection) -> None:
