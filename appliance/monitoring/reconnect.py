@@ -92,7 +92,8 @@ class Reconnecting:
             if fault is None:
                 self._outage = session, since, time.monotonic()
                 return
-            log.warning("session %s is not connected again yet: %s", session.id, fault.detail)
+            if fault.detail != why:  # told once, not at each try
+                log.warning("session %s is not connected again yet: %s", session.id, fault.detail)
             why = fault.detail
             if (reason := reason_for(fault.code)) in FINAL:
                 await self._final(session, reason, fault)

@@ -29,10 +29,15 @@ LIMIT_S = 10.0
 
 
 @asynccontextmanager
-async def box_at(site: Site, directory: Path, *, log_level: str = "warning") -> AsyncIterator[Box]:
-    """A box that lists the site's calls, with a loud tone at its microphone."""
+async def box_at(
+    site: Site, directory: Path, *, log_level: str = "warning", **other: object
+) -> AsyncIterator[Box]:
+    """A box that lists the site's calls, with a loud tone at its microphone; *other* are settings
+    of the driver's section.
+    """
     platform = site.driver().name
-    settings = {"platform": {"driver": platform}, f"platform.{platform}": site.settings()}
+    section = site.settings() | other
+    settings = {"platform": {"driver": platform}, f"platform.{platform}": section}
     people = (
         Account(SUE, "Administrator"),
         Account(GRACE, "Supervisor", (site.agent_ids[1],)),

@@ -99,18 +99,28 @@ class Session:
 
 
 @asynccontextmanager
-async def in_session(site: Site, secured: ssl.SSLContext | None = None) -> AsyncIterator[Session]:
-    """Somebody listens by way of a relay; in the end the platform holds nothing of ours."""
+async def by_way(
+    site: Site, secured: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[Relay, dict[str, Any]]]:
+    """A relay before the site's servers, and what differs in the driver's section for it."""
     section = site.settings()
     servers = dict.fromkeys(_servers(section))
     ami = frozenset(address for scheme, address in servers if scheme == "tcp")
     addresses = dict.fromkeys(address for _, address in servers)
     async with relayed(*addresses, ami=ami, secured=secured) as relay:
-        settings = _by_way_of(relay, section, secured=secured is not None)
-        async with desk_at(site, **settings, request_timeout=REQUEST_S) as desk:
-            call = await site.call(agent_id=site.agent_ids[0])
-            handle, leg = await desk.join(call.id)
-            yield Session(site, relay, desk, call, handle, leg)
+        yield relay, _by_way_of(relay, section, secured=secured is not None)
+
+
+@asynccontextmanager
+async def in_session(site: Site, secured: ssl.SSLContext | None = None) -> AsyncIterator[Session]:
+    """Somebody listens by way of a relay; in the end the platform holds nothing of ours."""
+    async with (
+        by_way(site, secured) as (relay, settings),
+        desk_at(site, **settings, request_timeout=REQUEST_S) as desk,
+    ):
+        call = await site.call(agent_id=site.agent_ids[0])
+        handle, leg = await desk.join(call.id)
+        yield Session(site, relay, desk, call, handle, leg)
     await nothing_is_left(site)
 
 

@@ -8,29 +8,13 @@ import signal
 
 import pytest
 
+from tests.platforms.faults.network import no_link
 from tests.platforms.faults.session import in_session
 from tests.platforms.site import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STOPPED_S = 15.0
-LINK, LINK_S = "bargebox0", 5.0
-
-
-async def link(state: str) -> None:
-    """Take the interface of ``tools/in-namespace`` down, or up again."""
-    setting = await asyncio.create_subprocess_exec("ip", "link", "set", LINK, state)
-    assert await setting.wait() == 0
-    async with asyncio.timeout(LINK_S):
-        while f"state {state.upper()}" not in await _shown():
-            await asyncio.sleep(0.05)
-
-
-async def _shown() -> str:
-    showing = await asyncio.create_subprocess_exec(
-        "ip", "link", "show", LINK, stdout=asyncio.subprocess.PIPE
-    )
-    return (await showing.communicate())[0].decode()
 
 
 async def test_a_stopped_server_is_told_and_goes_on(site: Site) -> None:
@@ -48,11 +32,8 @@ async def test_a_stopped_server_is_told_and_goes_on(site: Site) -> None:
 
 async def test_a_network_without_a_link_is_survived(site: Site) -> None:
     async with in_session(site) as session:
-        await link("down")
-        try:
+        async with no_link():
             await asyncio.sleep(STOPPED_S)
-        finally:
-            await link("up")
         await session.regroup()
         await session.is_back()
 
