@@ -11,13 +11,13 @@ from appliance.control_link.base import IceServer
 from appliance.control_link.commands import Join
 from appliance.control_link.events import Quality
 from appliance.control_link.words import EndReason, Media, Party
-from appliance.leg.downlink import Downlink
+from appliance.leg.ear.downlink import Downlink
 from appliance.leg.path import watch_path
 from appliance.leg.peer import Peer
-from appliance.leg.quality import QualityMeter
+from appliance.leg.quality.meter import QualityMeter
+from appliance.leg.quality.windows import Line
 from appliance.leg.settings import LegSettings
-from appliance.leg.uplink import UplinkTrack
-from appliance.leg.windows import Line
+from appliance.leg.uplink.track import UplinkTrack
 from appliance.service.errors import BargeboxError
 from appliance.service.tasks import deadly_task, stop_tasks
 

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from appliance.control_link.words import EndReason
-from appliance.leg.opus import SAMPLE_RATE, Samples
+from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 
 LOUDNESS = 0.11
 """Peak of a tone (−19 dBFS): heard over speech, below it in level."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from appliance.control_link.words import Gate, LampPattern
+from appliance.leg.codecs.opus import Samples
 from appliance.leg.cues import Cue, cue
-from appliance.leg.opus import Samples
 from appliance.leg.ports import LampPort
 
 

@@ -19,13 +19,14 @@ from appliance.control_link.states import CallState, EndedCall, HeadsetState
 from appliance.control_link.words import Audience, EndReason, Gate, Media, Party
 from appliance.leg.call import Call, CallError
 from appliance.leg.cues import Cue, cue, ended
-from appliance.leg.downlink import Downlink
+from appliance.leg.ear.downlink import Downlink
 from appliance.leg.gate import GateError, MicrophoneGate
 from appliance.leg.indicators import Indicators, Phase, Trouble
 from appliance.leg.openings import Openings
 from appliance.leg.ports import HeadsetPort, LampPort
 from appliance.leg.settings import LegSettings
-from appliance.leg.uplink import Uplink, UplinkTrack
+from appliance.leg.uplink.track import UplinkTrack
+from appliance.leg.uplink.uplink import Uplink
 from appliance.service.tasks import deadly_task, stop_tasks
 
 log = logging.getLogger(__name__)

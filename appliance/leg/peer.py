@@ -22,12 +22,12 @@ from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationEr
 from aiortc.rtp import RtpPacket
 
 from appliance.control_link.base import IceServer
-from appliance.leg.arrivals import Arrivals
 from appliance.leg.codecs.agreed import codecs_of, prefer, settle
-from appliance.leg.jitter import JitterBuffer
-from appliance.leg.opus import SAMPLE_RATE
+from appliance.leg.codecs.opus import SAMPLE_RATE
+from appliance.leg.quality.arrivals import Arrivals
+from appliance.leg.receive.jitter import JitterBuffer
 from appliance.leg.sdp import offer_error_correction
-from appliance.leg.uplink import UplinkTrack
+from appliance.leg.uplink.track import UplinkTrack
 from appliance.service.errors import BargeboxError
 from appliance.webrtc import on_loss, path_answers, send_level, tap_receiver
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from appliance.audio.levels import SILENCE_DBFS, dbfs
 from appliance.control_link.states import CheckResult
-from appliance.leg.opus import Samples
+from appliance.leg.codecs.opus import Samples
 from appliance.leg.ports import HeadsetPort, PanelPort
 
 LISTEN_S = 0.5

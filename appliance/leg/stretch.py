@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.leg.opus import Samples
+from appliance.leg.codecs.opus import Samples
 
 MIN_PERIOD = 120
 """2.5 ms: a voice of 400 Hz."""

@@ -27,7 +27,7 @@ from appliance.control_link.words import (
     LampPattern,
     Media,
 )
-from appliance.leg.opus import FRAME
+from appliance.leg.codecs.opus import FRAME
 from appliance.panel.patterns import Lamp
 from tests.support.leg_rig import LegRig, LinkedLeg, leg_rig
 from tests.support.microphone import decoded

@@ -13,9 +13,9 @@ import pytest
 from appliance.control_link.base import Message
 from appliance.control_link.words import Action, Audience, Gate, Media
 from appliance.leg.call import Call
+from appliance.leg.codecs.opus import Samples
 from appliance.leg.cues import Cue, cue
 from appliance.leg.leg import Leg
-from appliance.leg.opus import Samples
 from appliance.leg.presses import Presses
 from tests.support.leg_parts import Headset, make_leg
 

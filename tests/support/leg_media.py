@@ -6,7 +6,8 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from appliance.leg.gate import MicrophoneGate
 from appliance.leg.settings import LegSettings
-from appliance.leg.uplink import Uplink, UplinkTrack
+from appliance.leg.uplink.track import UplinkTrack
+from appliance.leg.uplink.uplink import Uplink
 
 
 def new_track(gate: MicrophoneGate | None = None) -> UplinkTrack:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from appliance.control_link.words import Audience, Gate
+from appliance.leg.codecs.opus import FRAME, SAMPLE_RATE, Decoder, Encoder, Samples
 from appliance.leg.gate import MicrophoneGate
-from appliance.leg.opus import FRAME, SAMPLE_RATE, Decoder, Encoder, Samples
 from appliance.leg.settings import LegSettings
-from appliance.leg.uplink import Uplink
+from appliance.leg.uplink.uplink import Uplink
 
 SETTINGS = LegSettings()
 NOISE = np.random.default_rng(5)

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from appliance.control_link.words import Audience, Party
+from appliance.leg.codecs.opus import Samples
 from appliance.leg.gate import MicrophoneGate
-from appliance.leg.jitter import BLOCK
-from appliance.leg.opus import Samples
 from appliance.leg.peer import Peer
+from appliance.leg.receive.jitter import BLOCK
 from appliance.leg.settings import LegSettings
-from appliance.leg.uplink import Uplink, UplinkTrack
+from appliance.leg.uplink.track import UplinkTrack
+from appliance.leg.uplink.uplink import Uplink
 from appliance.platforms.protocol import LegNeeds
 from appliance.platforms.sandbox.centre.sound import FLOOR, tone, tone_level
 from appliance.service.tasks import deadly_task, stop_tasks

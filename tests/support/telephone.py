@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.leg.codecs.base import Codec
+from appliance.leg.codecs.opus import FRAME, Encoder, Samples
 from appliance.leg.codecs.table import OPUS, telephone_encoders
-from appliance.leg.opus import FRAME, Encoder, Samples
 
 
 def voice(count: int, hertz: float = 120.0) -> Samples:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.leg.arrivals import MAX_DROPOUT, Arrivals
-from appliance.leg.opus import FRAME
+from appliance.leg.codecs.opus import FRAME
+from appliance.leg.quality.arrivals import MAX_DROPOUT, Arrivals
 
 
 def add(

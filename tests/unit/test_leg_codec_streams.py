@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from appliance.audio.levels import dbfs
 from appliance.leg.codecs.base import Codec
+from appliance.leg.codecs.opus import Samples
 from appliance.leg.codecs.table import COMFORT_NOISE, G722, OPUS, PCMA, PCMU, SPOKEN
-from appliance.leg.jitter import BLOCK, JitterBuffer
-from appliance.leg.opus import Samples
-from appliance.leg.store import MAX_PACKETS
+from appliance.leg.receive.jitter import BLOCK, JitterBuffer
+from appliance.leg.receive.store import MAX_PACKETS
 from tests.support.telephone import packets, steepest, voice
 
 TELEPHONE = (G722, PCMU, PCMA)

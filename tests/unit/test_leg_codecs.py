@@ -14,11 +14,11 @@ from appliance.audio.levels import dbfs
 from appliance.leg.codecs import g711
 from appliance.leg.codecs.base import Codec
 from appliance.leg.codecs.noise import ComfortNoise
+from appliance.leg.codecs.opus import FRAME, Samples
 from appliance.leg.codecs.resample import Downsampler, Upsampler
 from appliance.leg.codecs.stream import StreamDecoder
 from appliance.leg.codecs.table import COMFORT_NOISE, G722, OPUS, PCMA, PCMU, SPOKEN
 from appliance.leg.codecs.waveform import MAX_PAYLOAD
-from appliance.leg.opus import FRAME, Samples
 from tests.support.telephone import packets, steepest, tone, voice
 
 TELEPHONE = (G722, PCMU, PCMA)

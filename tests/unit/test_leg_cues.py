@@ -9,8 +9,8 @@ import pytest
 
 from appliance.audio.levels import dbfs
 from appliance.control_link.words import EndReason
+from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 from appliance.leg.cues import LOUDNESS, Cue, cue, ended
-from appliance.leg.opus import SAMPLE_RATE, Samples
 
 ALL = [
     *(pytest.param(cue(which), id=which) for which in Cue),

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from opuslib_next import Encoder as AnyEncoder
 
 from appliance.audio.levels import SILENCE_DBFS, dbfs, tone_dbfs
-from appliance.leg.downlink import MAX_CUES, MAX_LEAVING, Downlink
-from appliance.leg.jitter import BLOCK, JitterBuffer
-from appliance.leg.limiter import LOOK_AHEAD
-from appliance.leg.opus import FRAME, Encoder, Samples
-from appliance.leg.ramp import RAMP
+from appliance.leg.codecs.opus import FRAME, Encoder, Samples
+from appliance.leg.ear.downlink import MAX_CUES, MAX_LEAVING, Downlink
+from appliance.leg.ear.limiter import LOOK_AHEAD
+from appliance.leg.ear.ramp import RAMP
+from appliance.leg.receive.jitter import BLOCK, JitterBuffer
+from appliance.leg.receive.store import JUMP, MAX_PACKETS
 from appliance.leg.settings import LegSettings
-from appliance.leg.store import JUMP, MAX_PACKETS
 
 
 def tone(count: int, hertz: float = 440.0) -> Samples:

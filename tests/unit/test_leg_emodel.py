@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.control_link.quality import Rating, rating_of
-from appliance.leg.emodel import (
+from appliance.leg.quality.emodel import (
     BEST,
     G711,
     G722,

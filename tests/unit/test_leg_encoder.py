@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.audio.levels import dbfs
-from appliance.leg.audio_level import SILENT, AudioLevel, VoiceMeter
-from appliance.leg.loss import MOST_PERCENT, ExpectedLoss
-from appliance.leg.opus import DTX_PAYLOAD, FRAME, SAMPLE_RATE, Decoder, Encoder, Samples
+from appliance.leg.codecs.opus import DTX_PAYLOAD, FRAME, SAMPLE_RATE, Decoder, Encoder, Samples
+from appliance.leg.uplink.audio_level import SILENT, AudioLevel, VoiceMeter
+from appliance.leg.uplink.loss import MOST_PERCENT, ExpectedLoss
 from appliance.webrtc import OPUS_SILENCE
 from tests.support.microphone import decoded, new_encoder, sharpest, tone
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from opuslib_next import Encoder as AnyEncoder
 
 from appliance.leg.codecs.base import Codec
+from appliance.leg.codecs.opus import FRAME, Samples
 from appliance.leg.codecs.table import G722, OPUS, PCMU
-from appliance.leg.jitter import JitterBuffer
-from appliance.leg.opus import FRAME, Samples
+from appliance.leg.receive.jitter import JitterBuffer
 from tests.support.telephone import packets
 
 LEFT, RIGHT = (220.0, 329.63), (277.18, 440.0)

@@ -13,10 +13,10 @@ from appliance.audio.headset import CaptureSink
 from appliance.control_link.states import CheckResult, HeadsetState
 from appliance.control_link.words import Audience, Gate, LampPattern
 from appliance.leg import self_test as self_test_module
+from appliance.leg.codecs.opus import Samples
 from appliance.leg.cues import Cue, cue
 from appliance.leg.gate import MicrophoneGate
 from appliance.leg.indicators import Indicators, Phase, Trouble
-from appliance.leg.opus import Samples
 from appliance.leg.self_test import self_test
 
 OFF, ON = LampPattern.OFF, LampPattern.ON

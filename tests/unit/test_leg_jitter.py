@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from appliance.audio.levels import dbfs
-from appliance.leg.jitter import BLOCK, JitterBuffer
-from appliance.leg.opus import FRAME, Decoder, Encoder, OpusError, Samples, packet_samples
-from appliance.leg.store import MAX_PACKETS
+from appliance.leg.codecs.opus import FRAME, Decoder, Encoder, OpusError, Samples, packet_samples
+from appliance.leg.receive.jitter import BLOCK, JitterBuffer
+from appliance.leg.receive.store import MAX_PACKETS
 
 
 def tone_packets(count: int, hertz: float = 440.0) -> list[bytes]:

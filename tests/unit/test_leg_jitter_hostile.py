@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from opuslib_next import Encoder as AnyEncoder
 
 from appliance.audio.levels import dbfs
-from appliance.leg.jitter import BLOCK, JitterBuffer
-from appliance.leg.opus import FRAME, Encoder, Samples
-from appliance.leg.store import MAX_PACKETS
+from appliance.leg.codecs.opus import FRAME, Encoder, Samples
+from appliance.leg.receive.jitter import BLOCK, JitterBuffer
+from appliance.leg.receive.store import MAX_PACKETS
 
 DURATIONS = (120, 240, 480, 960, 1_920, 2_880)
 

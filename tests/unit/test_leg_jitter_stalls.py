@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from appliance.leg.jitter import JitterBuffer
-from appliance.leg.opus import FRAME, Encoder, Samples
+from appliance.leg.codecs.opus import FRAME, Encoder, Samples
+from appliance.leg.receive.jitter import JitterBuffer
 
 SPOKEN, PAUSE = 48_000 * 9 // 10, 48_000 * 3 // 10
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from appliance.audio.levels import power_dbfs
-from appliance.leg.downlink import Downlink
-from appliance.leg.jitter import JitterBuffer
-from appliance.leg.levelling import (
+from appliance.leg.codecs.opus import FRAME, Encoder
+from appliance.leg.ear.downlink import Downlink
+from appliance.leg.ear.levelling import (
     LOUDEST_NOISE_DBFS,
     MOST_DB,
     TARGET_DBFS,
@@ -20,7 +20,7 @@ from appliance.leg.levelling import (
     Levelling,
     Mono,
 )
-from appliance.leg.opus import FRAME, Encoder
+from appliance.leg.receive.jitter import JitterBuffer
 from appliance.leg.settings import LegSettings
 
 BLOCK = 480

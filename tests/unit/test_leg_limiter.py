@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from appliance.audio.levels import tone_dbfs
-from appliance.leg.limiter import (
+from appliance.leg.ear.limiter import (
     FULL_SCALE,
     HEADROOM_DBFS,
     LOOK_AHEAD,
@@ -17,7 +17,7 @@ from appliance.leg.limiter import (
     Limiter,
     Sound,
 )
-from appliance.leg.startle import CLOSES_DB_S, MARGIN_DB, OPENS_DB_S, Startle
+from appliance.leg.ear.startle import CLOSES_DB_S, MARGIN_DB, OPENS_DB_S, Startle
 
 CEILING = -4.0
 BLOCK = 480

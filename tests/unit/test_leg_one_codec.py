@@ -14,9 +14,9 @@ from aiortc.rtp import RtpPacket
 from appliance.audio.levels import dbfs
 from appliance.control_link.words import Audience, Gate
 from appliance.leg.codecs.base import Codec
+from appliance.leg.codecs.opus import FRAME, Samples
 from appliance.leg.codecs.table import COMFORT_NOISE_TYPE, G722, OPUS, PCMA, PCMU, SPOKEN
-from appliance.leg.jitter import JitterBuffer
-from appliance.leg.opus import FRAME, Samples
+from appliance.leg.receive.jitter import JitterBuffer
 from tests.support.leg_box import Box, leg_box
 from tests.support.raw_control import Control
 from tests.support.telephone import tone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.leg.packet_clock import FRAME_S, PAY_BACK_S, PacketClock
+from appliance.leg.uplink.packet_clock import FRAME_S, PAY_BACK_S, PacketClock
 
 
 def test_rtp_time_that_openings_put_ahead_comes_back_in_the_silence_after_them() -> None:

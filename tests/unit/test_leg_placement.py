@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from appliance.audio.levels import tone_dbfs
 from appliance.control_link.words import Party
-from appliance.leg.downlink import Downlink
-from appliance.leg.jitter import JitterBuffer
-from appliance.leg.opus import FRAME, Encoder
-from appliance.leg.placement import MIDDLE, SHARES, Placement, seats
+from appliance.leg.codecs.opus import FRAME, Encoder
+from appliance.leg.ear.downlink import Downlink
+from appliance.leg.ear.placement import MIDDLE, SHARES, Placement, seats
+from appliance.leg.receive.jitter import JitterBuffer
 from appliance.leg.settings import LegSettings
 from tests.support.leg_box import leg_box
 from tests.support.peer import ToneTrack

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from appliance.audio.levels import tone_dbfs
 from appliance.control_link.words import Audience, Gate
+from appliance.leg.codecs.opus import FRAME, SAMPLE_RATE, Samples
 from appliance.leg.gate import GateError
-from appliance.leg.opus import FRAME, SAMPLE_RATE, Samples
-from appliance.leg.preroll import FADE, PreRoll, speech_at
+from appliance.leg.uplink.preroll import FADE, PreRoll, speech_at
 from appliance.webrtc import OPUS_SILENCE
 from tests.support.microphone import Ledger, Microphone, decoded, new_encoder, sharpest, tone
 

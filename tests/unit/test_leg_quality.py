@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from appliance.control_link.events import Quality
 from appliance.control_link.quality import Rating
-from appliance.leg.arrivals import Arrivals
-from appliance.leg.jitter import JitterBuffer
-from appliance.leg.opus import DTX_PAYLOAD, FRAME, Encoder, packet_samples
-from appliance.leg.quality import QualityMeter
-from appliance.leg.windows import Window
+from appliance.leg.codecs.opus import DTX_PAYLOAD, FRAME, Encoder, packet_samples
+from appliance.leg.quality.arrivals import Arrivals
+from appliance.leg.quality.meter import QualityMeter
+from appliance.leg.quality.windows import Window
+from appliance.leg.receive.jitter import JitterBuffer
 
 PLAYBACK_MS = 40.0
 

@@ -12,10 +12,10 @@ from aiortc.rtp import RtpPacket
 
 from appliance.audio.levels import dbfs
 from appliance.control_link.words import Audience, Gate
-from appliance.leg.loss import MOST_PERCENT
-from appliance.leg.opus import FRAME
+from appliance.leg.codecs.opus import FRAME
 from appliance.leg.peer import Peer
-from appliance.leg.uplink import UplinkTrack
+from appliance.leg.uplink.loss import MOST_PERCENT
+from appliance.leg.uplink.track import UplinkTrack
 from appliance.webrtc import OPUS_SILENCE, on_loss, send_level, tap_receiver
 from tests.support.microphone import Microphone, decoded, tone
 from tests.support.waiting import eventually

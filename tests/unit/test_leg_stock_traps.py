@@ -21,9 +21,9 @@ from aiortc.rtcrtpreceiver import RemoteStreamTrack, TimestampMapper, decoder_wo
 from aiortc.rtp import RtpPacket
 
 from appliance.audio.levels import dbfs
-from appliance.leg.jitter import JitterBuffer
-from appliance.leg.opus import FRAME, Encoder, Samples
-from appliance.leg.store import MAX_PACKETS
+from appliance.leg.codecs.opus import FRAME, Encoder, Samples
+from appliance.leg.receive.jitter import JitterBuffer
+from appliance.leg.receive.store import MAX_PACKETS
 
 OPUS = RTCRtpCodecParameters(
     mimeType="audio/opus", clockRate=48_000, channels=2, payloadType=96, parameters={}

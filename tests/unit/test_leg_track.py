@@ -8,8 +8,8 @@ import time
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from appliance.leg.opus import FRAME
-from appliance.leg.uplink import UplinkTrack
+from appliance.leg.codecs.opus import FRAME
+from appliance.leg.uplink.track import UplinkTrack
 from appliance.webrtc import OPUS_SILENCE
 from tests.support.microphone import Microphone, noise
 

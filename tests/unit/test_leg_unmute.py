@@ -10,7 +10,7 @@ import pytest
 from appliance.control_link.states import HeadsetState
 from appliance.control_link.words import Gate
 from appliance.leg.cues import Cue
-from appliance.leg.jitter import JitterBuffer
+from appliance.leg.receive.jitter import JitterBuffer
 from tests.support.button_box import Box, button_box
 from tests.support.leg_parts import HERE
 

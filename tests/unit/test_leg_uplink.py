@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from appliance.audio.levels import SILENCE_DBFS
 from appliance.control_link.words import Audience, Gate
+from appliance.leg.codecs.opus import FRAME
 from appliance.leg.codecs.table import G722, OPUS, PCMA, PCMU
 from appliance.leg.gate import GateError
-from appliance.leg.opus import FRAME
-from appliance.leg.preroll import FADE, RISE
-from appliance.leg.uplink import MAX_FRAMES
+from appliance.leg.uplink.preroll import FADE, RISE
+from appliance.leg.uplink.uplink import MAX_FRAMES
 from tests.support.microphone import Ledger, Microphone, new_encoder, noise
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from appliance.leg.opus import Samples
+from appliance.leg.codecs.opus import Samples
 
 CONCEALABLE = 120
 """Samples (2.5 ms): libopus conceals multiples of it only. A sender that goes on with other

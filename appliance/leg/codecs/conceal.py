@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.leg import stretch
-from appliance.leg.opus import Samples
+from appliance.leg.codecs.opus import Samples
 
 PAST = 2_880
 """Samples of what was heard that are kept (60 ms)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.leg.opus import Samples
+from appliance.leg.codecs.opus import Samples
 
 RATE = 8_000
 BIAS = 132

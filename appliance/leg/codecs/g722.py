@@ -11,8 +11,8 @@ import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 
+from appliance.leg.codecs.opus import Samples
 from appliance.leg.codecs.resample import Downsampler
-from appliance.leg.opus import Samples
 
 RATE = 16_000
 FRAME = 320

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 from appliance.leg.codecs.resample import Upsampler
-from appliance.leg.opus import SAMPLE_RATE, Samples
 
 RATE = 8_000
 FIRST = 480

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from appliance.leg import opus
+from appliance.leg.codecs import opus
 from appliance.leg.codecs.base import CONCEALABLE
-from appliance.leg.opus import Samples, packet_samples
+from appliance.leg.codecs.opus import Samples, packet_samples
 
 
 class OpusStreamDecoder(opus.Decoder):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from appliance.leg.opus import SAMPLE_RATE, Samples
+from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 
 TAPS = 32
 """Samples at the lower rate that the filter spans: half of them are its delay."""

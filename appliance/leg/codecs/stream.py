@@ -6,8 +6,8 @@ import numpy as np
 
 from appliance.leg import stretch
 from appliance.leg.codecs.base import CONCEALABLE, Codec, Decoder
+from appliance.leg.codecs.opus import Samples
 from appliance.leg.codecs.table import OPUS
-from appliance.leg.opus import Samples
 
 JOIN = stretch.OVERLAP
 """Samples over which one codec's sound gives way to another's."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.leg import opus
-from appliance.leg.codecs import g711, g722
+from appliance.leg.codecs import g711, g722, opus
 from appliance.leg.codecs.base import Codec, Encoder
 from appliance.leg.codecs.noise import FIRST, ComfortNoise
 from appliance.leg.codecs.opus_stream import OpusStreamDecoder

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from appliance.leg.codecs.conceal import Concealer
+from appliance.leg.codecs.opus import Samples
 from appliance.leg.codecs.resample import Downsampler, Upsampler
-from appliance.leg.opus import Samples
 
 MAX_PAYLOAD = 960
 """Octets of the longest packet that is played (120 ms)."""

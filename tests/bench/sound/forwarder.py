@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from appliance.leg.opus import FRAME, SAMPLE_RATE
+from appliance.leg.codecs.opus import FRAME, SAMPLE_RATE
 from tests.bench.sound.line import Line
 from tests.bench.sound.network import Scenario
 from tests.bench.sound.sending import Packets

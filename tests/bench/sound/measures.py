@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pesq import PesqError, pesq
 from scipy.signal import correlate, resample_poly
 
-from appliance.leg.opus import SAMPLE_RATE, Samples
+from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 from tests.bench.sound.speech import PIECE
 
 PESQ_RATE = 16_000

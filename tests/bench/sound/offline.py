@@ -23,7 +23,7 @@ try:
 except ImportError as error:
     sys.exit(f"the sound bench needs {error.name}: python -m pip install pesq scipy")
 
-from appliance.leg.opus import Samples
+from appliance.leg.codecs.opus import Samples
 from tests.bench.sound.measures import delays, pesq_of
 from tests.bench.sound.network import SCENARIOS, TUNING, Scenario
 from tests.bench.sound.receive import receive

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from appliance.leg.jitter import BLOCK, JitterBuffer
-from appliance.leg.opus import FRAME, SAMPLE_RATE, Samples
+from appliance.leg.codecs.opus import FRAME, SAMPLE_RATE, Samples
+from appliance.leg.receive.jitter import BLOCK, JitterBuffer
 from tests.bench.sound.network import Scenario
 from tests.bench.sound.sending import encoded
 

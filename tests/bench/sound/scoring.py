@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import median_filter
 
-from appliance.leg.opus import SAMPLE_RATE, Samples
+from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 from tests.bench.sound.measures import TRACK_RATE, Floats, delays, pesq_piece, visqol_piece
 from tests.bench.sound.network import Scenario
 from tests.bench.sound.receivers.base import BLOCK, BLOCK_S

@@ -8,7 +8,7 @@ import numpy as np
 from opuslib_next.api import ctl
 from opuslib_next.api import encoder as lib_encoder
 
-from appliance.leg.opus import FRAME, Encoder, Samples
+from appliance.leg.codecs.opus import FRAME, Encoder, Samples
 
 BITRATE, COMPLEXITY, EXPECTED_LOSS_PERCENT = 40_000, 10, 5
 DTX_PAYLOAD = 2

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.leg.opus import Samples
+from appliance.leg.codecs.opus import Samples
 from tests.bench.sound.cost import Memory
 from tests.bench.sound.forwarder import (
     FRAME_S,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from appliance.leg.opus import SAMPLE_RATE, Samples
+from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 
 PIECE_S = 8
 PIECE = PIECE_S * SAMPLE_RATE

@@ -14,7 +14,7 @@ from typing import Any
 import av
 import numpy as np
 
-from appliance.leg.opus import SAMPLE_RATE, Samples
+from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 from tests.bench.sound.speech import LEAD, PIECE, TEXT, VOICES, piece, spoken
 
 BUILD = Path(__file__).resolve().parents[3] / "build/voices"

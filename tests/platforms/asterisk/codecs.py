@@ -11,7 +11,7 @@ import numpy as np
 from av import AudioFrame, Packet
 from av.audio.codeccontext import AudioCodecContext
 
-from appliance.leg import opus
+from appliance.leg.codecs import opus
 from appliance.platforms.sandbox.centre.sound import Pcm
 
 OPUS_BITRATE = 32_000

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from appliance.leg.opus import SAMPLE_RATE, Samples
+from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 
 BLOCK = 480
 BLOCK_S = BLOCK / SAMPLE_RATE

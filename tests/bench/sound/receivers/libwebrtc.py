@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import webrtc
 
-from appliance.leg.opus import SAMPLE_RATE
+from appliance.leg.codecs.opus import SAMPLE_RATE
 from tests.bench.sound.receivers.base import Heard, Recording, serve
 
 S16 = webrtc.AudioDataCopyToOptions(plane_index=0, format="s16")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from appliance.leg.jitter import JitterBuffer
-from appliance.leg.opus import SAMPLE_RATE
+from appliance.leg.codecs.opus import SAMPLE_RATE
 from appliance.leg.peer import Peer
+from appliance.leg.receive.jitter import JitterBuffer
 from appliance.webrtc import allow_loopback
 from tests.bench.sound.receivers.base import Heard, Player, serve
 

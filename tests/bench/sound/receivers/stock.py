@@ -14,7 +14,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
-from appliance.leg.opus import Samples
+from appliance.leg.codecs.opus import Samples
 from appliance.webrtc import allow_loopback
 from tests.bench.sound.receivers.base import BLOCK, Heard, Player, serve
 

@@ -8,33 +8,23 @@ encoded in the capture thread and sent as soon as it is there.
 from __future__ import annotations
 
 import asyncio
-import fractions
 import threading
-import time
 from collections import deque
-from typing import Any, NamedTuple
-
-import av
-from aiortc import MediaStreamTrack
-from aiortc.mediastreams import MediaStreamError
+from typing import NamedTuple
 
 from appliance.audio.levels import SILENCE_DBFS, dbfs
 from appliance.control_link.words import Gate
-from appliance.leg.audio_level import SILENT, AudioLevel, VoiceMeter
 from appliance.leg.codecs.base import Codec
 from appliance.leg.codecs.base import Encoder as AnyEncoder
+from appliance.leg.codecs.opus import SAMPLE_RATE, Encoder, Samples
 from appliance.leg.codecs.table import OPUS, telephone_encoders
 from appliance.leg.gate import MicrophoneGate
-from appliance.leg.loss import ExpectedLoss
-from appliance.leg.opus import DTX_PAYLOAD, FRAME, SAMPLE_RATE, Encoder, Samples
-from appliance.leg.packet_clock import PacketClock
-from appliance.leg.preroll import PreRoll
 from appliance.leg.settings import LegSettings
+from appliance.leg.uplink.audio_level import AudioLevel, VoiceMeter
+from appliance.leg.uplink.preroll import PreRoll
 
 MAX_FRAMES = 3
 """Frames that may wait for the sender; the oldest is dropped."""
-PATIENCE_S = 0.010
-"""How much later than its time a microphone frame may come before silence is sent for it."""
 
 
 class Spoken(NamedTuple):
@@ -146,75 +136,3 @@ class Uplink:
     def level(self) -> float:
         """dBFS of the last frame that was spoken into an open gate; −100 when shut."""
         return self._level if self._gate.state is Gate.OPEN else SILENCE_DBFS
-
-
-class UplinkTrack(MediaStreamTrack):
-    """The leg's local track: encoded packets, one persistent clock, 20 ms each."""
-
-    kind = "audio"
-
-    def __init__(self, gate: MicrophoneGate, uplink: Uplink) -> None:
-        super().__init__()
-        self._gate = gate
-        self._uplink = uplink
-        self._codec = OPUS
-        self._timestamp = 0
-        self._clock = PacketClock()
-        self._level = SILENT
-        self._loss = ExpectedLoss(uplink.floor_percent)
-        uplink.expect_loss(self._loss.percent)
-        self.sent = 0
-
-    @property
-    def codec(self) -> Codec:
-        """What both sides agreed on; Opus before that."""
-        return self._codec
-
-    @codec.setter
-    def codec(self, codec: Codec) -> None:
-        self._codec = codec
-        self._uplink.use(codec)
-
-    async def recv(self) -> av.Packet[Any]:
-        """The next packet: the microphone's if the gate is open, else the silence frame."""
-        payload, self._level = await self._next()
-        if self.readyState != "live":
-            raise MediaStreamError
-        packet = av.Packet(payload)
-        packet.pts = self._timestamp
-        packet.time_base = fractions.Fraction(1, SAMPLE_RATE)
-        self._timestamp += FRAME
-        self.sent += 1
-        return packet
-
-    def level(self) -> AudioLevel:
-        """How loud the packet is that was handed out last."""
-        return self._level
-
-    def lost(self, fraction: float) -> None:
-        """The other side says that so much of what was sent last was lost, 0 to 1."""
-        self._loss.report(fraction, time.monotonic())
-        self._uplink.expect_loss(self._loss.percent)
-
-    async def _next(self) -> Spoken:
-        due = self._clock.start(time.monotonic())
-        while self.readyState == "live":
-            spoken = self._uplink.take(self._codec)
-            if spoken is not None:
-                self._clock.spoke(time.monotonic())
-                if len(spoken.payload) > DTX_PAYLOAD:
-                    return spoken
-                due = self._skip()
-                continue
-            patience = PATIENCE_S if self._gate.state is Gate.OPEN else 0.0
-            left = due + patience - time.monotonic()
-            if left <= 0:
-                break
-            await self._uplink.wait(left)
-        self._clock.kept_silent()
-        return Spoken(self._codec.silence, SILENT)
-
-    def _skip(self) -> float:
-        """Time goes on by a frame that is not sent (RFC 7587 section 3.1.3)."""
-        self._timestamp += FRAME
-        return self._clock.start(time.monotonic())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.audio.levels import SILENCE_DBFS, power_dbfs
-from appliance.leg.opus import SAMPLE_RATE
+from appliance.leg.codecs.opus import SAMPLE_RATE
 
 TARGET_DBFS = -22.0
 """Where speech is brought."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.leg.opus import Samples
+from appliance.leg.codecs.opus import Samples
 from appliance.leg.stretch import MATCH, OVERLAP, Seam
 
 TOLERATED = 480

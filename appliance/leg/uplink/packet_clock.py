@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.leg.opus import FRAME, SAMPLE_RATE
+from appliance.leg.codecs.opus import FRAME, SAMPLE_RATE
 
 FRAME_S = FRAME / SAMPLE_RATE
 PAY_BACK_S = 0.005

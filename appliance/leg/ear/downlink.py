@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from appliance.audio.levels import SILENCE_DBFS, power_dbfs
 from appliance.control_link.words import Party
-from appliance.leg.jitter import JitterBuffer
-from appliance.leg.levelling import Levelling
-from appliance.leg.limiter import Limiter, Sound
-from appliance.leg.opus import Samples
-from appliance.leg.placement import Gains, seats
-from appliance.leg.ramp import Ramp
+from appliance.leg.codecs.opus import Samples
+from appliance.leg.ear.levelling import Levelling
+from appliance.leg.ear.limiter import Limiter, Sound
+from appliance.leg.ear.placement import Gains, seats
+from appliance.leg.ear.ramp import Ramp
+from appliance.leg.ear.startle import Startle
+from appliance.leg.ear.voice import Voice
+from appliance.leg.receive.jitter import JitterBuffer
 from appliance.leg.settings import LegSettings
-from appliance.leg.startle import Startle
-from appliance.leg.voice import Voice
 
 MAX_CUES = 4
 """Earcons that may be queued, the one that is heard included."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.leg.jitter import JitterBuffer
-from appliance.leg.levelling import Levelling, Mono
-from appliance.leg.limiter import Sound
-from appliance.leg.opus import Samples
-from appliance.leg.placement import Gains
-from appliance.leg.ramp import Ramp
+from appliance.leg.codecs.opus import Samples
+from appliance.leg.ear.levelling import Levelling, Mono
+from appliance.leg.ear.limiter import Sound
+from appliance.leg.ear.placement import Gains
+from appliance.leg.ear.ramp import Ramp
+from appliance.leg.receive.jitter import JitterBuffer
 
 
 class Voice:

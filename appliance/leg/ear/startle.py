@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.leg.limiter import Sound
-from appliance.leg.opus import SAMPLE_RATE
+from appliance.leg.codecs.opus import SAMPLE_RATE
+from appliance.leg.ear.limiter import Sound
 
 STARTLING_DB_SPL = 102.0
 """What G616 allows a headset at all times."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 
-from appliance.leg.stalls import Stalls
+from appliance.leg.receive.stalls import Stalls
 
 MIN_DELAY = 1_200
 """25 ms: less underran on a noisy machine."""

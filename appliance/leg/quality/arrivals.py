@@ -7,7 +7,7 @@ lost (RFC 3550 appendix A.1 and A.3).
 
 from __future__ import annotations
 
-from appliance.leg.opus import SAMPLE_RATE
+from appliance.leg.codecs.opus import SAMPLE_RATE
 
 MAX_DROPOUT = 3_000
 MAX_MISORDER = 100

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 
 from appliance.control_link.events import Quality
 from appliance.control_link.quality import SessionQuality, rating_of
-from appliance.leg import emodel
-from appliance.leg.arrivals import Arrivals
-from appliance.leg.opus import FRAME, SAMPLE_RATE
-from appliance.leg.windows import Line, LineMeter, Window
+from appliance.leg.codecs.opus import FRAME, SAMPLE_RATE
+from appliance.leg.quality import emodel
+from appliance.leg.quality.arrivals import Arrivals
+from appliance.leg.quality.windows import Line, LineMeter, Window
 
 MAX_SAMPLES = 50
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from appliance.leg import stretch
 from appliance.leg.codecs.base import Codec
+from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 from appliance.leg.codecs.table import OPUS
-from appliance.leg.delay import ArrivalStatistics
-from appliance.leg.opus import SAMPLE_RATE, Samples
-from appliance.leg.pacing import FAR_AHEAD, Pacing
-from appliance.leg.store import MAX_PACKETS, Packet
-from appliance.leg.timeline import UNIT, JitterStats, Timeline
+from appliance.leg.receive.delay import ArrivalStatistics
+from appliance.leg.receive.pacing import FAR_AHEAD, Pacing
+from appliance.leg.receive.store import MAX_PACKETS, Packet
+from appliance.leg.receive.timeline import UNIT, JitterStats, Timeline
 
 BLOCK = 480
 """Samples of one block (10 ms)."""

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.leg.opus import SAMPLE_RATE
+from appliance.leg.codecs.opus import SAMPLE_RATE
 
 Sound = NDArray[np.float32]
 """Samples in the scale of 16 bits, shape ``(frames,)`` or ``(frames, channels)``."""

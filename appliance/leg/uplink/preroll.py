@@ -15,7 +15,7 @@ import threading
 import numpy as np
 
 from appliance.audio.levels import SILENCE_DBFS, dbfs
-from appliance.leg.opus import FRAME, Samples
+from appliance.leg.codecs.opus import FRAME, Samples
 from appliance.leg.stretch import (
     MATCH,
     MAX_PERIOD,

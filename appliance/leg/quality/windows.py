@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from appliance.leg.arrivals import Arrivals
-from appliance.leg.jitter import JitterBuffer
-from appliance.leg.opus import FRAME, SAMPLE_RATE
+from appliance.leg.codecs.opus import FRAME, SAMPLE_RATE
+from appliance.leg.quality.arrivals import Arrivals
+from appliance.leg.receive.jitter import JitterBuffer
 
 RECOVERED = 0.5
 """What a packet recovered from a copy costs, against one that is concealed. PESQ, speech at 5 and

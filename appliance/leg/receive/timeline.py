@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from appliance.leg.codecs.opus import FRAME, OpusError, Samples
 from appliance.leg.codecs.stream import StreamDecoder
-from appliance.leg.opus import FRAME, OpusError, Samples
-from appliance.leg.store import Packet, PacketStore
+from appliance.leg.receive.store import Packet, PacketStore
 
 UNIT = 480
 """Samples made up at a time (10 ms): SILK's concealment knows no less."""

@@ -1,0 +1,1 @@
+"""From sound to the ear: volume, levelling, places, and the limiter."""

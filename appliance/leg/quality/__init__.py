@@ -1,0 +1,1 @@
+"""How the call sounds, in figures."""

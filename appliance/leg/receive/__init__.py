@@ -1,0 +1,1 @@
+"""From the line to sound: the jitter buffer, and what it is made of."""
