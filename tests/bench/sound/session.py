@@ -176,8 +176,8 @@ class _Mark:
 
     def concealed_percent(self, after: _Mark, voice: str) -> float | None:
         was, now = self.concealed_s[voice], after.concealed_s[voice]
-        if was is None or now is None:
-            return None
+        if was is None or now is None or now < was:
+            return None  # libwebrtc counts anew with a new source
         return 100 * (now - was) / (after.moment - self.moment)
 
     def processor_percent(self, after: _Mark) -> float:
