@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 DEAD = frozenset({EndReason.MEDIA_LOST, EndReason.CONTROL_LOST})
 """What a platform says of a leg that it heard nothing of any more; the call goes on."""
-DEAD_IF_AWAY = frozenset({EndReason.REMOVED, EndReason.PLATFORM_LOST})
+DEAD_IF_AWAY = frozenset({EndReason.REMOVED, EndReason.PLATFORM_LOST, EndReason.FAILED})
 AWAY_S = 2.0
 """Once the sound has been away for so long, these mean the same: a PBX hangs a silent leg up as it
 hangs up one that was thrown out, whose end is told sooner. A session may have run out as well."""

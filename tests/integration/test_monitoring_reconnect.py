@@ -160,7 +160,7 @@ async def test_a_leg_that_the_platform_gave_up_is_made_anew_and_muted(
         assert State.RECONNECTING in [view.state for view in life.views]
 
 
-@pytest.mark.parametrize("reason", [EndReason.REMOVED, EndReason.PLATFORM_LOST])
+@pytest.mark.parametrize("reason", [EndReason.REMOVED, EndReason.PLATFORM_LOST, EndReason.FAILED])
 async def test_a_silent_leg_that_the_platform_hangs_up_is_made_anew(
     tmp_path: Path, reason: EndReason, monkeypatch: pytest.MonkeyPatch
 ) -> None:
