@@ -26,6 +26,13 @@ def tone(hz: float, samples: int, start: int = 0, level: float = 8_000) -> Sampl
     return np.round(level * np.sin(2 * np.pi * hz * moments)).astype(np.int16)
 
 
+def voice(samples: int, start: int = 0) -> Samples:
+    """Something with a pitch, as a vowel has."""
+    parts = [tone(150.0 * n, samples, start, 8_000 / n).astype(np.int32) for n in range(1, 8)]
+    mixed: Samples = (np.sum(parts, axis=0) // 3).astype(np.int16)
+    return mixed
+
+
 def decoded(payloads: Iterable[bytes]) -> Samples:
     """What a listener hears of *payloads*, with no packet before them."""
     decoder = Decoder()

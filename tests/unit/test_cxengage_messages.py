@@ -102,7 +102,9 @@ def test_the_older_session_is_the_one_made_earlier(theirs: int, ours: int) -> No
         assert whose is (Whose.OLDER if theirs < ours else Whose.NEWER)
 
 
-@pytest.mark.parametrize("session", ["word", "9db051c1-40b3-4649-89be-57bbc837286f", "{}", "0" * 200])
+@pytest.mark.parametrize(
+    "session", ["word", "9db051c1-40b3-4649-89be-57bbc837286f", "{}", "0" * 200]
+)
 def test_a_session_that_has_no_time_is_left_to_others(session: str) -> None:
     assert Message(session_id=session).whose(OURS) is Whose.NEWER
 
