@@ -94,6 +94,20 @@ def send_level(sender: RTCRtpSender, level: Callable[[], tuple[bool, int]]) -> N
     vars(sender)[extensions] = _ExtensionsWithLevel(level)
 
 
+def never_send_again(sender: RTCRtpSender) -> None:
+    """Ignore requests to send a packet again: it may hold speech, and the gate may be shut by now.
+
+    Raises RuntimeError when aiortc has changed.
+    """
+    if not hasattr(sender, "_retransmit"):
+        raise RuntimeError("aiortc has changed: its sender sends nothing again by that name")
+
+    async def ignore(sequence_number: int) -> None:
+        """Sent once is enough."""
+
+    vars(sender)["_retransmit"] = ignore
+
+
 def on_loss(sender: RTCRtpSender, tell: Callable[[float], None]) -> None:
     """Call *tell*, on the loop, with the fraction lost (0 to 1) of each report on what *sender*
     sends (RTCP receiver and sender reports, RFC 3550 section 6.4).

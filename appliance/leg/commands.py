@@ -69,12 +69,12 @@ async def _dispatch(
             leg.place(session_id, parties)
         case PrepareGate(session_id=session_id):
             leg.in_call(session_id)
-            reply = Reply(id=command.id, epoch=leg.prepare("control"))
+            reply = Reply(id=command.id, epoch=leg.consent.prepare("control"))
         case OpenGate(session_id=session_id, epoch=epoch, audience=audience):
             await leg.open(session_id, epoch, audience)
         case RefuseGate(session_id=session_id, epoch=epoch):
             leg.in_call(session_id)
-            leg.refuse(epoch, "refused")
+            leg.consent.refuse(epoch, "refused")
         case CloseGate(session_id=session_id):
             leg.close_gate(session_id)
         case HangUp(session_id=session_id, reason=reason):

@@ -14,15 +14,16 @@ from appliance.audio.headset import PlaybackSource
 from appliance.audio.levels import SILENCE_DBFS
 from appliance.control_link.base import IceServer, Message
 from appliance.control_link.commands import Join
-from appliance.control_link.events import CallChanged, GateChanged, Levels
+from appliance.control_link.events import CallChanged, GateChanged
 from appliance.control_link.states import CallState, EndedCall, HeadsetState
 from appliance.control_link.words import Audience, EndReason, Gate, Media, Party
 from appliance.leg.call import Call, CallError
-from appliance.leg.cues import Cue, cue, ended
+from appliance.leg.consent import Consent
+from appliance.leg.cues import ended
 from appliance.leg.ear.downlink import Downlink
-from appliance.leg.gate import GateError, MicrophoneGate
+from appliance.leg.gate import MicrophoneGate
 from appliance.leg.indicators import Indicators, Phase, Trouble
-from appliance.leg.openings import Openings
+from appliance.leg.meters import Meters, remind
 from appliance.leg.ports import HeadsetPort, LampPort
 from appliance.leg.settings import LegSettings
 from appliance.leg.uplink.track import UplinkTrack
@@ -30,8 +31,6 @@ from appliance.leg.uplink.uplink import Uplink
 from appliance.service.tasks import deadly_task, stop_tasks
 
 log = logging.getLogger(__name__)
-
-LEVELS_S = 0.1
 
 
 class Leg:
@@ -65,11 +64,15 @@ class Leg:
         self.testing = False
         self._stopped = False
         self.last_ended: EndedCall | None = None
-        self._openings = Openings()
-        self._consent_timer: asyncio.TimerHandle | None = None
-        self._awaited_epoch = -1
+        self.consent = Consent(
+            self.gate,
+            settings.consent_timeout_s,
+            play=self.downlink.play,
+            soon=self._soon,
+            has_headset=lambda: self.headset.state.present,
+        )
         self._closing: set[asyncio.Task[None]] = set()
-        self._meter: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
 
     def _soon(self, act: Callable[..., None], *arguments: object) -> None:
         if not self._loop.is_closed():
@@ -77,7 +80,14 @@ class Leg:
 
     def start(self) -> None:
         """Idle and ready."""
-        self._meter = deadly_task(self._measure(), "levels and quality")
+        meters = Meters(call=lambda: self.call, levels=self._levels, emit=self._emit)
+        reminder = remind(
+            lambda: self.gate.state, self.downlink.play, self._settings.live_reminder_s
+        )
+        self._running = [
+            deadly_task(meters.run(), "levels and quality"),
+            deadly_task(reminder, "reminder"),
+        ]
         self._show_phase()
 
     async def stop(self) -> None:
@@ -87,7 +97,7 @@ class Leg:
         if self.call is not None:
             self.end(self.call.session_id, EndReason.FAILED)
         await asyncio.gather(*self._closing, return_exceptions=True)
-        await stop_tasks(self._meter)
+        await stop_tasks(*self._running)
 
     # -- the call
 
@@ -226,53 +236,10 @@ class Leg:
 
     # -- the microphone
 
-    def prepare(self, cause: str) -> int:
-        """Start the microphone and wait for consent; the epoch to consent to. Any thread.
-
-        Raises `GateError` without a connected call or a headset.
-        """
-        if not self.headset.state.present:
-            raise GateError("the headset is not plugged in", code="headset_lost")
-        epoch = self.gate.prepare(cause)
-        self._soon(self._await_consent, epoch)
-        return epoch
-
-    def _await_consent(self, epoch: int) -> None:
-        if epoch <= self._awaited_epoch:
-            return  # asked for once more: the microphone waits no longer for that
-        self._awaited_epoch = epoch
-        if self._consent_timer is not None:
-            self._consent_timer.cancel()
-        self._consent_timer = self._loop.call_later(
-            self._settings.consent_timeout_s, self._consent_overdue, epoch
-        )
-
-    def _consent_overdue(self, epoch: int) -> None:
-        if self.gate.state is not Gate.OPENING:
-            return
-        if self.gate.has_frame:
-            self.refuse(epoch, "timeout")
-        elif self.gate.close("timeout", epoch) is not Gate.CLOSED:
-            self.downlink.play(cue(Cue.FAULT))  # nobody refused: the microphone gave no sound
-
-    def refuse(self, epoch: int, cause: str) -> None:
-        """The un-mute of this epoch is refused: closed, with the refusal tone. Any thread."""
-        if self.gate.close(cause, epoch) is not Gate.CLOSED:
-            self.downlink.play(cue(Cue.REFUSED))
-
     async def open(self, session_id: str, epoch: int, audience: Audience) -> None:
-        """Consent is given; returns when the gate is open.
-
-        Raises `GateError` (``stale``, ``headset_lost``, ``not_connected``) when it came to nothing.
-        """
+        """Consent is given. Raises what `Consent.give` does, and `CallError`."""
         call = self.in_call(session_id)
-        if self.gate.state is not Gate.CLOSED and not call.may_send:
-            self.refuse(epoch, "refused")
-            raise GateError("the platform takes no sound from this leg", code="not_connected")
-        self.gate.consent(epoch, audience)
-        if self.gate.state is Gate.OPEN:
-            return
-        await self._openings.wait(epoch)
+        await self.consent.give(epoch, audience, may_send=call.may_send)
 
     def close_gate(self, session_id: str, cause: str = "control") -> None:
         """Mute now."""
@@ -289,7 +256,7 @@ class Leg:
     def _drain_gate(self) -> None:
         self.downlink.set_live(self.gate.state is not Gate.CLOSED)
         for moved in self.gate.transitions():
-            self._openings.settle(moved)
+            self.consent.settle(moved)
             self._emit(GateChanged(**asdict(moved)))
 
     def _headset_changed(self, state: HeadsetState) -> None:
@@ -299,29 +266,6 @@ class Leg:
             self.gate.close("headset")
         self.indicators.show_trouble(Trouble.HEADSET, there=not state.present)
 
-    # -- meters
-
-    async def _measure(self) -> None:
-        tick = live = 0
-        reminder = round(self._settings.live_reminder_s / LEVELS_S)
-        while True:
-            await asyncio.sleep(LEVELS_S)
-            live = live + 1 if self.gate.state is Gate.OPEN else 0
-            if live and live % reminder == 0:
-                self.downlink.play(cue(Cue.LIVE_REMINDER))
-            call = self.call
-            if call is None or call.media is Media.CONNECTING:
-                tick = 0
-                continue
-            plays = self.headset.state.playing
-            self._emit(
-                Levels(
-                    session_id=call.session_id,
-                    downlink=round(self.downlink.level, 1) if plays else SILENCE_DBFS,
-                    uplink=round(self._uplink.level, 1),
-                )
-            )
-            call.sample()
-            tick += 1
-            if tick % 10 == 0:
-                self._emit(await call.quality())
+    def _levels(self) -> tuple[float, float]:
+        plays = self.headset.state.playing
+        return self.downlink.level if plays else SILENCE_DBFS, self._uplink.level

@@ -14,7 +14,6 @@ from aiortc import (
     RTCConfiguration,
     RTCIceServer,
     RTCPeerConnection,
-    RTCRtpSender,
     RTCRtpTransceiver,
     RTCSessionDescription,
 )
@@ -29,7 +28,7 @@ from appliance.leg.receive.jitter import JitterBuffer
 from appliance.leg.sdp import offer_error_correction
 from appliance.leg.uplink.track import UplinkTrack
 from appliance.service.errors import BargeboxError
-from appliance.webrtc import on_loss, path_answers, send_level, tap_receiver
+from appliance.webrtc import never_send_again, on_loss, path_answers, send_level, tap_receiver
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +98,7 @@ class Peer:
             if transceiver.kind != "audio":
                 transceiver.direction = "inactive"
                 continue
-            _never_send_again(transceiver.sender)
+            never_send_again(transceiver.sender)
             if self.track is not None:
                 send_level(transceiver.sender, self.track.level)
                 on_loss(transceiver.sender, self.track.lost)
@@ -243,17 +242,3 @@ def _told_as(what: str) -> Iterator[None]:
         raise PeerError(f"{what} is malformed: {error}") from error
     except (InvalidAccessError, InvalidStateError, OperationError) as error:
         raise PeerError(f"{what} does not fit: {error}") from error
-
-
-def _never_send_again(sender: RTCRtpSender) -> None:
-    """Ignore requests to send a packet again: it may hold speech, and the gate may be shut by now.
-
-    Raises RuntimeError when aiortc is not the one this was written for.
-    """
-    if not hasattr(sender, "_retransmit"):
-        raise RuntimeError("aiortc has changed: its sender sends nothing again by that name")
-
-    async def ignore(sequence_number: int) -> None:
-        log.debug("packet %d is not sent again", sequence_number)
-
-    vars(sender)["_retransmit"] = ignore

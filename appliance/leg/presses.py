@@ -102,7 +102,7 @@ class Presses:
             self._refused(at, call.session_id)
             return
         try:
-            epoch = self._leg.prepare("button")
+            epoch = self._leg.consent.prepare("button")
         except GateError:
             self._refused(at, call.session_id)
             return

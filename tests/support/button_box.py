@@ -89,6 +89,7 @@ async def button_box(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Box]:
     headset, events, heard = Headset(), list[Message](), list[Samples]()
     leg = make_leg(headset, events.append, consent_timeout_s=0.3)
     monkeypatch.setattr(leg.downlink, "play", heard.append)
+    monkeypatch.setattr(leg.consent, "_play", heard.append)
     box = Box(leg, headset, events, heard)
     box.buttons()
     try:

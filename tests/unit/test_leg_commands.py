@@ -67,7 +67,7 @@ async def test_opening_that_is_overtaken_is_answered_stale(box: Box) -> None:
     other = await connected(box, control, "sendrecv")
     prepared = await control.ask("prepare_gate", session_id="s")
     opening = control.send("open_gate", session_id="s", epoch=prepared["epoch"])
-    while box.leg._openings._waited_for == {}:
+    while box.leg.consent._openings._waited_for == {}:
         await asyncio.sleep(0)
     assert box.presses.microphone_edge(1.0)
     assert (await control.reply(opening))["code"] == "stale"

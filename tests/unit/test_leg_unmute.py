@@ -23,12 +23,12 @@ async def box(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Box]:
 
 async def test_unanswered_unmute_closes_and_asking_again_does_not_put_it_off(box: Box) -> None:
     box.monitor()
-    first = box.leg.prepare("control")
+    first = box.leg.consent.prepare("control")
     for _ in range(12):
         await asyncio.sleep(0.05)
         if box.gate() is Gate.CLOSED:
             break
-        assert box.leg.prepare("control") == first
+        assert box.leg.consent.prepare("control") == first
     assert box.gate() is Gate.CLOSED
     assert not box.headset.running()
     assert (box.tones(Cue.REFUSED), box.tones(Cue.FAULT)) == (0, 1)  # no sound, no frame
@@ -36,7 +36,7 @@ async def test_unanswered_unmute_closes_and_asking_again_does_not_put_it_off(box
 
 async def test_unmute_that_nobody_consents_to_is_refused(box: Box) -> None:
     box.monitor()
-    box.leg.prepare("control")
+    box.leg.consent.prepare("control")
     assert not box.leg.gate.frame_ready()
     await asyncio.sleep(0.6)
     assert box.gate() is Gate.CLOSED
@@ -46,10 +46,10 @@ async def test_unmute_that_nobody_consents_to_is_refused(box: Box) -> None:
 async def test_time_out_of_a_former_unmute_leaves_none_without(box: Box) -> None:
     """Two threads ask, and the loop hears of the first after it has heard of the second."""
     box.monitor()
-    former = box.leg.prepare("button")
+    former = box.leg.consent.prepare("button")
     box.leg.gate.close("button")
-    box.leg.prepare("control")
-    box.leg._soon(box.leg._await_consent, former)
+    box.leg.consent.prepare("control")
+    box.leg._soon(box.leg.consent._await, former)
     await asyncio.sleep(0.6)
     assert box.gate() is Gate.CLOSED
     assert not box.headset.running()
@@ -68,14 +68,14 @@ async def test_live_microphone_that_stops_is_muted(box: Box) -> None:
 
 async def test_opening_waits_for_a_microphone_that_is_about_to_run(box: Box) -> None:
     box.monitor()
-    box.leg.prepare("button")
+    box.leg.consent.prepare("button")
     box.leg._headset_changed(HERE)
     assert box.gate() is Gate.OPENING
 
 
 async def test_unplugged_headset_mutes(box: Box) -> None:
     box.monitor()
-    box.leg.prepare("button")
+    box.leg.consent.prepare("button")
     box.headset.state = HeadsetState()
     box.leg._headset_changed(box.headset.state)
     assert box.gate() is Gate.CLOSED
@@ -87,7 +87,7 @@ async def test_downlink_knows_while_the_supervisor_talks(box: Box, reconnected: 
     stream = JitterBuffer()
     box.leg.downlink.connect(stream)
     box.monitor()
-    box.leg.prepare("button")
+    box.leg.consent.prepare("button")
     await asyncio.sleep(0)
     assert stream.live
     if reconnected:
