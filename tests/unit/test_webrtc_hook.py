@@ -1,0 +1,123 @@
+"""The hook into aiortc and aioice, name by name: a failure says what changed in which of them.
+
+`test_sandbox_webrtc.py` tries what is built on these names.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from aioice import ice
+from aiortc import (
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpSender,
+    RTCRtpTransceiver,
+)
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter
+from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
+
+ROOT = Path(__file__).parents[2]
+
+
+class Method(NamedTuple):
+    """A method that we replace, call or stand in for, and its parameters."""
+
+    owner: type | Any
+    name: str
+    parameters: str
+    coroutine: bool = False
+
+
+METHODS = [
+    Method(RTCRtpReceiver, "_handle_rtp_packet", "self packet arrival_time_ms", coroutine=True),
+    Method(RTCRtpSender, "_handle_rtcp_packet", "self packet", coroutine=True),
+    Method(RTCRtpSender, "_retransmit", "self sequence_number", coroutine=True),
+    Method(JitterBuffer, "add", "self packet"),
+    Method(StreamStatistics, "add", "self packet"),
+    Method(HeaderExtensionsMap, "set", "self values"),
+    Method(RtpRouter, "route_rtp", "self packet"),
+    Method(RTCDtlsTransport, "_get_stats", "self"),
+    Method(ice.Connection, "build_request", "self pair nominate"),
+    Method(
+        ice.StunProtocol,
+        "request",
+        "self request addr integrity_key retransmissions",
+        coroutine=True,
+    ),
+    Method(ice, "get_host_addresses", "use_ipv4 use_ipv6"),
+]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: f"{m.owner.__name__}.{m.name}")
+def test_a_method_that_we_reach_for_is_what_it_was(method: Method) -> None:
+    what = f"{method.owner.__name__}.{method.name}"
+    found = getattr(method.owner, method.name, None)
+    assert found is not None, f"{what} is gone"
+    is_now = " ".join(inspect.signature(found).parameters)
+    assert is_now == method.parameters, f"{what} took ({method.parameters}), takes ({is_now})"
+    assert inspect.iscoroutinefunction(found) is method.coroutine, f"{what} is async or no longer"
+
+
+class Held(NamedTuple):
+    """Something that an object keeps under a name which we read or replace."""
+
+    name: str
+    kind: type
+    owner: Callable[[RTCRtpTransceiver], object]
+
+
+HELD = [
+    Held("_RTCRtpReceiver__jitter_buffer", JitterBuffer, lambda t: t.receiver),
+    Held("_RTCRtpSender__rtp_header_extensions_map", HeaderExtensionsMap, lambda t: t.sender),
+    Held("_ssrc", int, lambda t: t.sender),
+    Held("_codecs", list, lambda t: t),
+    Held("_rtp_router", RtpRouter, lambda t: t.receiver.transport),
+    Held("payload_type_table", dict, lambda t: t.receiver.transport._rtp_router),
+    Held("_connection", ice.Connection, lambda t: t.receiver.transport.transport),
+    Held("_nominated", dict, lambda t: t.receiver.transport.transport._connection),
+]
+
+
+@pytest.mark.parametrize("held", HELD, ids=lambda held: held.name)
+async def test_what_an_object_keeps_is_under_the_same_name(held: Held) -> None:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    transceiver = connection.addTransceiver("audio")
+    await connection.setLocalDescription()
+    owner = held.owner(transceiver)
+    await connection.close()
+    what = f"{type(owner).__name__}.{held.name}"
+    assert hasattr(owner, held.name), f"{what} is gone"
+    found = type(getattr(owner, held.name))
+    assert issubclass(found, held.kind), f"{what} was a {held.kind.__name__}, is a {found.__name__}"
+
+
+def test_a_jitter_buffer_answers_with_a_wish_for_a_key_frame_and_a_frame() -> None:
+    packet = RtpPacket(payload_type=96, sequence_number=1)
+    packet._data = b""  # type: ignore[attr-defined]
+    answer = JitterBuffer(capacity=16, prefetch=4).add(packet)
+    assert isinstance(answer, tuple), f"JitterBuffer.add gave a pair, gives {answer!r}"
+    assert answer == (False, None), f"JitterBuffer.add gave (False, None), gives {answer!r}"
+
+
+def test_header_extensions_have_an_audio_level() -> None:
+    values = HeaderExtensions()
+    assert values.audio_level is None, "HeaderExtensions.audio_level is not None from the start"
+
+
+def test_the_pinned_versions_are_the_ones_that_run() -> None:
+    """A newer aiortc or aioice is taken on purpose, by one who has read what is tested here."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"aiortc=={importlib.metadata.version('aiortc')}" in project["dependencies"]
+    locked = re.findall(r"^aioice==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert locked == [importlib.metadata.version("aioice")]
