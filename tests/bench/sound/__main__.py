@@ -89,15 +89,17 @@ async def _punctual(
 
 async def measure(asked: argparse.Namespace, rows: list[Row], scorers: Executor) -> None:
     """Make all runs; *rows* grows, and is written, with each scenario."""
-    speeches = {name: speech(name) for name in asked.voices}
+    voices = [speech(name) for name in asked.voices]
+    by_name = {one.voice: one for one in voices}
     loop = asyncio.get_running_loop()
     for scenario in chosen_scenarios(asked.only, asked.seconds):
         scores = []
+        speeches = voices[:1] if scenario.alone else voices
         # Anew for each scenario, so that none is charged for the memory of those before.
         async with started(asked.receivers) as remotes:
             for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
                 begun = time.monotonic()
-                takes, late = await _punctual(scenario, seed, list(speeches.values()), remotes)
+                takes, late = await _punctual(scenario, seed, speeches, remotes)
                 print(
                     f"{scenario.name}, seed {seed}: {time.monotonic() - begun:.0f} s; "
                     f"packets late by {late.p50_ms:.1f} ms (p50), {late.worst_ms:.1f} (worst)",
@@ -106,7 +108,7 @@ async def measure(asked: argparse.Namespace, rows: list[Row], scorers: Executor)
                 # Nothing is scored while something runs in real time.
                 new = [
                     loop.run_in_executor(
-                        scorers, score, scenario, seed, speeches[take.voice], take, asked.visqol
+                        scorers, score, scenario, seed, by_name[take.voice], take, asked.visqol
                     )
                     for take in takes
                 ]

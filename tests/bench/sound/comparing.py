@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
-from tests.bench.sound.rows import Row
+from tests.bench.sound.rows import Row, of_cost
 
 RIVALS = ("chromium", "wrtc")
 PESQ_BELOW = 0.05
@@ -32,7 +32,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Share:
-    """Ours as a part of Chromium's, per connection, over all runs."""
+    """Ours as a part of Chromium's, of one call."""
 
     measure: str
     ours: float
@@ -89,6 +89,8 @@ def _pairs(measure: str, rows: list[Row], rival: str) -> list[float]:
 
 def shares(rows: list[Row]) -> list[Share]:
     """Processor and memory; none where one of the two was not measured."""
+
+    rows = of_cost(rows)
 
     def mean(receiver: str, figure: str) -> float:
         found = [getattr(row, figure) for row in rows if row.receiver == receiver]

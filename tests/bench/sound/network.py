@@ -20,7 +20,8 @@ class Scenario:
     """A network and a sender. *drift_ppm* is how much slower the sender's clock runs.
 
     Side by side, *pieces* of 8 s are measured, and where the line *resumes* after an outage, how
-    soon the sound is clean again.
+    soon the sound is clean again. *alone* there is one call and not one a voice, as on a desk: what
+    a receiver costs is told from it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Scenario:
     new_source: bool = False
     pieces: int = 1
     resumes: bool = False
+    alone: bool = False
 
 
 def noise(loss: float = 0.0, jitter_s: float = 0.0) -> Model:
@@ -111,6 +113,7 @@ SCENARIOS = (
     Scenario("drift -200 ppm", noise(), drift_ppm=-200, pieces=2),
     Scenario("DTX", noise(), dtx=True),
     Scenario("new source", noise(), new_source=True),
+    Scenario("one call", noise(), pieces=2, alone=True),
 )
 """For all receivers side by side, and for the buffer alone."""
 TUNING = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.bench.sound.comparing import Difference, Share, differences, shares
-from tests.bench.sound.rows import Row, mean, of, receivers, scenarios
+from tests.bench.sound.rows import Row, mean, of, of_cost, receivers, scenarios
 
 LABELS = {"pesq": "PESQ", "ear_p50_ms": "ear p50 ms", "ear_p95_ms": "ear p95 ms"}
 NOTHING = "–"
@@ -77,6 +77,7 @@ def _against(one: Difference | None) -> str:
 
 def _cost(rows: list[Row]) -> str:
     figures = (("processor %", "cpu_percent"), ("RSS MB", "rss_mb"), ("PSS MB", "pss_mb"))
+    rows = of_cost(rows)
     names = receivers(rows)
     body = [
         [label, *(_number(mean([r for r in rows if r.receiver == n], key), 1) for n in names)]

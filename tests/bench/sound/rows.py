@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.bench.sound.network import SCENARIOS
+
 RECEIVERS = ("ours", "wrtc", "chromium", "stock")
 
 
@@ -34,6 +36,12 @@ def mean(rows: list[Row], figure: str) -> float | None:
     """Over all *rows* that tell it."""
     told = [getattr(row, figure) for row in rows if getattr(row, figure) is not None]
     return float(np.mean(told)) if told else None
+
+
+def of_cost(rows: list[Row]) -> list[Row]:
+    """Those that tell what a receiver costs: of one call, or of all where that was not measured."""
+    alone = {scenario.name for scenario in SCENARIOS if scenario.alone}
+    return [row for row in rows if row.scenario in alone] or rows
 
 
 def scenarios(rows: list[Row]) -> list[str]:
