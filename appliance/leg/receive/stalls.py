@@ -19,8 +19,8 @@ SOON = 48_000 * 10
 LIVE_HOLD = 3_360
 """A remembered stall holds the delay here (70 ms) and no higher while the supervisor talks: the
 start of the next is bridged, and talking back and forth still works."""
-LISTENING_HOLD = 6_720
-"""While the supervisor only listens, delay is cheap and gaps are not (140 ms)."""
+LISTENING_HOLD = 7_200
+"""While the supervisor only listens, delay is cheap and gaps are not (150 ms)."""
 
 
 class Stall(NamedTuple):
@@ -53,8 +53,12 @@ class Stalls:
         return arrival - stall.began < DRAIN
 
     def wanted(self, arrival: int, *, live: bool) -> int:
-        """The delay that suits the stalls to come. *live*: the supervisor talks as well."""
+        """The delay that suits the stalls to come. *live*: the supervisor talks as well.
+
+        Of stalls that are alike it bridges each, of others half: the longest would cost delay for
+        half a minute and is rare.
+        """
         if not self._seen or (len(self._seen) == 1 and arrival - self._seen[0].ended > SOON):
             return 0
         hold = LIVE_HOLD if live else LISTENING_HOLD
-        return min(hold, max(stall.lateness for stall in self._seen))
+        return min(hold, sorted(stall.lateness for stall in self._seen)[len(self._seen) // 2])
