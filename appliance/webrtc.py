@@ -166,7 +166,7 @@ async def path_answers(connection: RTCPeerConnection) -> bool:
     """
     transports = {t.receiver.transport.transport for t in connection.getTransceivers()}
     for path in (transport._connection for transport in transports):
-        for pair in path._nominated.values():
+        for pair in tuple(path._nominated.values()):  # closed meanwhile, it is emptied
             request = path.build_request(pair, nominate=False)
             key = (path.remote_password or "").encode()
             try:
