@@ -105,6 +105,8 @@ class Call:
         """
         self._set(Media.LOST)  # shuts the gate
         former = [peer for peer in (self.speaking, self.peer) if peer is not None]
+        for peer in former:
+            peer.let_go()  # all, before one is waited for: what breaks now is no news
         self._join, self._answered, self._accepting, self._broke_at = join, False, False, None
         self.track, self.speaking = self._make_track(), None
         self.peer = fresh = self._make_peer()

@@ -215,11 +215,15 @@ class Peer:
         """Whether the far end is there at all, packets or not; asked once, waits 0.5 s."""
         return not self._ended and await path_answers(self._connection)
 
-    async def close(self) -> None:
-        """Stop sending at once and close; never takes longer than 4 s."""
+    def let_go(self) -> None:
+        """Stop sending, and tell nothing more of this connection."""
         if self.track is not None:
             self.track.stop()
         self._connection.remove_all_listeners()
+
+    async def close(self) -> None:
+        """Stop sending at once and close; never takes longer than 4 s."""
+        self.let_go()
         try:
             async with asyncio.timeout(DESCRIBED_S), self._describing:
                 log.debug("nothing is being described any more")

@@ -243,3 +243,41 @@ async def test_a_way_to_speak_that_is_lost_mutes_and_nothing_else(
     await asyncio.sleep(0.3)
     assert sum(stream.stats.received for stream in box.leg.call.peer.streams) > heard + 5
     await leave(control)
+
+
+async def test_what_breaks_of_a_former_connection_while_it_is_closed_is_no_news(
+    box: Box, mixer: Mixer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = await listening(box, mixer)
+    await speaking(control, mixer)
+    call = box.leg.call
+    assert call is not None
+    assert call.speaking is not None
+    close, may_close = call.speaking.close, asyncio.Event()
+
+    async def later() -> None:
+        await may_close.wait()
+        await close()
+
+    monkeypatch.setattr(call.speaking, "close", later)
+    fresh = Mixer()
+    number = control.send(
+        "join",
+        session_id="s",
+        offer=await fresh.offer(),
+        direction="recvonly",
+        speaks_apart=True,
+        again=True,
+    )
+    async with asyncio.timeout(10):
+        while str(call.media) != Media.LOST:
+            await asyncio.sleep(0)
+    await mixer.sending.close()
+    await asyncio.sleep(0.1)
+    may_close.set()
+    reply = await control.reply(number)
+    await fresh.accept(reply["sdp"])
+    async with asyncio.timeout(10):
+        while str(call.media) != Media.CONNECTED:
+            await asyncio.sleep(0.02)
+    await fresh.close()
