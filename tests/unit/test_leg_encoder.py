@@ -11,8 +11,9 @@ from appliance.audio.levels import dbfs
 from appliance.leg.codecs.opus import DTX_PAYLOAD, FRAME, SAMPLE_RATE, Decoder, Encoder, Samples
 from appliance.leg.uplink.audio_level import SILENT, AudioLevel, VoiceMeter
 from appliance.leg.uplink.loss import MOST_PERCENT, ExpectedLoss
+from appliance.leg.uplink.track import UplinkTrack
 from appliance.webrtc import OPUS_SILENCE
-from tests.support.microphone import decoded, new_encoder, sharpest, tone
+from tests.support.microphone import Microphone, decoded, new_encoder, sharpest, tone
 
 SECOND = SAMPLE_RATE
 
@@ -131,3 +132,14 @@ def test_voice_is_told_from_the_room_and_its_end_is_kept() -> None:
     after = [meter.measure(room).voice for _ in range(20)]
     assert after[0]
     assert not after[-1]
+
+
+async def test_reports_on_a_connection_that_is_over_change_nothing() -> None:
+    box = Microphone()
+    old, new = UplinkTrack(box.gate, box.uplink), UplinkTrack(box.gate, box.uplink)
+    before = box.uplink._wanted_percent
+    old.stop()
+    old.lost(0.5)
+    assert box.uplink._wanted_percent == before
+    new.lost(0.5)
+    assert box.uplink._wanted_percent > before

@@ -69,6 +69,8 @@ class UplinkTrack(MediaStreamTrack):
 
     def lost(self, fraction: float) -> None:
         """The other side says that so much of what was sent last was lost, 0 to 1."""
+        if self.readyState != "live":
+            return  # of a connection that is over
         self._loss.report(fraction, time.monotonic())
         self._uplink.expect_loss(self._loss.percent)
 
