@@ -13,7 +13,8 @@ from appliance.leg.openings import Openings
 
 
 class Consent:
-    """Asks for consent within a limited time. *play* plays an earcon, *soon* takes a call to the
+    """Asks for consent within a limited time. *play* plays an earcon, *flush*
+    forgets what waits to be sent, *soon* takes a call to the
     loop from any thread, *has_headset* says whether there is one.
     """
 
@@ -23,12 +24,14 @@ class Consent:
         limit_s: float,
         *,
         play: Callable[[Samples], None],
+        flush: Callable[[], None],
         soon: Callable[..., None],
         has_headset: Callable[[], bool],
     ) -> None:
         self._gate = gate
         self._limit_s = limit_s
         self._play = play
+        self._flush = flush
         self._soon = soon
         self._has_headset = has_headset
         self._openings = Openings()
@@ -38,11 +41,15 @@ class Consent:
     def prepare(self, cause: str) -> int:
         """Start the microphone and wait for consent; the epoch to consent to. Any thread.
 
+        Of an open gate others are to hear from now on: what is not sent yet was not for them.
         Raises `GateError` without a connected call or a headset.
         """
         if not self._has_headset():
             raise GateError("the headset is not plugged in", code="headset_lost")
+        was_open = self._gate.state is Gate.OPEN
         epoch = self._gate.prepare(cause)
+        if was_open:
+            self._flush()
         self._soon(self._await, epoch)
         return epoch
 

@@ -68,6 +68,7 @@ class Leg:
             self.gate,
             settings.consent_timeout_s,
             play=self.downlink.play,
+            flush=self._uplink.flush,
             soon=self._soon,
             has_headset=lambda: self.headset.state.present,
         )

@@ -30,7 +30,8 @@ class Consent:
         """Returns when all agree and *entry* is on record. Raises `BargeboxError`."""
         desk, session = self._desk, ask.session
         # While the gate is open nothing at the leg waits for us.
-        limit_s = desk.settings.platform_request_s if session.gate is Gate.OPEN else CONSENT_S
+        is_open = session.gate is Gate.OPEN
+        limit_s = desk.settings.platform_request_s if is_open else CONSENT_S
         preparing = asyncio.create_task(self._prepare(ask))
         recording = asyncio.create_task(desk.audit.append(entry))
         try:
@@ -38,7 +39,7 @@ class Consent:
                 await together(
                     asyncio.shield(preparing),
                     recording,
-                    self._platform(ask),
+                    self._platform(ask, after=preparing if is_open else None),
                     self._look_up(ask),
                 )
         except TimeoutError:
@@ -56,9 +57,13 @@ class Consent:
             reply = await link.request(lambda n: PrepareGate(id=n, session_id=session_id))
             ask.epoch = reply.epoch
 
-    async def _platform(self, ask: Ask) -> None:
-        """A press may come before the platform knows this life of the process; it waits."""
+    async def _platform(self, ask: Ask, after: asyncio.Task[None] | None) -> None:
+        """A press may come before the platform knows this life of the process; it waits. Those who
+        are to hear an open gate hear nothing of what was said to others: *after* wipes it.
+        """
         await ask.session.ours.wait()
+        if after is not None:
+            await asyncio.shield(after)
         await self._desk.driver.set_audience(ask.session.handle, ask.audience)
 
     async def _look_up(self, ask: Ask) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import numpy as np
 import pytest
 
 from appliance.control_link.states import HeadsetState
-from appliance.control_link.words import Gate
+from appliance.control_link.words import Audience, Gate
 from appliance.leg.cues import Cue
 from appliance.leg.receive.jitter import JitterBuffer
 from tests.support.button_box import Box, button_box
@@ -99,3 +100,20 @@ async def test_downlink_knows_while_the_supervisor_talks(box: Box, reconnected: 
     box.leg.gate.close("button")
     await asyncio.sleep(0)
     assert not stream.live
+
+
+async def test_what_is_kept_for_one_audience_is_not_sent_to_another(box: Box) -> None:
+    """What was said to the agent alone, and waits to be sent, is wiped before others listen."""
+    box.monitor()
+    epoch = box.leg.consent.prepare("control")
+    sink = box.leg._uplink
+    speech = np.random.default_rng(1).normal(0, 3_000, 480).astype(np.int16)
+    for _ in range(30):
+        sink.push(speech, 0.0)
+    box.leg.gate.consent(epoch, Audience.AGENT)
+    sink.push(speech, 0.0)
+    assert sink._pre_roll._count > 4_800
+    assert box.leg.consent.prepare("control") == epoch
+    assert sink._pre_roll._count == 0
+    assert sink.take() is None
+    assert box.gate() is Gate.OPEN
