@@ -75,12 +75,15 @@ def cross_fade(old: Samples, new: Samples, likeness: float) -> Samples:
     return joined
 
 
-def shorter(ahead: Samples, most: int) -> Seam | None:
-    """How to leave out a period of at most *most* samples at the start of *ahead*."""
+def shorter(ahead: Samples, most: int, least: int = MIN_PERIOD) -> Seam | None:
+    """How to leave out *least* to *most* samples, of a whole period or some, at the start of
+    *ahead*.
+    """
     longest = min(MAX_PERIOD, most, len(ahead) - MATCH)
     if longest < MIN_PERIOD:
         return None
-    return find(ahead[:MATCH], ahead[MIN_PERIOD : longest + MATCH], MIN_PERIOD)
+    first = min(max(least, MIN_PERIOD), longest)
+    return find(ahead[:MATCH], ahead[first : longest + MATCH], first)
 
 
 def shorten(ahead: Samples, seam: Seam) -> Samples:

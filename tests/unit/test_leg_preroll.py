@@ -271,3 +271,39 @@ async def test_what_got_no_consent_is_overwritten_and_never_sent_later(how: str)
         box.gate.consent(epoch, Audience.EVERYONE)
     heard = decoded(open_after(box, 60 * MS, tone(VOICE_HZ, 400 * MS)))
     assert strength(heard, MARKER_HZ) < strength(heard, VOICE_HZ) - 40
+
+
+def child(samples: int) -> Samples:
+    """A voice of 380 Hz, whose periods are shorter than the shortest stretch."""
+    parts = [tone(380.0 * n, samples, 0, 8_000 / n).astype(np.int32) for n in range(1, 6)]
+    mixed: Samples = (np.sum(parts, axis=0) // 3).astype(np.int16)
+    return mixed
+
+
+def breath(samples: int) -> Samples:
+    return np.random.default_rng(3).normal(0, 3_000, samples).astype(np.int16)
+
+
+@pytest.mark.parametrize("sound", [child, breath])
+async def test_no_sound_keeps_the_wait_as_delay(sound: Callable[[int], Samples]) -> None:
+    waited, begins = 400 * MS, 1_500 * MS
+    packets = open_after(
+        Microphone(), waited, np.concatenate([sound(begins), tone(MARKER_HZ, 200 * MS)])
+    )
+    heard = decoded(packets)
+    windows = range((begins - waited) - 100 * MS, len(heard) - 5 * MS, 2 * MS)
+    first = next(at for at in windows if strength(heard[at:][: 5 * MS], MARKER_HZ) > -14)
+    assert first - (begins - waited) < 40 * MS
+
+
+async def test_soft_words_before_consent_are_heard_too() -> None:
+    """At -52 dBFS all through: the softest of it is no room that speech must rise from."""
+    words = [tone(500.0 + 400 * n, 60 * MS, 0, 32_767 * 10 ** (-52 / 20)) for n in range(6)]
+    packets = open_after(
+        Microphone(), 380 * MS, np.concatenate([*words, np.zeros(1_000 * MS, np.int16)])
+    )
+    heard = decoded(packets)
+    steps = range(0, 600 * MS, 5 * MS)
+    for n in range(6):
+        said = [strength(heard[at:][: 10 * MS], 500.0 + 400 * n) > -62 for at in steps]
+        assert sum(said) >= 4, f"word {n} is missing"

@@ -25,6 +25,7 @@ from appliance.leg.stretch import (
     cross_fade,
     shorter,
 )
+from appliance.leg.uplink.audio_level import NO_VOICE_DBFS
 
 ROOM = 4 * FRAME
 """Samples beside the pre-roll: the frame that is next, and a block that comes late."""
@@ -32,13 +33,15 @@ CATCH_UP = 40
 """Frames (0.8 s) after which what was kept may have made no delay any more."""
 ALIKE = 0.6
 """How like the next period must be for one to be left out, while there is time to choose."""
-QUIET_DBFS = -50.0
+QUIET_DBFS = NO_VOICE_DBFS
 """What is softer is no speech: it may be left out without a look at its periods."""
 WINDOW = 480
 RISE_DB = 9.0
 """Above the softest window of what was kept: where somebody begins to speak."""
 LEAD = 2 * FRAME
 """Samples kept before that: breath and soft consonants."""
+CUTS = 4
+"""In a frame, where much is overdue."""
 FADE = 240
 """Samples (5 ms) in which the first sound rises, so that it does not click."""
 RISE = np.sin(np.linspace(0, np.pi / 2, FADE, dtype=np.float32)) ** 2
@@ -50,7 +53,7 @@ class PreRoll:
     def __init__(self, kept: int) -> None:
         self._kept = kept
         self._sound: Samples = np.zeros(kept + ROOM, np.int16)
-        self._count = 0
+        self._count = self._block = 0
         self._epoch = -1
         self._begun = False
         self._due = 0
@@ -81,6 +84,7 @@ class PreRoll:
             self._drop(self._count + len(block) - len(self._sound))
             self._sound[self._count : self._count + len(block)] = block
             self._count += len(block)
+            self._block = len(block)
             self._due = min(self._due + len(block), ROOM)
             if not self._begun:
                 # One frame at least, or none is whole when consent comes.
@@ -104,6 +108,9 @@ class PreRoll:
             if self._begun or epoch != self._epoch or self._count < FRAME:
                 return False
             self._begun = True
+            if not self._kept:
+                # The frame that it takes to begin is from before consent, but for the last block.
+                self._sound[: max(0, self._count - self._block)] = 0
             self._drop(min(speech_at(self._sound[: self._count]), self._count - FRAME))
             self._fade_in()
             self._due = FRAME
@@ -132,11 +139,11 @@ class PreRoll:
             return frame
 
     def _hurry(self) -> None:
-        """Leave out what has its turn, or does not show: a period, two where it is long overdue."""
-        for overdue in (0, 2 * MAX_PERIOD):
+        """Leave out what has its turn, or does not show: more at once where much is overdue."""
+        for cut in range(CUTS):
             late = self._count - self._due
             turn = self._late * max(0, CATCH_UP - self._sent) // CATCH_UP
-            seam = self._seam(late, late - turn - overdue)
+            seam = self._seam(late, late - turn - cut * MAX_PERIOD)
             if seam is None:
                 return
             self._leave_out(seam)
@@ -149,7 +156,8 @@ class PreRoll:
             return Seam(min(late, len(ahead) - MATCH), 0.0)
         if overdue <= 0:
             return None
-        seam = shorter(ahead, late)
+        # Of a voice with short periods several at once.
+        seam = shorter(ahead, late, min(overdue, MAX_PERIOD // 2))
         # The last period waits for a good place; it may be there for long and is not heard.
         chosen = seam is not None and (seam.likeness >= ALIKE or overdue > MAX_PERIOD)
         return seam if chosen else None
