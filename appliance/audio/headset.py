@@ -33,6 +33,9 @@ RETRY_S = 0.25
 TURN_S = 0.2
 STOP_LIMIT_S = 3.0
 TOLD_AGAIN_S = 1.0
+BEGINS_S = 0.02
+"""The first of a microphone's stream is silence: when a sample was recorded is known from when it
+was read, which a busy machine does some ms later. Nobody speaks while they press."""
 """Between two changes of the state by underruns alone, which may come a hundred times a second."""
 
 
@@ -206,7 +209,7 @@ class Headset:
         self._note_capture("")
 
     def _deliver(self, wish: _Wish, block: NDArray[np.int16], at: float) -> None:
-        early = math.ceil((wish.since - at) * SAMPLE_RATE)
+        early = math.ceil((wish.since + BEGINS_S - at) * SAMPLE_RATE)
         if early > 0:
             # A stream of a sound server begins with what it has just recorded for others.
             block = block.copy()
