@@ -11,7 +11,7 @@ import pytest
 from av.audio.codeccontext import AudioCodecContext
 
 from appliance.audio.levels import dbfs
-from appliance.leg.codecs import g711
+from appliance.leg.codecs import g711, g722
 from appliance.leg.codecs.base import Codec
 from appliance.leg.codecs.noise import ComfortNoise
 from appliance.leg.codecs.opus import FRAME, Samples
@@ -252,3 +252,11 @@ def test_change_of_codec_does_not_click(first: Codec, to: Codec) -> None:
     heard += [stream.decode(payload, to) for payload in later]
     clean = max(steepest(decoded(codec, packets(codec, sound))[FRAME:]) for codec in SPOKEN)
     assert steepest(np.concatenate(heard)[FRAME:]) < 1.5 * clean
+
+
+@pytest.mark.parametrize("samples", range(1, 24))
+def test_a_hole_of_less_than_an_octet_is_bridged_too(samples: int) -> None:
+    """What was made up may stand for a hole of any number of samples, but for the last ones."""
+    made_up = np.zeros(samples, np.int16)
+    again = g722.Expander().instead(np.zeros(4_800, np.int16), made_up)
+    assert len(again(G722.silence)) == 320
