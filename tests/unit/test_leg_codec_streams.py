@@ -130,6 +130,31 @@ def test_pause_with_comfort_noise_is_noise_and_no_loss(codec: Codec) -> None:
     assert line.buffer.delay_ms < 80
 
 
+@pytest.mark.parametrize("seconds", [1, 3, 60])
+def test_speech_after_a_pause_is_heard_from_its_first_packet(seconds: int) -> None:
+    """However long the pause was: that its time-stamp is far ahead, the clock explains."""
+    line, loud = Line(), bytes([0x80, 0x00] * 80)
+    for i in range(100):
+        line.send(i * 20, PCMU.silence, PCMU)
+        line.listen(20)
+    line.send(2_000, bytes([80]), COMFORT_NOISE)
+    line.listen(20 + seconds * 1_000)
+    before = len(line.heard)
+    for i in range(60):
+        at = 2_020 + seconds * 1_000 + i * 20
+        line.send(at, loud if i < 5 else PCMU.silence, PCMU)
+        line.listen(20)
+    heard = np.concatenate(line.heard[before:]).astype(np.int32)
+    assert np.count_nonzero(np.abs(heard) > 8_000) > 0.85 * line_loud(loud)
+
+
+def line_loud(payload: bytes) -> int:
+    """Samples above 8000 of five such packets in a row."""
+    decoder = PCMU.decoder()
+    sound = np.concatenate([decoder.decode(payload) for _ in range(5)]).astype(np.int32)
+    return int(np.count_nonzero(np.abs(sound) > 8_000))
+
+
 def test_types_that_nobody_agreed_on_are_dropped_and_counted() -> None:
     line = Line()
     for i, payload in enumerate(packets(PCMU, VOICE)):

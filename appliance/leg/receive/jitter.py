@@ -129,7 +129,7 @@ class JitterBuffer:
         if packet.ssrc != self._ssrc and not self._begin(packet):
             return
         timeline = self._timeline
-        at = timeline.store.unwrap(packet.timestamp)
+        at = timeline.store.unwrap(packet.timestamp, packet.arrival)
         if at is None:
             return
         lateness = self._statistics.add(at, packet.arrival)

@@ -30,6 +30,7 @@ class PacketStore:
     def __init__(self) -> None:
         self._packets: dict[int, Packet] = {}
         self._reference: int | None = None
+        self._arrival = 0
         self._stray: int | None = None
         self.end = 0
         """Where the newest packet ends."""
@@ -37,15 +38,17 @@ class PacketStore:
     def __len__(self) -> int:
         return len(self._packets)
 
-    def unwrap(self, timestamp: int) -> int | None:
-        """The 32-bit *timestamp* in 64 bits. None for one far off, until a second one agrees:
-        a single stray must not cost the stream (RFC 3550 appendix A.1).
+    def unwrap(self, timestamp: int, arrival: int) -> int | None:
+        """The 32-bit *timestamp* in 64 bits. None for one far off that the *arrival* does not
+        explain, until a second one agrees: a single stray must not cost the stream (RFC 3550
+        appendix A.1).
         """
+        since, self._arrival = arrival - self._arrival, arrival
         if self._reference is None:
             self._reference = timestamp + (1 << 32)
             return self._reference
         near = self._near(self._reference, timestamp)
-        if abs(near - self._reference) > JUMP:
+        if abs(near - self._reference) > JUMP and abs(near - self._reference - since) > JUMP:
             agreed = self._stray is not None and (
                 0 < abs(self._near(self._stray, timestamp) - self._stray) < JUMP
             )
