@@ -26,7 +26,7 @@ def monitor(page: Page) -> None:
     expect(page.locator("#tool-state")).to_contain_text("muted")
 
 
-def measure(server: Served, mos: float | None, lost_percent: float = 0.0) -> None:
+def measure(server: Served, mos: float | None, lost_percent: float | None = 0.0) -> None:
     server.do(lambda: server.world.monitoring.quality(mos, lost_percent))
 
 
@@ -60,6 +60,16 @@ def test_the_sound_is_told_in_words_figures_and_a_line(page: Page, server: Serve
     expect(page.locator("#tool-quality")).to_have_accessible_name(
         re.compile("good, 4.3 of 4.5; worst of the last minute 2.0")
     )
+
+
+def test_a_second_of_late_packets_only_tells_no_loss(page: Page, server: Served) -> None:
+    monitor(page)
+    measure(server, 4.2, None)
+    expect(page.locator("#tool-quality")).to_have_accessible_name(
+        "Sound of the call: good, 4.2 of 4.5; worst of the last minute 4.2; delay 127 ms"
+    )
+    measure(server, 4.1)
+    expect(page.locator("#tool-quality")).to_have_accessible_name(re.compile("4.1 of 4.5"))
 
 
 def test_silence_breaks_the_line_and_is_not_called_bad(page: Page, server: Served) -> None:

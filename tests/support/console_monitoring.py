@@ -188,7 +188,7 @@ class MemoryMonitoring:
         """A tenth of a second of sound."""
         self.tell(Levels(session_id="session", downlink=downlink, uplink=uplink))
 
-    def quality(self, mos: float | None, lost_percent: float = 0.0) -> None:
+    def quality(self, mos: float | None, lost_percent: float | None = 0.0) -> None:
         """A second of sound; None is one without packets."""
         known = mos is not None
         self.tell(

@@ -41,8 +41,11 @@ function describe() {
   const worst = `worst of the last minute ${Math.min(...known).toFixed(1)}`;
   if (last.mos === null) return `Sound of the call: nothing is sent now; ${worst}`;
   const now = `${WORDS[last.rating].toLowerCase()}, ${last.mos.toFixed(1)} of ${MOST}`;
-  const lost = `${last.lost_percent.toFixed(1)} % lost`;
-  return `Sound of the call: ${now}; ${worst}; ${lost}; delay ${Math.round(last.mouth_to_ear_ms)} ms`;
+  const said = [`Sound of the call: ${now}`, worst];
+  // Of a second whose only packets were late ones nobody can tell.
+  if (last.lost_percent !== null) said.push(`${last.lost_percent.toFixed(1)} % lost`);
+  if (last.mouth_to_ear_ms !== null) said.push(`delay ${Math.round(last.mouth_to_ear_ms)} ms`);
+  return said.join("; ");
 }
 
 function show() {
