@@ -56,6 +56,17 @@ async def test_nobody_answers_over_what_is_not_connected_or_closed(
     assert not await peer.answers()
 
 
+async def test_a_connection_that_is_closed_while_it_is_asked_does_not_answer(
+    ends: tuple[Peer, OtherEnd],
+) -> None:
+    peer, other = ends
+    cut_off(other)
+    asking = asyncio.create_task(path_answers(peer._connection))
+    await asyncio.sleep(0)  # the question is out
+    await peer.close()
+    assert not await asking
+
+
 async def test_an_error_is_an_answer_too(
     ends: tuple[Peer, OtherEnd], monkeypatch: pytest.MonkeyPatch
 ) -> None:
