@@ -27,7 +27,8 @@ DEAD = frozenset({EndReason.MEDIA_LOST, EndReason.CONTROL_LOST})
 DEAD_IF_AWAY = frozenset({EndReason.REMOVED, EndReason.PLATFORM_LOST, EndReason.FAILED})
 AWAY_S = 2.0
 """Once the sound has been away for so long, these mean the same: a PBX hangs a silent leg up as it
-hangs up one that was thrown out, whose end is told sooner. A session may have run out as well."""
+hangs up one that was thrown out, whose end is told sooner. A session may have run out as well.
+That an order to the leg failed in the middle needs no such time: nobody throws out that way."""
 
 
 class PlatformEvents:
@@ -63,7 +64,7 @@ class PlatformEvents:
         session = self._desk.running()
         if session is None or session.handle != handle:
             log.info("the platform ended leg %s, which is nobody's session", handle)
-        elif reason in DEAD or (reason in DEAD_IF_AWAY and session.away_s > AWAY_S):
+        elif _is_dead(session, reason):
             self._reconnecting.leg_is_gone(session, handle, reason)
         else:
             self._endings.end(session, reason)
@@ -87,3 +88,9 @@ class PlatformEvents:
         found = self._desk.book.find(session.interaction.id)
         if session.ending is None and found is None and self._desk.session is session:
             self._endings.end(session, EndReason.CALL_ENDED)
+
+
+def _is_dead(session: Session, reason: EndReason) -> bool:
+    """Whether that end of our leg is one of the connection, and the call goes on."""
+    needed_s = 0.0 if reason is EndReason.FAILED else AWAY_S
+    return reason in DEAD or (reason in DEAD_IF_AWAY and session.away_s > needed_s)

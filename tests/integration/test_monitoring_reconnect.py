@@ -174,6 +174,28 @@ async def test_a_silent_leg_that_the_platform_hangs_up_is_made_anew(
         await _listening_again(w, life, first)
 
 
+async def test_a_leg_on_which_an_order_failed_as_the_sound_went_is_made_anew(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        await life.service.set_microphone(w.ann, muted=False)
+        first = w.handle
+        w.leg.media(Media.INTERRUPTED)  # so that the platform is told to mute
+        await eventually(lambda: life.state is State.RECONNECTING)
+        w.driver.end_leg(first, EndReason.FAILED)
+        await _listening_again(w, life, first)
+        assert w.leg.call is not None
+        assert w.leg.call.gate is Gate.CLOSED
+
+
+async def test_an_order_that_failed_while_it_is_heard_ends_the_session(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        w.driver.end_leg(w.handle, EndReason.FAILED)
+        assert (await _ended(life))[0] is EndReason.FAILED
+
+
 @pytest.mark.parametrize(
     "reason", [EndReason.AGENT_ENDED, EndReason.CUSTOMER_ENDED, EndReason.REMOVED]
 )
