@@ -91,6 +91,7 @@ class Ears:
         The old one goes before the new one comes, so that its sound is never whispered back; to
         be heard by nobody, it goes before the new one is even asked for.
         """
+        self._ari()  # away already: nothing is half done, the ear stays what it was
         if self._whisper(leg.anchor, audience) == "none":
             with self._whole(leg):
                 await self._take_out(leg)
