@@ -26,6 +26,8 @@ def media_moved(desk: Desk, session: Session, media: Media) -> None:
         return
     if session.media is Media.CONNECTED:
         session.away_since = time.monotonic()
+    elif media is Media.CONNECTED and session.away_s:
+        session.back_since = time.monotonic()
     session.media = media
     _fire(desk, session, media)
 

@@ -28,7 +28,8 @@ DEAD_IF_AWAY = frozenset({EndReason.REMOVED, EndReason.PLATFORM_LOST, EndReason.
 AWAY_S = 2.0
 """Once the sound has been away for so long, these mean the same: a PBX hangs a silent leg up as it
 hangs up one that was thrown out, whose end is told sooner. A session may have run out as well.
-That an order to the leg failed in the middle needs no such time: nobody throws out that way."""
+In an outage, and right after one, `BROKEN` means it at once: nobody throws out that way."""
+BROKEN = frozenset({EndReason.PLATFORM_LOST, EndReason.FAILED})
 
 
 class PlatformEvents:
@@ -92,5 +93,6 @@ class PlatformEvents:
 
 def _is_dead(session: Session, reason: EndReason) -> bool:
     """Whether that end of our leg is one of the connection, and the call goes on."""
-    needed_s = 0.0 if reason is EndReason.FAILED else AWAY_S
-    return reason in DEAD or (reason in DEAD_IF_AWAY and session.away_s > needed_s)
+    if reason in BROKEN and session.is_shaken:
+        return True
+    return reason in DEAD or (reason in DEAD_IF_AWAY and session.away_s > AWAY_S)

@@ -20,7 +20,7 @@ from appliance.monitoring.endings import Endings
 from appliance.monitoring.leg_media import interrupt
 from appliance.monitoring.policy import Refusal, RefusedError, monitor_refusal
 from appliance.monitoring.reasons import WORDS, reason_for
-from appliance.monitoring.session import Session
+from appliance.monitoring.session import STEADY_S, Session
 from appliance.monitoring.session_leg import SessionLeg
 from appliance.monitoring.session_machine import State
 from appliance.platforms.protocol import PlatformError
@@ -32,8 +32,6 @@ PAUSES_S = (0.25, 0.5, 1.0, 2.0)
 """After each try that failed; the last one is repeated."""
 TRY_S = 6.0
 """What one try may take: ICE asks ever more rarely, so that a new try finds a mended way sooner."""
-STEADY_S = 10.0
-"""A fresh leg that is lost sooner is part of the same outage, whose time limit goes on."""
 SAID_S = 1.0
 """A call that is found to be over waits this long for the platform to say who ended it."""
 FINAL = frozenset(

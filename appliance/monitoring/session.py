@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from appliance.monitoring.history import BargeSpan, SessionRecord
 from appliance.monitoring.policy import Account, Running
 from appliance.monitoring.session_machine import State
 from appliance.platforms.protocol import Interaction, Monitor
+
+STEADY_S = 10.0
+"""A leg that is lost sooner after an outage is part of the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Session:
     """The handle of a leg of ours that the platform gave up for dead."""
     away_since: float = field(default_factory=time.monotonic)
     """When the sound went, last; on the monotonic clock."""
+    back_since: float = -math.inf
+    """When it came back, last."""
     ending: Ending | None = None
     begun: float = field(default_factory=time.monotonic)
     """When this life of the process took the session up, on the monotonic clock."""
@@ -77,12 +83,19 @@ class Session:
     def away_s(self) -> float:
         """For how long there has been no sound; 0 while there is, or has not been any yet."""
         away = self.media in {Media.INTERRUPTED, Media.LOST}
+        away |= self.media is Media.CONNECTING and self.is_lost
         return time.monotonic() - self.away_since if away else 0.0
 
     @property
     def is_lost(self) -> bool:
         """Whether its leg is dead, and a fresh one is being made."""
         return self.reconnecting is not None and not self.reconnecting.done()
+
+    @property
+    def is_shaken(self) -> bool:
+        """Whether there is an outage, or its end is so fresh that it may still cost the leg."""
+        fresh = time.monotonic() - self.back_since < STEADY_S
+        return fresh or self.is_lost or self.away_s > 0
 
     def new_handle(self) -> str:
         """A handle for a fresh leg; unlike all before, also those of a former life."""

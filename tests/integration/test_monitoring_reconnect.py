@@ -189,6 +189,36 @@ async def test_a_leg_on_which_an_order_failed_as_the_sound_went_is_made_anew(
         assert w.leg.call.gate is Gate.CLOSED
 
 
+async def test_a_leg_that_the_platform_had_lost_when_its_sound_came_back_is_made_anew(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        first = w.handle
+        w.leg.media(Media.INTERRUPTED)
+        await eventually(lambda: life.state is State.RECONNECTING)
+        w.leg.media(Media.CONNECTED)
+        await eventually(lambda: life.state is State.LISTENING)
+        w.driver.end_leg(first, EndReason.PLATFORM_LOST)
+        await _listening_again(w, life, first)
+
+
+@pytest.mark.parametrize("reason", [EndReason.PLATFORM_LOST, EndReason.FAILED])
+async def test_a_fresh_leg_that_breaks_before_it_is_heard_is_one_try(
+    tmp_path: Path, reason: EndReason
+) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        w.driver.slow["monitor"] = 0.5
+        w.leg.media(Media.LOST)
+        await eventually(lambda: len(w.driver.made) > 1)
+        second = w.handle
+        w.driver.end_leg(second, reason)
+        w.driver.slow.clear()
+        await eventually(lambda: life.state is State.LISTENING and w.handle != second)
+        await eventually(lambda: w.driver.legs == {w.handle: None})
+
+
 async def test_an_order_that_failed_while_it_is_heard_ends_the_session(tmp_path: Path) -> None:
     async with world(tmp_path) as w, w.control() as life:
         await life.service.monitor(w.ann, "call-1")
