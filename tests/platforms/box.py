@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +30,28 @@ LIMIT_S = 10.0
 
 @asynccontextmanager
 async def box_at(
-    site: Site, directory: Path, *, log_level: str = "warning", **other: object
+    site: Site,
+    directory: Path,
+    *,
+    log_level: str = "warning",
+    monitoring: Mapping[str, object] | None = None,
+    **other: object,
 ) -> AsyncIterator[Box]:
-    """A box that lists the site's calls, with a loud tone at its microphone; *other* are settings
-    of the driver's section.
+    """A box that lists the site's calls, with a loud tone at its microphone; *monitoring* are
+    settings of that section, *other* of the driver's.
     """
     platform = site.driver().name
-    section = site.settings() | other
-    settings = {"platform": {"driver": platform}, f"platform.{platform}": section}
+    section = site.settings()
+    for field, value in other.items():
+        known = section.get(field)
+        if isinstance(known, dict) and isinstance(value, dict):
+            value = {**known, **value}
+        section[field] = value
+    settings: dict[str, Mapping[str, object]] = {
+        "platform": {"driver": platform},
+        f"platform.{platform}": section,
+        "monitoring": monitoring or {},
+    }
     people = (
         Account(SUE, "Administrator"),
         Account(GRACE, "Supervisor", (site.agent_ids[1],)),
