@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from tests.platforms.faults.relay import Relay
+
 LINK, LINK_S = "bargebox0", 5.0
 ADDRESS, ANOTHER = "10.77.0.1/24", "10.77.0.2/24"
 LOCAL = ("lookup", "local")
@@ -52,6 +54,17 @@ async def no_media() -> AsyncIterator[None]:
         await _ip("rule", "del", "pref", "6")
         await _ip("rule", "add", "pref", "0", *LOCAL)
         await _ip("rule", "del", "pref", "10", *LOCAL)
+
+
+@asynccontextmanager
+async def no_network(relay: Relay) -> AsyncIterator[None]:
+    """Neither media nor signalling, which goes by way of *relay*, as without the cable."""
+    async with no_media():
+        relay.cut(down=True)
+        try:
+            yield
+        finally:
+            relay.mend()
 
 
 @asynccontextmanager
