@@ -22,6 +22,7 @@ from aiortc.rtp import RtpPacket
 
 from appliance.control_link.base import IceServer
 from appliance.leg.codecs.agreed import codecs_of, prefer, settle
+from appliance.leg.codecs.base import Codec
 from appliance.leg.codecs.opus import SAMPLE_RATE
 from appliance.leg.quality.arrivals import Arrivals
 from appliance.leg.receive.jitter import JitterBuffer
@@ -69,6 +70,8 @@ class Peer:
         servers = [RTCIceServer(s.urls, s.username, s.credential) for s in ice_servers]
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._connection.on("connectionstatechange", self._state_changed)
+        self._codecs: dict[RTCRtpTransceiver, dict[int, Codec]] = {}
+        """What each payload type of a line stands for; empty until both sides agreed."""
         self._direction = direction
         self._describing = asyncio.Lock()
         self._up = asyncio.Event()
@@ -106,7 +109,8 @@ class Peer:
             stream = JitterBuffer()
             self.streams.append(stream)
             self.arrivals.append(arrivals := Arrivals())
-            on_packet = partial(self._received, stream, arrivals, transceiver)
+            codecs = self._codecs.setdefault(transceiver, {})
+            on_packet = partial(self._received, stream, arrivals, codecs)
             tap_receiver(transceiver.receiver, on_packet)
 
     def _agree(self) -> None:
@@ -115,6 +119,7 @@ class Peer:
             if transceiver.kind != "audio":
                 continue
             codec, track = settle(transceiver), self.track
+            self._codecs.setdefault(transceiver, {}).update(codecs_of(transceiver))
             if codec is not None and track is not None and transceiver.sender.track is track:
                 track.codec = codec
 
@@ -167,11 +172,11 @@ class Peer:
         self,
         stream: JitterBuffer,
         arrivals: Arrivals,
-        transceiver: RTCRtpTransceiver,
+        codecs: dict[int, Codec],
         packet: RtpPacket,
     ) -> None:
         self.last_packet = now = time.monotonic()
-        codec = codecs_of(transceiver).get(packet.payload_type)
+        codec = codecs.get(packet.payload_type)
         stream.put(packet.ssrc, packet.timestamp, packet.payload, now, codec)
         if codec is not None:
             arrivals.add(
