@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aioice import ice, stun
+from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtcpRrPacket, RtcpSrPacket
 
 if TYPE_CHECKING:
@@ -40,31 +41,45 @@ def _with_loopback(only: bool, use_ipv4: bool, use_ipv6: bool) -> list[str]:
     return [*others, LOOPBACK] if use_ipv4 else others
 
 
-class _NoJitterBuffer:
-    """Stands where aiortc has its jitter buffer: packets go to the tap and nowhere else."""
+Taker = Callable[["RtpPacket"], None]
+"""Takes a packet, on the loop."""
 
-    def add(self, packet: RtpPacket) -> tuple[bool, None]:
-        """Keep nothing: no key frame to ask for, no frame to decode."""
-        return False, None
+_CODECS, _STREAMS = "_RTCRtpReceiver__codecs", "_RTCRtpReceiver__remote_streams"
 
 
-def tap_receiver(receiver: RTCRtpReceiver, on_packet: Callable[[RtpPacket], None]) -> None:
-    """Hand every RTP packet that arrives at *receiver* to *on_packet*, on the loop, at once.
+def tap_receiver(receiver: RTCRtpReceiver, on_packet: Taker) -> Taker:
+    """Hand every RTP packet that arrives at *receiver*, of audio, to *on_packet*, on the loop, at
+    once.
 
-    aiortc keeps its RTCP statistics, but buffers and decodes nothing. Call it before the
-    connection is made. Raises RuntimeError when aiortc is not the one this was written for.
+    aiortc keeps the statistics of its RTCP reports, but buffers and decodes nothing, and does not
+    note when which source was heard. Call it before the connection is made; gives what takes a
+    packet. Raises RuntimeError when aiortc is not the one this was written for.
     """
-    buffer = "_RTCRtpReceiver__jitter_buffer"
-    if buffer not in vars(receiver):
-        raise RuntimeError("aiortc has changed: its receiver keeps no jitter buffer of that name")
-    vars(receiver)[buffer] = _NoJitterBuffer()
-    account = receiver._handle_rtp_packet
+    kept = vars(receiver)
+    if _CODECS not in kept or _STREAMS not in kept:
+        raise RuntimeError("aiortc has changed: its receiver keeps no statistics of that name")
+
+    def take(packet: RtpPacket) -> None:
+        on_packet(packet)
+        _account(receiver, packet)
 
     async def handle(packet: RtpPacket, arrival_time_ms: int) -> None:
-        on_packet(packet)
-        await account(packet, arrival_time_ms=arrival_time_ms)
+        take(packet)
 
-    vars(receiver)["_handle_rtp_packet"] = handle
+    kept["_handle_rtp_packet"] = handle
+    return take
+
+
+def _account(receiver: RTCRtpReceiver, packet: RtpPacket) -> None:
+    """What aiortc does for its reports (RFC 3550 section 6.4), and nothing else of what it does."""
+    kept = vars(receiver)
+    codec = kept[_CODECS].get(packet.payload_type)
+    if codec is None or not receiver._enabled:
+        return
+    streams: dict[int, StreamStatistics] = kept[_STREAMS]
+    if packet.ssrc not in streams:
+        streams[packet.ssrc] = StreamStatistics(codec.clockRate)
+    streams[packet.ssrc].add(packet)
 
 
 class _ExtensionsWithLevel(HeaderExtensionsMap):

@@ -6,7 +6,14 @@ import inspect
 
 import pytest
 from aioice import ice
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpTransceiver
+from aiortc import (
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpCodecParameters,
+    RTCRtpReceiver,
+    RTCRtpTransceiver,
+)
+from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import RtpPacket
 
 from appliance.webrtc import (
@@ -66,14 +73,47 @@ async def test_a_tapped_receiver_hands_over_packets_and_buffers_none() -> None:
     await connection.close()
 
 
-def test_the_handler_of_aiortc_still_feeds_the_buffer_that_is_replaced() -> None:
+def test_the_handler_of_aiortc_still_keeps_the_statistics_that_are_kept_for_it() -> None:
     source = inspect.getsource(RTCRtpReceiver._handle_rtp_packet)
-    assert "self.__jitter_buffer.add(packet)" in source
+    assert "self.__remote_streams[packet.ssrc] = StreamStatistics(codec.clockRate)" in source
+    assert "self.__remote_streams[packet.ssrc].add(packet)" in source
     assert list(inspect.signature(RTCRtpReceiver._handle_rtp_packet).parameters) == [
         "self",
         "packet",
         "arrival_time_ms",
     ]
+
+
+LOSSY = [65_530, 65_531, 65_533, 65_532, 65_535, 2, 1, 1, 7]
+"""Sequence numbers with gaps, a late one, a copy, and a wrap."""
+
+
+def _reports(receiver: RTCRtpReceiver) -> dict[int, tuple[int, ...]]:
+    """What goes into a receiver report on each source, but for the jitter of this machine."""
+    streams: dict[int, StreamStatistics] = vars(receiver)["_RTCRtpReceiver__remote_streams"]
+    return {
+        ssrc: (s.fraction_lost, s.packets_lost, s.max_seq or 0, s.cycles, s.packets_received)
+        for ssrc, s in streams.items()
+    }
+
+
+async def test_a_tapped_receiver_reports_the_same_losses_as_an_untapped_one() -> None:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    tapped, stock = (connection.addTransceiver("audio").receiver for _ in range(2))
+    tap_receiver(tapped, lambda packet: None)
+    for receiver in (tapped, stock):
+        vars(receiver)["_RTCRtpReceiver__codecs"][96] = RTCRtpCodecParameters(
+            mimeType="audio/opus", clockRate=48_000, channels=2, payloadType=96
+        )
+        for ssrc, kind in ((7, 96), (8, 96), (9, 97)):
+            for number in LOSSY[: 3 + ssrc % 2 * 9]:
+                packet = RtpPacket(kind, 0, number, number * 960 & 0xFFFFFFFF, ssrc, b"\xf8")
+                await receiver._handle_rtp_packet(packet, arrival_time_ms=0)
+    reported = _reports(tapped)
+    assert reported == _reports(stock)
+    assert set(reported) == {7, 8}, "nothing is reported on what nobody agreed on"
+    assert reported[7][1] > 0
+    await connection.close()
 
 
 async def test_a_line_tells_what_was_agreed_on_and_lets_other_types_through() -> None:
