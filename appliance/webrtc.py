@@ -1,4 +1,5 @@
-"""The few places where this project reaches into aiortc and aioice, shared by leg and sandbox.
+"""The few places where this project reaches into aiortc and aioice, shared by leg and sandbox;
+`appliance.leg.receive.shortcut` is the only other one.
 
 Both libraries are pinned; the contract tests of this module fail loudly when they change.
 """
@@ -44,16 +45,17 @@ def _with_loopback(only: bool, use_ipv4: bool, use_ipv6: bool) -> list[str]:
 Taker = Callable[["RtpPacket"], None]
 """Takes a packet, on the loop."""
 
+_TAKER = "_bargebox_taker"
 _CODECS, _STREAMS = "_RTCRtpReceiver__codecs", "_RTCRtpReceiver__remote_streams"
 
 
-def tap_receiver(receiver: RTCRtpReceiver, on_packet: Taker) -> Taker:
+def tap_receiver(receiver: RTCRtpReceiver, on_packet: Taker) -> None:
     """Hand every RTP packet that arrives at *receiver*, of audio, to *on_packet*, on the loop, at
     once.
 
     aiortc keeps the statistics of its RTCP reports, but buffers and decodes nothing, and does not
-    note when which source was heard. Call it before the connection is made; gives what takes a
-    packet. Raises RuntimeError when aiortc is not the one this was written for.
+    note when which source was heard. Call it before the connection is made. Raises RuntimeError
+    when aiortc is not the one this was written for.
     """
     kept = vars(receiver)
     if _CODECS not in kept or _STREAMS not in kept:
@@ -67,7 +69,13 @@ def tap_receiver(receiver: RTCRtpReceiver, on_packet: Taker) -> Taker:
         take(packet)
 
     kept["_handle_rtp_packet"] = handle
-    return take
+    kept[_TAKER] = take
+
+
+def taker_of(receiver: object) -> Taker | None:
+    """What takes a packet of *receiver* where it is tapped, as aiortc would have it taken."""
+    taker: Taker | None = getattr(receiver, _TAKER, None)
+    return taker
 
 
 def _account(receiver: RTCRtpReceiver, packet: RtpPacket) -> None:

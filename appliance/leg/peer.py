@@ -26,6 +26,7 @@ from appliance.leg.codecs.base import Codec
 from appliance.leg.codecs.opus import SAMPLE_RATE
 from appliance.leg.quality.arrivals import Arrivals
 from appliance.leg.receive.jitter import JitterBuffer
+from appliance.leg.receive.shortcut import shorten
 from appliance.leg.sdp import offer_error_correction
 from appliance.leg.uplink.track import UplinkTrack
 from appliance.service.errors import BargeboxError
@@ -202,7 +203,11 @@ class Peer:
     def _state_changed(self) -> None:
         state = self._connection.connectionState
         log.info("peer connection is %s", state)
-        if state == "connected":
+        if state == "connected" and not self._up.is_set():
+            for transport in {
+                line.receiver.transport for line in self._connection.getTransceivers()
+            }:
+                shorten(transport)
             self._up.set()
         if state in ("failed", "closed"):
             self._ended = True
