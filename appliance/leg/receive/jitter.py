@@ -37,6 +37,9 @@ STRAGGLING = 4_800
 """How long (0.1 s) packets of the source before are its stragglers, and not its return."""
 
 
+_SILENCE: Samples = np.zeros(BLOCK, np.int16)
+
+
 class JitterBuffer:
     """`put` on the loop, `pop` in one playback thread: neither waits for the other.
 
@@ -56,7 +59,8 @@ class JitterBuffer:
         self._ssrc: int | None = None
         self._before: tuple[int, int] | None = None
         self._pcm: Samples = np.zeros(0, np.int16)
-        self._past: Samples = np.zeros(stretch.PAST, np.int16)
+        self._heard: deque[Samples] = deque([_SILENCE] * (stretch.PAST // BLOCK))
+        """The last blocks, `stretch.PAST` together."""
         self._delay = 0.0
         """From a packet's arrival, were it never late, to its first sample's turn."""
         self._awaited = 0
@@ -106,7 +110,8 @@ class JitterBuffer:
         else:
             self._stretch()
         block, self._pcm = self._pcm[:BLOCK], self._pcm[BLOCK:]
-        self._past = np.concatenate([self._past[BLOCK:], block])
+        self._heard.popleft()
+        self._heard.append(block)
         self._pacing.heard(block)
         self.stats.jitter = self._statistics.jitter
         self.delay_ms = (self._timeline.waiting() + len(self._pcm)) / 48
@@ -200,7 +205,7 @@ class JitterBuffer:
             if here or self.stats.lost > lost:
                 self._statistics.count_loss(lost=not here)
             if made_up is None:
-                self._pcm = np.concatenate([self._pcm, audio])
+                self._pcm = np.concatenate([self._pcm, audio]) if len(self._pcm) else audio
                 continue
             before = len(self._pcm) + len(audio)
             self._pcm = stretch.merge(made_up, audio, len(self._pcm))
@@ -249,6 +254,8 @@ class JitterBuffer:
             if spare >= stretch.MIN_PERIOD:
                 self._leave_out(stretch.Seam(spare, 0.0))
                 return
+        if not self._pacing.may_allow():
+            return
         seam = stretch.shorter(self._pcm, excess + stretch.SPARE)
         if seam and self._pacing.allows(seam, excess, self._pcm[: seam.lag], self._pcm):
             self._leave_out(seam)
@@ -262,9 +269,12 @@ class JitterBuffer:
             self._decode(len(self._pcm) + 1)
 
     def _lengthen(self, missing: int) -> None:
-        seam = stretch.longer(self._past, self._pcm, missing + stretch.SPARE)
-        if seam and self._pacing.allows(seam, missing, self._past[-seam.lag :], self._pcm):
-            self._pcm = stretch.lengthen(self._past, self._pcm, seam)
+        if not self._pacing.may_allow():
+            return
+        past = np.concatenate(self._heard)
+        seam = stretch.longer(past, self._pcm, missing + stretch.SPARE)
+        if seam and self._pacing.allows(seam, missing, past[-seam.lag :], self._pcm):
+            self._pcm = stretch.lengthen(past, self._pcm, seam)
             self._stretched(seam.lag)
 
     def _stretched(self, samples: int) -> None:

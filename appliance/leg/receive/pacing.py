@@ -70,12 +70,18 @@ class Pacing:
             self._hurry = True
         return excess if off else 0
 
+    def may_allow(self) -> bool:
+        """Whether `allows` could say yes at all; looking for a seam costs most of a block."""
+        return self._hurry or self._quiet_for >= PAUSE or self._patient()
+
+    def _patient(self) -> bool:
+        return self._since > SPARING and self._off_for > PATIENCE
+
     def allows(self, seam: Seam, off: int, period: Samples, ahead: Samples) -> bool:
         """Whether *period* may be left out or repeated before *ahead*."""
         if self._hurry or self._in_pause(period, ahead):
             return True
-        patient = self._since > SPARING and self._off_for > PATIENCE
-        return patient and off > seam.lag // 2 and seam.likeness > VOICED
+        return self._patient() and off > seam.lag // 2 and seam.likeness > VOICED
 
     def quiet(self, samples: Samples) -> bool:
         """Whether nobody speaks in *samples*."""
@@ -107,5 +113,7 @@ class Pacing:
 
 
 def _peak(samples: Samples) -> float:
-    # As wider integers: the lowest 16-bit one has no positive of its own.
-    return float(np.abs(samples.astype(np.int32)).max(initial=0))
+    if not len(samples):
+        return 0.0
+    # The lowest 16-bit integer has no positive of its own; two passes cost less than wider ones.
+    return float(max(int(np.maximum.reduce(samples)), -int(np.minimum.reduce(samples))))
