@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -133,6 +134,12 @@ async def test_after_the_end_nothing_is_taken(line: Line) -> None:
     await line.peer.close()
     protocol.datagram_received(forged, ("", 1))
     assert line.queued[-1] == forged
+
+
+async def test_asyncio_makes_no_more_room_than_a_datagram_needs(line: Line) -> None:
+    for protocol in line.path._protocols:
+        assert protocol.transport.max_size == 65_536
+        assert "recvfrom(self.max_size)" in inspect.getsource(type(protocol.transport)._read_ready)
 
 
 async def test_another_aiortc_is_refused_loudly() -> None:

@@ -24,6 +24,10 @@ from appliance.webrtc import taker_of
 log = logging.getLogger(__name__)
 
 RTP_VERSION = 2
+LONGEST = 65_536
+"""Octets: no datagram is longer. asyncio has room made for four times as much before each, which
+the C library takes from the kernel and gives back (mallopt(3), M_MMAP_THRESHOLD): 40 us a packet.
+"""
 PACKETS, OCTETS = "_RTCDtlsTransport__rx_packets", "_RTCDtlsTransport__rx_bytes"
 
 
@@ -41,6 +45,7 @@ def shorten(transport: RTCDtlsTransport) -> None:
     for protocol in path._protocols:
         otherwise = protocol.datagram_received
         vars(protocol)["datagram_received"] = partial(_received, transport, otherwise)
+        vars(protocol.transport)["max_size"] = LONGEST
 
 
 def _received(
