@@ -13,7 +13,7 @@ from appliance.audio.levels import SILENCE_DBFS, power_dbfs
 from appliance.control_link.words import Party
 from appliance.leg.codecs.opus import Samples
 from appliance.leg.ear.levelling import Levelling
-from appliance.leg.ear.limiter import Limiter, Sound
+from appliance.leg.ear.limiter import Limiter, Sound, peak_of
 from appliance.leg.ear.placement import Gains, seats
 from appliance.leg.ear.ramp import Ramp
 from appliance.leg.ear.startle import Startle
@@ -112,8 +112,9 @@ class Downlink:
         mixed: Sound = np.zeros((frames, channels), np.float32)
         self._mix_call(mixed)
         self._mix_cues(mixed)
-        ceiling = self._limiter.ceiling
-        return self._limiter.process(mixed, ceiling * self._startle.factor(mixed, ceiling))
+        ceiling, peak = self._limiter.ceiling, peak_of(mixed)
+        allowed = ceiling * self._startle.factor(mixed, ceiling, peak)
+        return self._limiter.process(mixed, allowed, peak)
 
     def _mix_call(self, mixed: Sound) -> None:
         gain = self._gain.take(len(mixed))

@@ -49,20 +49,27 @@ class Limiter:
         """dB that the samples in the look-ahead need."""
         self._held = np.zeros(LOOK_AHEAD)
         """dB held and let go at the rate, of the last samples; what is averaged."""
+        self._working = False
+        """Whether either is not zero."""
 
-    def process(self, sound: Sound, ceiling: float | None = None) -> NDArray[np.int16]:
+    def process(
+        self, sound: Sound, ceiling: float | None = None, peak: float | None = None
+    ) -> NDArray[np.int16]:
         """The sound of `LOOK_AHEAD` samples ago, shape ``(frames, channels)``, as *sound*'s.
 
-        A lower *ceiling* (in the scale of 16 bits) holds for what comes in now.
+        A lower *ceiling* (in the scale of 16 bits) holds for what comes in now; its *peak* need
+        not be looked for where it is known.
         """
         limit = min(self.ceiling, ceiling) if ceiling is not None else self.ceiling
         line = np.concatenate([self._late, sound])
         self._late = line[len(sound) :]
-        peak = max(float(sound.max(initial=0)), -float(sound.min(initial=0)))
+        peak = peak_of(sound) if peak is None else peak
         line = line[: len(sound)]
-        if peak > limit or self._needed.any() or self._held.any():
-            line = line * self._gain(sound, limit)[:, np.newaxis]
-        out = np.rint(line)
+        if peak <= limit and not self._working:
+            # All that is given out came in under the ceiling.
+            quiet: NDArray[np.int16] = np.rint(line).astype(np.int16)
+            return quiet
+        out = np.rint(line * self._gain(sound, limit)[:, np.newaxis])
         # What is left above is rounding, and what was let in under a lower ceiling than this.
         bounded: NDArray[np.int16] = out.clip(-self.ceiling, self.ceiling).astype(np.int16)
         return bounded
@@ -75,6 +82,7 @@ class Limiter:
         self._held = held[len(sound) :]
         if not self._needed.any() and self._held.max() < SETTLED_DB:
             self._held = np.zeros(LOOK_AHEAD)
+        self._working = bool(self._needed.any() or self._held.any())
         total = np.concatenate([[0.0], np.cumsum(held)])
         attenuation = (total[WINDOW:] - total[:-WINDOW]) / WINDOW
         self.attenuation_db = float(attenuation[-1])
@@ -87,6 +95,12 @@ class Limiter:
         rest = np.maximum.accumulate(highest + fallen)
         released: NDArray[np.float64] = np.maximum(rest, self._held[-1]) - fallen
         return np.maximum(released, 0.0)
+
+
+def peak_of(sound: Sound) -> float:
+    """The highest magnitude of *sound*; 0 for none."""
+    highest = np.maximum.reduce(sound, axis=None, initial=0)
+    return max(float(highest), -float(np.minimum.reduce(sound, axis=None, initial=0)))
 
 
 def _highest(values: NDArray[np.float64]) -> NDArray[np.float64]:

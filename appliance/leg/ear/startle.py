@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.leg.codecs.opus import SAMPLE_RATE
-from appliance.leg.ear.limiter import Sound
+from appliance.leg.ear.limiter import Sound, peak_of
 
 STARTLING_DB_SPL = 102.0
 """What G616 allows a headset at all times."""
@@ -40,11 +40,13 @@ class Startle:
         self.opened_db = 0.0
         self._tone_s = 0.0
 
-    def factor(self, sound: Sound, ceiling: float) -> float:
-        """What *ceiling* (in the scale of 16 bits) is to be multiplied with for *sound*."""
+    def factor(self, sound: Sound, ceiling: float, peak: float | None = None) -> float:
+        """What *ceiling* (in the scale of 16 bits) is to be multiplied with for *sound*, whose
+        *peak* need not be looked for where it is known.
+        """
         before = self._factor()
         seconds = len(sound) / SAMPLE_RATE
-        peak = max(float(sound.max(initial=0)), -float(sound.min(initial=0)))
+        peak = peak_of(sound) if peak is None else peak
         if peak <= ceiling * 10 ** (-self.margin_db / 20):
             self._tone_s = 0.0
             self._move(-CLOSES_DB_S * seconds)

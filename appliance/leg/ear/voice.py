@@ -55,19 +55,24 @@ class Voice:
         if mixed.shape[1] == 1:
             mixed[:, 0] += mono
             return
+        if isinstance(left, float) and isinstance(right, float) and left == right:
+            mixed += (mono if left == 1.0 else mono * left)[:, np.newaxis]
+            return
         mixed[:, 0::2] += (mono * left)[:, np.newaxis]
         mixed[:, 1::2] += (mono * right)[:, np.newaxis]
 
     def take(self, frames: int) -> Mono:
         """The next *frames* samples."""
-        parts, have = [self._rest], len(self._rest)
+        have = len(self._rest)
+        parts = [self._rest] if have or not frames else []
         while have < frames:
             block = self._next()
             parts.append(block)
             have += len(block)
-        sound = np.concatenate(parts) if len(parts) > 1 else self._rest
+        sound = np.concatenate(parts) if len(parts) > 1 else parts[0]
         self._rest = sound[frames:]
-        return sound[:frames] * self._fade.take(frames)
+        fade = self._fade.take(frames)
+        return sound[:frames] if isinstance(fade, float) and fade == 1.0 else sound[:frames] * fade
 
     def _next(self) -> Mono:
         block = as_float(self.stream.pop())
