@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import struct
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from aiortc import RTCDtlsTransport, RTCIceTransport
-from aiortc.rtp import is_rtcp
+from aiortc.rtp import RtpPacket, is_rtcp
 
 from appliance.leg.codecs.table import OPUS
 from appliance.leg.peer import Peer
@@ -111,6 +112,22 @@ async def test_a_forged_packet_is_not_heard_and_ends_nothing(line: Line) -> None
     line.arrive(line.forged()[:11])
     assert line.received == before
     await line.hear(10)
+
+
+async def test_a_malformed_header_of_the_platform_s_own_ends_nothing(line: Line) -> None:
+    """aiortc's parser lets struct.error through, and aiortc's own task would end by it."""
+    sender = line.platform.connection.getSenders()[0]
+    extensions = b"".join(bytes([name << 4 | 4]) + bytes(5) for name in range(1, 15))
+    number = (line.peer.arrivals[0]._highest + 50) & 0xFFFF
+    header = bytes([0x90, 96]) + number.to_bytes(2) + bytes(4) + sender._ssrc.to_bytes(4)
+    malformed = header + b"\xbe\xde" + (len(extensions) // 4).to_bytes(2) + extensions + bytes(40)
+    with pytest.raises(struct.error):
+        RtpPacket.parse(malformed, line.transport._rtp_header_extensions_map)
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
+    await sender.transport._send_rtp(malformed)
+    await line.hear(10)
+    assert not faults
 
 
 async def test_nothing_overtakes_what_waits_in_the_queue(line: Line) -> None:
