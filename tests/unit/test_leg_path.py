@@ -136,13 +136,3 @@ async def test_what_is_not_suspected_is_not_asked_and_begins_anew(
     watching.cancel()
     assert asked == UNANSWERED - 1
     assert dead == []
-
-
-async def test_a_connection_may_be_closed_while_it_is_asked(ends: tuple[Peer, OtherEnd]) -> None:
-    """As happens when a fresh one takes its place."""
-    peer, other = ends
-    cut_off(other)
-    asking = asyncio.create_task(peer.answers())
-    await asyncio.sleep(0.1)
-    await peer.close()
-    assert not await asking
