@@ -12,8 +12,8 @@ from collections import deque
 
 from appliance.leg.receive.stalls import Stalls
 
-MIN_DELAY = 1_200
-"""25 ms: less underran on a noisy machine."""
+MIN_DELAY = 720
+"""15 ms: a packet waits up to 10 for its block. A machine that is late itself is late packets."""
 MAX_DELAY = 14_400
 MARGIN = 240
 QUANTILE = 0.97
@@ -72,7 +72,8 @@ class ArrivalStatistics:
             del self._transits[bisect_left(self._transits, self._recent.popleft()[1])]
 
     def _aim(self, arrival: int, usual: int) -> None:
-        wanted = usual + MARGIN
+        # The more it varies, the less exactly it is known, and the delay is held.
+        wanted = usual + usual // 10 + MARGIN
         if self._losses > LOSSY:
             wanted += LOSS_MARGIN
         wanted = max(wanted, self._stalls.wanted(arrival, live=self.live))

@@ -22,8 +22,8 @@ from appliance.leg.receive.timeline import UNIT, JitterStats, Timeline
 
 BLOCK = 480
 """Samples of one block (10 ms)."""
-EARLY = 1_200
-"""The delay to begin with (25 ms); what the network needs beyond it is learned as it is heard."""
+EARLY = 720
+"""The delay to begin with (15 ms); what the network needs beyond it is learned as it is heard."""
 SMOOTHING = 1 / 8
 ELSEWHERE = 24_000
 """A delay that is measured so differently (0.5 s) belongs to another time-line."""
