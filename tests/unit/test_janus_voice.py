@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.control_link.client import LegUnreachableError
+from appliance.control_link.commands import Place
 from appliance.control_link.words import Audience, EndReason, Party
 from appliance.platforms.janus import names, wire
 from appliance.platforms.janus.ear import MAX_LINES, Ear
@@ -169,6 +170,17 @@ async def test_the_leg_is_told_who_is_on_which_line_and_again_when_that_changes(
     port.deaf = False
     await leg.place()
     assert port.placed[1:] == [{"0": Party.AGENT, "1": Party.AGENT, "2": Party.CUSTOMER}]
+
+
+@pytest.mark.parametrize("mid", ["", "m" * 17])
+async def test_a_line_that_the_leg_cannot_be_told_of_is_no_line(mid: str) -> None:
+    session, port = Session.__new__(Session), Port()
+    leg = JanusLeg(JanusSettings(), session, "h", a_call(), port)
+    streams = [{"type": "audio", "mid": at, "feed_id": "ada"} for at in (mid, "0")]
+    leg.ear._take({"streams": streams}, None)
+    await leg.place()
+    assert port.placed == [{"0": Party.AGENT}]
+    Place(id=1, session_id="s", parties=port.placed[0])  # as the control link takes it
 
 
 OURS = names.voice("h")

@@ -15,6 +15,8 @@ from appliance.platforms.janus.watch import moves
 from appliance.platforms.protocol import LegPort, PlatformError
 
 MAX_LINES = 8
+MAX_MID = 16
+"""Characters; neither a longer ``mid`` nor an empty one can be told to our leg."""
 NO_LINE = "bargebox-looks"
 """The ``mid`` of no line: to switch it changes nothing, and Janus tells how the lines are."""
 LOOK_S = 5.0
@@ -144,7 +146,9 @@ class Ear:
         for stream in _audio_lines(data):
             mid, feed = stream.get("mid"), stream.get("feed_id")
             heard = isinstance(feed, str) and stream.get("active") is not False
-            if isinstance(mid, str) and len(mid) <= 16 and len({*self.lines, mid}) <= MAX_LINES:
+            if not isinstance(mid, str) or not 0 < len(mid) <= MAX_MID:
+                continue
+            if len({*self.lines, mid}) <= MAX_LINES:
                 self.lines[mid] = str(feed) if heard else ""
                 self._owes_answer |= heard and stream.get("ready") is False
         self._owes_answer |= offer is not None
