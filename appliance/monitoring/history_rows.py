@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import Audience, EndReason
 from appliance.platforms.protocol import Interaction
 
+log = logging.getLogger(__name__)
+
 interaction_json: TypeAdapter[Interaction] = TypeAdapter(Interaction)
+_quality_json: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
+_unreadable: set[str] = set()
+"""Sessions whose measurement was found broken; told of once, however often they are shown."""
+MAX_TOLD = 100
 
 _SOUND = tuple(SessionQuality.model_fields)
 _COLUMNS = (
@@ -119,6 +125,19 @@ def _barges(database: sqlite3.Connection, session_id: str) -> tuple[BargeSpan, .
     )
 
 
+def _quality(session_id: str, text: str | None) -> dict[str, JsonValue] | None:
+    """The last measurement; one that cannot be read is none, and hides no session."""
+    if not text:
+        return None
+    try:
+        return _quality_json.validate_json(text)
+    except ValidationError:
+        if session_id not in _unreadable and len(_unreadable) < MAX_TOLD:
+            _unreadable.add(session_id)
+            log.warning("the quality of session %s cannot be read in history", session_id)
+        return None
+
+
 def _record(row: tuple[Any, ...], barges: tuple[BargeSpan, ...]) -> SessionRecord:
     id_, handle, platform, supervisor, interaction, start, end, reason, detail, quality = row[:10]
     sound = SessionQuality(**dict(zip(_SOUND, row[10:], strict=True)))
@@ -132,7 +151,7 @@ def _record(row: tuple[Any, ...], barges: tuple[BargeSpan, ...]) -> SessionRecor
         ended_at=datetime.fromisoformat(end) if end else None,
         end_reason=EndReason(reason) if reason else None,
         end_detail=detail or "",
-        quality=json.loads(quality) if quality else None,
+        quality=_quality(id_, quality),
         sound=sound if sound.model_dump(exclude_none=True) else None,
         barges=barges,
     )

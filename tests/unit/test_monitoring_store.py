@@ -320,7 +320,7 @@ async def test_a_database_of_before_the_sound_was_kept_becomes_a_new_one(tmp_pat
     database.close()
 
     store = await Store.open(path)
-    shown = {name: (await History(store).get(name)) for name in rows if name != "torn"}
+    shown = {name: (await History(store).get(name)) for name in rows}
     version = await store.read(lambda db: db.execute("PRAGMA user_version").fetchone()[0])
     await store.close()
     assert version == len(MIGRATIONS)
@@ -329,10 +329,25 @@ async def test_a_database_of_before_the_sound_was_kept_becomes_a_new_one(tmp_pat
     assert measured.sound == SessionQuality(lost_percent=1.0)
     assert measured.quality is not None
     assert measured.quality["sent"] == 7
-    for name in ("unheard", "odd", "unmeasured"):
+    for name in ("unheard", "odd", "torn", "unmeasured"):
         record = shown[name]
         assert record is not None
         assert record.sound is None
+
+
+@pytest.mark.parametrize("torn", ["{broken", "[1]", '"x"', '{"lost": "\\ud800"}', "[" * 20_000])
+async def test_a_measurement_that_cannot_be_read_hides_no_session_and_is_told_once(
+    store: Store, caplog: pytest.LogCaptureFixture, torn: str
+) -> None:
+    history, name = History(store), f"torn {torn:.9}"
+    begun = history.beginning(SessionRecord(name, "h", "fake", "ann", call(1), NOW))
+    await Audit(store).append(Entry("ann", "monitor", name), also=begun)
+    await history.end(name, NOW, EndReason.HUNG_UP, "Left.", quality={"lost": 3})
+    await store.write(lambda db: db.execute("UPDATE sessions SET quality = ?", (torn,)))
+    for _ in range(2):
+        ((record,), total) = await history.page()
+        assert (record.id, record.quality, total) == (name, None, 1)
+    assert caplog.text.count(name) == 1
 
 
 async def test_record_and_rows_stand_or_fall_together(store: Store) -> None:
