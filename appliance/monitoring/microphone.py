@@ -147,7 +147,8 @@ class Microphone:
         desk = self._desk
         session.live_since = None
         desk.machine.fire(Event.GATE_CLOSED)
-        by = {"button": session.owner.name, "control": session.muted_by or session.owner.name}
+        # Of our own orders only those that a person asked for bear a person's name.
+        by = {"button": session.owner.name, "control": session.muted_by or "bargebox"}
         session.muted_by = None
         desk.audit.note(self._entry(session, by.get(cause, "bargebox"), "mute", cause=cause))
         now = datetime.now(UTC)
@@ -178,7 +179,9 @@ class Microphone:
     async def _consent(self, ask: Ask) -> None:
         """Prepare the gate while the record is written and the platform asked."""
         session = ask.session
-        session.silencing, session.muted_by = False, None
+        session.silencing = False
+        if session.gate is not Gate.OPEN:  # else its closing is still to be told, and by whom
+            session.muted_by = None
         ask.begun = True
         self._of, self._platform = session, Platform.UNKNOWN
         entry = self._entry(

@@ -58,6 +58,7 @@ class Session:
     silencing: bool = False
     """Somebody asked to mute and the gate has not been seen closed since."""
     muted_by: str | None = None
+    """Who asked to mute, until the gate was seen closed; None when nobody did."""
     quality: Quality | None = None
     ours: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while the platform takes orders for the leg from this life of the process."""

@@ -184,6 +184,31 @@ async def test_muting_with_the_leg_away_silences_the_platform_and_says_so(tmp_pa
         await eventually(lambda: w.driver.legs[w.handle] is None)
 
 
+async def test_a_wish_that_is_refused_while_live_mutes_in_the_boxs_name(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        await life.service.set_microphone(w.ann, muted=False)
+        w.leg.refuse["prepare_gate"] = "busy"
+        with pytest.raises(BargeboxError):
+            await life.service.set_microphone(w.ann, muted=False, audience=Audience.AGENT)
+        await eventually(lambda: life.state is State.LISTENING)
+        assert await life.who_muted(1) == ["bargebox"]
+
+
+async def test_who_asks_to_mute_is_named_though_the_next_wish_is_under_way(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        for _ in range(20):
+            await life.service.set_microphone(w.ann, muted=False)
+            muting = asyncio.create_task(life.service.set_microphone(w.ann, muted=True))
+            await asyncio.sleep(0)
+            await asyncio.gather(
+                muting, life.service.set_microphone(w.ann, muted=False), return_exceptions=True
+            )
+            await life.service.set_microphone(w.ann, muted=True)
+        assert set(await life.who_muted(20)) == {"ann"}
+
+
 async def test_the_barge_limit_mutes(tmp_path: Path) -> None:
     async with world(tmp_path, barge_limit_s=0.2) as w, w.control() as life:
         await life.service.monitor(w.ann, "call-1")

@@ -158,6 +158,8 @@ async def test_a_leg_that_the_platform_gave_up_is_made_anew_and_muted(
         assert w.leg.call is not None
         assert w.leg.call.gate is Gate.CLOSED
         assert State.RECONNECTING in [view.state for view in life.views]
+        await eventually(lambda: w.agreed)
+        assert await life.who_muted(1) == ["bargebox"]  # nobody pressed or clicked
 
 
 @pytest.mark.parametrize("reason", [EndReason.REMOVED, EndReason.PLATFORM_LOST, EndReason.FAILED])

@@ -48,6 +48,17 @@ class Life:
         """The audit log's actions."""
         return [row.action for row in await self.rows()]
 
+    async def who_muted(self, count: int) -> list[str]:
+        """The actors of the audit log's mutes, once there are *count*: they are noted in the
+        background.
+        """
+        async with asyncio.timeout(10):
+            while True:
+                actors = [row.actor for row in await self.rows() if row.action == "mute"]
+                if len(actors) >= count:
+                    return actors
+                await asyncio.sleep(0.01)
+
     async def recorded(self) -> SessionRecord:
         """The one session of the history, once it is there: it is written in the background."""
         async with asyncio.timeout(10):
