@@ -24,6 +24,9 @@ def media_moved(desk: Desk, session: Session, media: Media) -> None:
     """Follow the leg's media, short of its end. The way back from an interruption is muted."""
     if media is session.media:
         return
+    if session.given_up:
+        session.media = media  # it may come and go: none of it is a leg that the platform has
+        return
     if session.media is Media.CONNECTED:
         session.away_since = time.monotonic()
     elif media is Media.CONNECTED and session.away_s:
@@ -32,11 +35,26 @@ def media_moved(desk: Desk, session: Session, media: Media) -> None:
     _fire(desk, session, media)
 
 
-def interrupt(desk: Desk, session: Session) -> None:
-    """Whatever the leg still hears, its way to the platform is broken: it must not be heard."""
-    if session.media is Media.CONNECTED:
+def give_up(desk: Desk, session: Session) -> None:
+    """Whatever the leg still hears, the platform has no leg of ours, or is to have none: until a
+    fresh one is described it is *reconnecting*, muted, and takes no orders.
+    """
+    if session.media is Media.CONNECTED and not session.given_up:
         session.away_since = time.monotonic()
+    session.given_up = True
+    session.ours.clear()
     _fire(desk, session, Media.LOST)
+
+
+def begin_afresh(desk: Desk, session: Session) -> None:
+    """The leg has just described a fresh connection: what it hears from now on is of that one."""
+    if not session.given_up or session.taken_away == session.handle:
+        return
+    session.given_up = False
+    if session.media is Media.CONNECTED:  # heard before its description was read here
+        session.back_since = time.monotonic()
+        _fire(desk, session, Media.CONNECTED)
+    desk.publish()
 
 
 def _fire(desk: Desk, session: Session, media: Media) -> None:

@@ -17,7 +17,7 @@ from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
-from appliance.monitoring.leg_media import interrupt
+from appliance.monitoring.leg_media import give_up
 from appliance.monitoring.policy import Refusal, RefusedError, monitor_refusal
 from appliance.monitoring.reasons import WORDS, reason_for
 from appliance.monitoring.session import STEADY_S, Session
@@ -72,31 +72,32 @@ class Reconnecting:
             return
         log.info("the platform gave leg %s up: %s", handle, reason)
         session.taken_away = handle
-        session.ours.clear()
-        interrupt(self._desk, session)
+        give_up(self._desk, session)
         self.begin(session)
 
     async def _run(self, session: Session) -> None:
         if session.joining is not None:
             await asyncio.wait({session.joining})
         since = self._since(session)
-        give_up = since + self._desk.settings.reconnect_limit_s
+        limit = since + self._desk.settings.reconnect_limit_s
         why = ""
         for pause_s in itertools.chain(PAUSES_S, itertools.repeat(PAUSES_S[-1])):
-            left_s = give_up - time.monotonic()
+            left_s = limit - time.monotonic()
             if left_s <= 0 or session.ending is not None:
                 break
             fault = await self._fault_of_one_try(session, left_s)
             if fault is None:
                 self._outage = session, since, time.monotonic()
                 return
+            if session.ending is None and not session.ours.is_set():
+                give_up(self._desk, session)  # sound that comes now is that of a leg undone
             if fault.detail != why:  # told once, not at each try
                 log.warning("session %s is not connected again yet: %s", session.id, fault.detail)
             why = fault.detail
             if (reason := reason_for(fault.code)) in FINAL:
                 await self._final(session, reason, fault)
                 return
-            await asyncio.sleep(min(pause_s, max(0.0, give_up - time.monotonic())))
+            await asyncio.sleep(min(pause_s, max(0.0, limit - time.monotonic())))
         words = WORDS[EndReason.MEDIA_LOST]
         if why:
             words = f"No sound came through, and joining again failed: {why}"
@@ -133,7 +134,8 @@ class Reconnecting:
             log.info("the sound of session %s came back by itself", session.id)
             return
         await self._permit(session)
-        session.ours.clear()
+        give_up(self._desk, session)
+        self._desk.publish()
         await self._leave_the_old(session)
         await self._join_anew(session)
 

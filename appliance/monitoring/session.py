@@ -68,6 +68,8 @@ class Session:
     """Making a fresh leg."""
     taken_away: str = ""
     """The handle of a leg of ours that the platform gave up for dead."""
+    given_up: bool = False
+    """What the leg hears is of a connection that the platform gave up or that is being left."""
     away_since: float = field(default_factory=time.monotonic)
     """When the sound went, last; on the monotonic clock."""
     back_since: float = -math.inf
@@ -82,8 +84,8 @@ class Session:
 
     @property
     def away_s(self) -> float:
-        """For how long there has been no sound; 0 while there is, or has not been any yet."""
-        away = self.media in {Media.INTERRUPTED, Media.LOST}
+        """For how long there has been no sound of ours; 0 while there is, or was none yet."""
+        away = self.given_up or self.media in {Media.INTERRUPTED, Media.LOST}
         away |= self.media is Media.CONNECTING and self.is_lost
         return time.monotonic() - self.away_since if away else 0.0
 

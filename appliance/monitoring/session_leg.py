@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from appliance.control_link.commands import Answer, Join, Place, Speak
 from appliance.control_link.words import Party
 from appliance.monitoring.desk import Desk
+from appliance.monitoring.leg_media import begin_afresh
 from appliance.monitoring.policy import RefusedError
 from appliance.monitoring.session import Session
 
@@ -74,7 +75,10 @@ class SessionLeg:
             ),
             limit_s=desk.settings.join_limit_s,
         )
-        return _described(reply.sdp)
+        described = _described(reply.sdp)
+        if self._again:
+            begin_afresh(desk, self._session)
+        return described
 
     async def _answer(self, answer: str, *, speaking: bool) -> None:
         await self._desk.link.request(
