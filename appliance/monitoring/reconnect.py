@@ -30,8 +30,10 @@ log = logging.getLogger(__name__)
 
 PAUSES_S = (0.25, 0.5, 1.0, 2.0)
 """After each try that failed; the last one is repeated."""
-TRY_S = 6.0
-"""What one try may take: ICE asks ever more rarely, so that a new try finds a mended way sooner."""
+SOUND_S = 6.0
+"""What the sound may take once the platform has the leg: ICE asks ever more rarely, so that a new
+try finds a mended way sooner. All before it may take as long as it may for the first leg."""
+TOO_LATE = "The call could not be joined again in time."
 SAID_S = 1.0
 """A call that is found to be over waits this long for the platform to say who ended it."""
 FINAL = frozenset(
@@ -119,12 +121,11 @@ class Reconnecting:
     # -- one try
 
     async def _fault_of_one_try(self, session: Session, left_s: float) -> BargeboxError | None:
-        limit_s = min(left_s, TRY_S, self._desk.settings.join_limit_s)
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(left_s):
                 await self._try(session)
         except TimeoutError:
-            return PlatformError("The call could not be joined again in time.")
+            return PlatformError(TOO_LATE)
         except BargeboxError as fault:
             return fault
         return None
@@ -133,11 +134,14 @@ class Reconnecting:
         if session.media is Media.CONNECTED and session.ours.is_set():
             log.info("the sound of session %s came back by itself", session.id)
             return
-        await self._permit(session)
-        give_up(self._desk, session)
-        self._desk.publish()
-        await self._leave_the_old(session)
-        await self._join_anew(session)
+        limit_s = self._desk.settings.join_limit_s
+        async with asyncio.timeout(limit_s):
+            await self._permit(session)
+            give_up(self._desk, session)
+            self._desk.publish()
+            await self._leave_the_old(session)
+        async with asyncio.timeout(limit_s):
+            await self._join_anew(session)
 
     async def _permit(self, session: Session) -> None:
         """Raise why nobody may, or can, go on monitoring this call."""
@@ -174,11 +178,12 @@ class Reconnecting:
         )
         leg = SessionLeg(desk, session, again=True)
         await desk.driver.monitor(handle, session.interaction.id, session.owner.name, leg)
-        await desk.until(
-            lambda: session.media is Media.CONNECTED or session.taken_away == handle,
-            2 * desk.settings.join_limit_s,
+        came = await desk.until(
+            lambda: session.media is Media.CONNECTED or session.taken_away == handle, SOUND_S
         )
         if session.taken_away == handle:
             raise PlatformError("The platform gave the new connection up.")
+        if not came:
+            raise PlatformError(TOO_LATE)
         session.ours.set()
         desk.audit.note(Entry("bargebox", "reconnected", session.id, session.interaction.id))

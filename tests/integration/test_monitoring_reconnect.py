@@ -129,6 +129,20 @@ async def test_a_fresh_leg_without_sound_is_left_and_another_made(tmp_path: Path
         assert {first, second} <= set(w.driver.left)
 
 
+async def test_a_platform_that_takes_its_time_is_joined_again_as_it_was_joined(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        first = w.handle
+        w.driver.slow["monitor"] = 6.5  # of the 10 s that a join may take
+        w.leg.media(Media.LOST)
+        await eventually(lambda: life.state is State.RECONNECTING)
+        await eventually(lambda: life.state is not State.RECONNECTING, 40)
+        await _listening_again(w, life, first)
+        assert len(w.driver.made) == 2
+
+
 async def test_sound_that_comes_back_by_itself_keeps_its_leg(tmp_path: Path) -> None:
     async with world(tmp_path) as w, w.control() as life:
         await life.service.monitor(w.ann, "call-1")
