@@ -20,7 +20,7 @@ from appliance.monitoring.endings import Endings
 from appliance.monitoring.leg_media import give_up
 from appliance.monitoring.policy import Refusal, RefusedError, monitor_refusal
 from appliance.monitoring.reasons import WORDS, reason_for
-from appliance.monitoring.session import STEADY_S, Session
+from appliance.monitoring.session import Session
 from appliance.monitoring.session_leg import SessionLeg
 from appliance.monitoring.session_machine import State
 from appliance.platforms.protocol import PlatformError
@@ -33,6 +33,8 @@ PAUSES_S = (0.25, 0.5, 1.0, 2.0)
 SOUND_S = 6.0
 """What the sound may take once the platform has the leg: ICE asks ever more rarely, so that a new
 try finds a mended way sooner. All before it may take as long as it may for the first leg."""
+APART_S = 1.0
+"""From a mended outage to the next fresh leg, at least: flapping makes 60 legs a minute at most."""
 TOO_LATE = "The call could not be joined again in time."
 SAID_S = 1.0
 """A call that is found to be over waits this long for the platform to say who ended it."""
@@ -59,7 +61,7 @@ class Reconnecting:
         self._endings = endings
         self._accounts = accounts
         self._outage: tuple[Session, float, float] | None = None
-        """The last one that was mended: whose, since when, and until when."""
+        """The last one that was mended: whose, for how long without sound, and until when."""
 
     def begin(self, session: Session) -> None:
         """The leg says that its connection is lost. Returns at once; tries go on by themselves."""
@@ -80,8 +82,9 @@ class Reconnecting:
     async def _run(self, session: Session) -> None:
         if session.joining is not None:
             await asyncio.wait({session.joining})
-        since = self._since(session)
-        limit = since + self._desk.settings.reconnect_limit_s
+        since, before_s = session.away_since, self._away_before(session)
+        limit = since + self._desk.settings.reconnect_limit_s - before_s
+        await asyncio.sleep(self._too_soon_s(session))
         why = ""
         for pause_s in itertools.chain(PAUSES_S, itertools.repeat(PAUSES_S[-1])):
             left_s = limit - time.monotonic()
@@ -89,7 +92,8 @@ class Reconnecting:
                 break
             fault = await self._fault_of_one_try(session, left_s)
             if fault is None:
-                self._outage = session, since, time.monotonic()
+                mended = time.monotonic()
+                self._outage = session, before_s + mended - since, mended
                 return
             if session.ending is None and not session.ours.is_set():
                 give_up(self._desk, session)  # sound that comes now is that of a leg undone
@@ -105,13 +109,19 @@ class Reconnecting:
             words = f"No sound came through, and joining again failed: {why}"
         self._endings.end(session, EndReason.MEDIA_LOST, detail=words)
 
-    def _since(self, session: Session) -> float:
-        since = session.away_since
-        if self._outage is not None:
-            whose, began, mended = self._outage
-            if whose is session and since - mended < STEADY_S:
-                return began
-        return since
+    def _away_before(self, session: Session) -> float:
+        """The seconds without sound that count besides: those of the outage before, less the
+        sound since. Who hears more than not stays, and endless flapping ends all the same.
+        """
+        if self._outage is None or self._outage[0] is not session:
+            return 0.0
+        _, away_s, mended = self._outage
+        return max(0.0, away_s - (session.away_since - mended))
+
+    def _too_soon_s(self, session: Session) -> float:
+        if self._outage is None or self._outage[0] is not session:
+            return 0.0
+        return max(0.0, self._outage[2] + APART_S - time.monotonic())
 
     async def _final(self, session: Session, reason: EndReason, fault: BargeboxError) -> None:
         if reason is EndReason.CALL_ENDED:

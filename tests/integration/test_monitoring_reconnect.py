@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -475,3 +476,30 @@ async def test_a_leg_that_is_lost_again_and_again_ends(tmp_path: Path) -> None:
         flapping.cancel()
         assert len(w.driver.made) > 2
         await eventually(lambda: w.driver.legs == {})
+        assert len(w.driver.made) < 6, "one in a second at most"
+
+
+async def test_short_losses_of_what_is_mostly_heard_end_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path, reconnect_limit_s=4.0) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        for _ in range(5):  # more sound in between than without, and longer in all than the limit
+            first = w.handle
+            w.leg.media(Media.LOST)
+            await _listening_again(w, life, first)
+            await asyncio.sleep(1.2)
+        assert life.service.current().last_end is None
+
+
+async def test_a_loss_soon_after_another_has_what_that_one_left(tmp_path: Path) -> None:
+    async with world(tmp_path, reconnect_limit_s=5.0) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        w.driver.failing["monitor"] = PlatformError("Not yet.")
+        w.leg.media(Media.LOST)
+        await asyncio.sleep(2.0)  # the try behind it is the one after 3.75 s
+        w.driver.failing.clear()
+        await eventually(lambda: life.state is State.LISTENING)
+        w.driver.failing["monitor"] = PlatformError("Never again.")
+        began = time.monotonic()
+        w.leg.media(Media.LOST)
+        assert (await _ended(life))[0] is EndReason.MEDIA_LOST
+        assert time.monotonic() - began < 4.5
