@@ -29,13 +29,16 @@ from appliance.monitoring.reconnect import Reconnecting
 from appliance.monitoring.session import Ending, Session
 from appliance.monitoring.session_leg import SessionLeg
 from appliance.monitoring.session_machine import Event
-from appliance.monitoring.torn import mended
+from appliance.monitoring.torn import mended, was_reconnecting
 from appliance.platforms.protocol import Monitor, PlatformError
 from appliance.service.errors import BargeboxError
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.5
+NOT_OUTLIVED = (
+    "The connection to the call did not outlive a restart of the box's control process. Join again."
+)
 LEG_DIED = "The headset process restarted, so the call was left. Join again."
 
 
@@ -59,13 +62,18 @@ class Recovery:
         self._reconnecting = reconnecting
         self._torn: list[tuple[SessionRecord, Account | None]] = []
         self._ended_before: dict[str, EndReason] = {}
+        self._without_leg: set[str] = set()
+        """Sessions for which the former life was making a fresh leg."""
         self.met = False
         """Whether the torn-off sessions of a former life are dealt with."""
 
     async def load(self) -> None:
         """Read what a former life left behind, before the leg is met. Raises `StoreError`."""
         for torn in await self._desk.history.running():
-            record, ending = mended(torn, await self._desk.audit.of_session(torn.id))
+            rows = await self._desk.audit.of_session(torn.id)
+            record, ending = mended(torn, rows)
+            if was_reconnecting(rows):
+                self._without_leg.add(record.id)
             if ending is None:
                 self._torn.append((record, await self._accounts.get(record.supervisor)))
             else:
@@ -214,15 +222,23 @@ class Recovery:
         elif session.media is Media.LOST or (session.media is Media.INTERRUPTED and not there):
             self._reconnecting.begin(session)
         elif not there:
-            # Some platforms' legs end with our connection, and the call does not.
             over = desk.book.connection.connected and listed is None
-            self._endings.end(session, EndReason.CALL_ENDED if over else EndReason.CONTROL_LOST)
+            self._is_not_there(session, over=over)
         else:
             session.ours.set()
             if session.gate is Gate.OPEN:
                 await self._consent_again(session)
             else:
                 self._microphone.settle_soon()
+
+    def _is_not_there(self, session: Session, *, over: bool) -> None:
+        if over:
+            self._endings.end(session, EndReason.CALL_ENDED)
+        elif session.id in self._without_leg:
+            self._reconnecting.leg_is_gone(session, session.handle, EndReason.CONTROL_LOST)
+            self._desk.publish()
+        else:  # some platforms' legs end with our connection, and the call does not
+            self._endings.end(session, EndReason.CONTROL_LOST, detail=NOT_OUTLIVED)
 
     async def _consent_again(self, session: Session) -> None:
         """An open gate is taken over only with everybody's consent; else it closes."""

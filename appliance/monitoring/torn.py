@@ -33,3 +33,9 @@ def mended(record: SessionRecord, rows: Iterable[AuditRow]) -> tuple[SessionReco
             reason = EndReason(json.loads(row.detail)["reason"])
             ending = Ending(record.id, reason, reason, WORDS[reason], at)
     return replace(record, barges=tuple(barges)), ending
+
+
+def was_reconnecting(rows: Iterable[AuditRow]) -> bool:
+    """Whether the last that its *rows* tell of its leg is that a fresh one was to be made."""
+    told = [row.action for row in rows if row.action in ("reconnect", "reconnected")]
+    return told[-1:] == ["reconnect"]

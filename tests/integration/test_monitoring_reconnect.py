@@ -461,6 +461,25 @@ async def test_control_that_dies_meanwhile_goes_on_with_it(tmp_path: Path) -> No
             assert first not in w.driver.legs
 
 
+async def test_control_that_dies_with_no_leg_but_some_sound_goes_on_with_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        async with w.control() as life:
+            session = (await life.service.monitor(w.ann, "call-1")).session_id
+            w.driver.failing["monitor"] = PlatformError("Not yet.")
+            w.driver.end_leg(w.handle, EndReason.MEDIA_LOST)
+            await eventually(lambda: len(w.driver.made) > 1)
+            assert w.leg.call is not None
+            assert w.leg.call.media is Media.CONNECTED  # the old one's
+        w.driver.failing.clear()
+        before = w.handle
+        async with w.control() as life:
+            await _listening_again(w, life, before)
+            assert life.service.current().session_id == session
+            assert State.RECONNECTING in [view.state for view in life.views]
+            await life.service.set_microphone(w.ann, muted=False)
+            assert w.agreed
+
+
 async def test_a_leg_that_is_lost_again_and_again_ends(tmp_path: Path) -> None:
     async with world(tmp_path, reconnect_limit_s=1.5) as w, w.control() as life:
         await life.service.monitor(w.ann, "call-1")

@@ -146,6 +146,9 @@ async def test_the_leg_ended_in_the_gap_and_not_the_call(tmp_path: Path) -> None
         async with w.control() as life:
             await eventually(lambda: life.state is State.IDLE)
             assert w.leg.ear == ["control_lost"]
+            end = life.service.current().last_end
+            assert end is not None
+            assert "did not outlive a restart" in end.detail  # and not that it was away for long
 
 
 async def test_transferred_to_oneself_in_the_gap(tmp_path: Path) -> None:
