@@ -22,14 +22,14 @@ from appliance.platforms.protocol import (
 
 log = logging.getLogger(__name__)
 
-DEAD = frozenset({EndReason.MEDIA_LOST, EndReason.CONTROL_LOST})
-"""What a platform says of a leg that it heard nothing of any more; the call goes on."""
-DEAD_IF_AWAY = frozenset({EndReason.REMOVED, EndReason.PLATFORM_LOST, EndReason.FAILED})
+DEAD = frozenset({EndReason.MEDIA_LOST, EndReason.CONTROL_LOST, EndReason.PLATFORM_LOST})
+"""What is said of a leg that the platform heard nothing of any more, or that died with the
+signalling, whichever of sound and signalling is missed first; the call goes on."""
+DEAD_IF_AWAY = frozenset({EndReason.REMOVED, EndReason.FAILED})
 AWAY_S = 2.0
 """Once the sound has been away for so long, these mean the same: a PBX hangs a silent leg up as it
-hangs up one that was thrown out, whose end is told sooner. A session may have run out as well.
-In an outage, and right after one, `BROKEN` means it at once: nobody throws out that way."""
-BROKEN = frozenset({EndReason.PLATFORM_LOST, EndReason.FAILED})
+hangs up one that was thrown out, whose end is told sooner. In an outage, and right after one, an
+order that failed means it at once: nobody throws out that way."""
 
 
 class PlatformEvents:
@@ -93,6 +93,6 @@ class PlatformEvents:
 
 def _is_dead(session: Session, reason: EndReason) -> bool:
     """Whether that end of our leg is one of the connection, and the call goes on."""
-    if reason in BROKEN and session.is_shaken:
+    if reason is EndReason.FAILED and session.is_shaken:
         return True
     return reason in DEAD or (reason in DEAD_IF_AWAY and session.away_s > AWAY_S)

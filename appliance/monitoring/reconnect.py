@@ -104,6 +104,9 @@ class Reconnecting:
                 await self._final(session, reason, fault)
                 return
             await asyncio.sleep(min(pause_s, max(0.0, limit - time.monotonic())))
+        if session.media is Media.CONNECTED and not self._desk.book.connection.connected:
+            self._endings.end(session, EndReason.PLATFORM_LOST)  # nothing is wrong with the sound
+            return
         words = WORDS[EndReason.MEDIA_LOST]
         if why:
             words = f"No sound came through, and joining again failed: {why}"

@@ -160,7 +160,9 @@ async def test_sound_that_comes_back_by_itself_keeps_its_leg(tmp_path: Path) -> 
         assert w.agreed
 
 
-@pytest.mark.parametrize("reason", [EndReason.MEDIA_LOST, EndReason.CONTROL_LOST])
+@pytest.mark.parametrize(
+    "reason", [EndReason.MEDIA_LOST, EndReason.CONTROL_LOST, EndReason.PLATFORM_LOST]
+)
 async def test_a_leg_that_the_platform_gave_up_is_made_anew_and_muted(
     tmp_path: Path, reason: EndReason
 ) -> None:
@@ -177,7 +179,7 @@ async def test_a_leg_that_the_platform_gave_up_is_made_anew_and_muted(
         assert await life.who_muted(1) == ["bargebox"]  # nobody pressed or clicked
 
 
-@pytest.mark.parametrize("reason", [EndReason.REMOVED, EndReason.PLATFORM_LOST, EndReason.FAILED])
+@pytest.mark.parametrize("reason", [EndReason.REMOVED, EndReason.FAILED])
 async def test_a_silent_leg_that_the_platform_hangs_up_is_made_anew(
     tmp_path: Path, reason: EndReason, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +191,30 @@ async def test_a_silent_leg_that_the_platform_hangs_up_is_made_anew(
         await asyncio.sleep(0.3)
         w.driver.end_leg(first, reason)
         await _listening_again(w, life, first)
+
+
+async def test_signalling_that_dies_first_is_waited_for_muted(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        await life.service.set_microphone(w.ann, muted=False)
+        first = w.handle
+        w.driver.disconnect()
+        w.driver.end_leg(first, EndReason.PLATFORM_LOST)
+        await eventually(lambda: life.state is State.RECONNECTING)
+        await eventually(lambda: life.service.current().muted is True)
+        w.driver.connect()
+        await _listening_again(w, life, first)
+        assert life.service.current().muted is True
+
+
+async def test_signalling_that_stays_away_is_the_platform_lost(tmp_path: Path) -> None:
+    async with world(tmp_path, reconnect_limit_s=1.0) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        w.driver.disconnect()
+        w.driver.end_leg(w.handle, EndReason.PLATFORM_LOST)
+        await eventually(lambda: life.state is State.RECONNECTING)
+        assert (await _ended(life))[0] is EndReason.PLATFORM_LOST
+        assert len(w.driver.made) == 1
 
 
 async def test_a_leg_on_which_an_order_failed_as_the_sound_went_is_made_anew(
