@@ -70,7 +70,7 @@ async def _in_the_demo(repetitions: int, only: set[str]) -> list[Figure]:
                 ({"join"}, measure_join),
                 ({"ear"}, measure_ear),
                 ({"peer"}, measure_stock_peer),
-                ({"cpu", "memory"}, measure_load),
+                ({"cpu", "leg-live", "memory"}, measure_load),
             ):
                 if not only or only & names:
                     print(f"measuring {', '.join(sorted(names))} …", flush=True)
@@ -86,7 +86,7 @@ def main() -> None:
         "--only",
         nargs="*",
         default=[],
-        help="mute, join, ear, peer, cpu, headset-path, underruns, platforms",
+        help="mute, join, ear, peer, cpu, leg-live, headset-path, underruns, platforms",
     )
     parser.add_argument("--seconds", type=float, default=600, help="of looking for underruns")
     chosen = parser.parse_args()
