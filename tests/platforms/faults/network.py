@@ -12,6 +12,8 @@ from tests.platforms.faults.relay import Relay
 LINK, LINK_S = "bargebox0", 5.0
 ADDRESS, ANOTHER = "10.77.0.1/24", "10.77.0.2/24"
 LOCAL = ("lookup", "local")
+UDP = "17"
+"""By its number: a bare Debian has no list of names (`/etc/protocols`)."""
 PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 APART = 50_000, 50_999
 """No server's own media ports are among these."""
@@ -45,8 +47,8 @@ async def no_media() -> AsyncIterator[None]:
     # The kernel's own addresses come before any rule until their rule comes later.
     await _ip("rule", "add", "pref", "10", *LOCAL)
     await _ip("rule", "del", "pref", "0", *LOCAL)
-    await _ip("rule", "add", "pref", "5", "ipproto", "udp", "sport", ports, "unreachable")
-    await _ip("rule", "add", "pref", "6", "ipproto", "udp", "dport", ports, "unreachable")
+    await _ip("rule", "add", "pref", "5", "ipproto", UDP, "sport", ports, "unreachable")
+    await _ip("rule", "add", "pref", "6", "ipproto", UDP, "dport", ports, "unreachable")
     try:
         yield
     finally:
