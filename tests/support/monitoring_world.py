@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from appliance.control_link.words import Gate
+from appliance.control_link.words import EndReason, Gate
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.audit import AuditRow
 from appliance.monitoring.history import SessionRecord
@@ -19,11 +19,14 @@ from appliance.monitoring.session_machine import State
 from appliance.monitoring.settings import MonitoringSettings
 from appliance.monitoring.store import Store
 from appliance.monitoring.supervisor import MonitoringService
+from appliance.platforms.protocol import PlatformError
 from tests.support.fake_driver import FakeDriver, call
 from tests.support.fake_leg import FakeLeg
 from tests.support.waiting import eventually
 
 PASSWORD = "correct horse battery"
+
+AWAY = PlatformError("The platform is silent.", code="platform_lost")
 
 
 @dataclass
@@ -158,3 +161,17 @@ async def world(directory: Path, **settings: object) -> AsyncIterator[World]:
         yield World(directory, leg, driver, MonitoringSettings.model_validate(settings))
     finally:
         await leg.stop()
+
+
+async def listening_again(w: World, life: Life, before: str) -> None:
+    """Wait until another leg than *before* is heard, and is the only one."""
+    await eventually(lambda: life.state is State.LISTENING and w.handle != before)
+    await eventually(lambda: w.driver.legs == {w.handle: None})
+
+
+async def ended(life: Life) -> tuple[EndReason, str]:
+    """Wait for the session's end; why it ended, and in which words."""
+    await eventually(lambda: life.state is State.IDLE)
+    end = life.service.current().last_end
+    assert end is not None
+    return end.reason, end.detail
