@@ -10,8 +10,6 @@ from appliance.leg.codecs.opus import Samples
 RATE = 8_000
 BIAS = 132
 """Added to a sample's magnitude by the mu-law, so that segments double."""
-LOUDEST = 32_635
-"""The greatest magnitude that the mu-law can say."""
 
 Octets = NDArray[np.uint8]
 Magnitudes = NDArray[np.int32]

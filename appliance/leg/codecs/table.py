@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from appliance.leg.codecs import g711, g722, opus
 from appliance.leg.codecs.base import Codec, Encoder
 from appliance.leg.codecs.noise import FIRST, ComfortNoise
 from appliance.leg.codecs.opus_stream import OpusStreamDecoder
-from appliance.leg.codecs.waveform import WaveformDecoder, WaveformEncoder, octets_last
+from appliance.leg.codecs.waveform import Expander, WaveformDecoder, WaveformEncoder, octets_last
 from appliance.webrtc import OPUS_SILENCE
 
 CLOCK = 8_000
@@ -15,8 +17,16 @@ OCTETS = 160
 """Of 20 ms, in G.711 as in G.722."""
 
 
-def _never(payload: bytes) -> bool:
-    return False
+def _telephone(name: str, silence: int, expander: Callable[[], Expander]) -> Codec:
+    """One of an octet for each 1/8000 s; *silence* is the octet that stands for none."""
+    return Codec(
+        name=name,
+        clock=CLOCK,
+        silence=bytes([silence]) * OCTETS,
+        samples=octets_last,
+        pauses=lambda payload: False,
+        decoder=lambda: WaveformDecoder(expander()),
+    )
 
 
 OPUS = Codec(
@@ -28,32 +38,11 @@ OPUS = Codec(
     decoder=OpusStreamDecoder,
     copies=True,
 )
-G722 = Codec(
-    name="G722",
-    clock=CLOCK,
-    # In both bands the step that is nearest to none: it decodes to zeros, and what it leaves of
-    # former speech is an offset and 8 kHz below -56 dBFS, which nobody hears.
-    silence=b"\xfc" * OCTETS,
-    samples=octets_last,
-    pauses=_never,
-    decoder=lambda: WaveformDecoder(g722.Expander()),
-)
-PCMU = Codec(
-    name="PCMU",
-    clock=CLOCK,
-    silence=b"\xff" * OCTETS,
-    samples=octets_last,
-    pauses=_never,
-    decoder=lambda: WaveformDecoder(g711.Expander(g711.MU_VALUES)),
-)
-PCMA = Codec(
-    name="PCMA",
-    clock=CLOCK,
-    silence=b"\xd5" * OCTETS,
-    samples=octets_last,
-    pauses=_never,
-    decoder=lambda: WaveformDecoder(g711.Expander(g711.A_VALUES)),
-)
+G722 = _telephone("G722", 0xFC, g722.Expander)
+"""Its silence is in both bands the step that is nearest to none. It decodes to zeros, and what it
+leaves of former speech is an offset and 8 kHz below -56 dBFS, which nobody hears."""
+PCMU = _telephone("PCMU", 0xFF, lambda: g711.Expander(g711.MU_VALUES))
+PCMA = _telephone("PCMA", 0xD5, lambda: g711.Expander(g711.A_VALUES))
 COMFORT_NOISE = Codec(
     name="CN",
     clock=CLOCK,
