@@ -10,13 +10,12 @@ from typing import Self
 
 import numpy as np
 from aiortc import MediaStreamTrack
-from aiortc.mediastreams import MediaStreamError
-from av import AudioFrame
 
 from appliance.control_link.words import Audience
 from appliance.platforms.protocol import LegNeeds
 from tests.platforms.desk import Desk
 from tests.support.leg_end import LegEnd
+from tests.support.track import blocks_of
 
 LOUD = 300
 """Of 32768: the same one per cent at which the box's ear counts as hearing."""
@@ -32,13 +31,8 @@ class TimedLeg(LegEnd):
         self._loud: deque[float] = deque(maxlen=10_000)
 
     async def _hear(self, track: MediaStreamTrack) -> None:
-        while True:
-            try:
-                frame = await track.recv()
-            except MediaStreamError:
-                return
-            assert isinstance(frame, AudioFrame)
-            heard = np.flatnonzero(np.abs(frame.to_ndarray().reshape(-1)[::2]) > LOUD)
+        async for block in blocks_of(track):
+            heard = np.flatnonzero(np.abs(block.astype(np.int32)) > LOUD)
             if len(heard):
                 self._loud.append(time.monotonic() + heard[0] / RATE)
 

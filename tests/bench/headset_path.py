@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +26,7 @@ from appliance.demo.card_ends import EarTap
 from appliance.demo.processes import LEG_PRIORITY, OUTSIDE_PRIORITY, Child, be_prompt
 from appliance.demo.soundcard import HEADSET, VirtualCard
 from tests.bench.figures import Figure
+from tests.bench.tapping import Tapping
 
 RATE = 48_000
 SESSION = "headset-path"
@@ -43,21 +42,12 @@ WARM_UP = 8
 LIMIT_S = 20.0
 
 
-class Clicks:
+class Clicks(Tapping):
     """Notes when a click began, in the monotonic clock, at one end of the card."""
 
     def __init__(self, tap: EarTap) -> None:
+        super().__init__(tap)
         self.at: list[float] = []
-        self._tap = tap
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._tap.close()
-        self._thread.join(5)
 
     def _run(self) -> None:
         for start, block in self._tap:

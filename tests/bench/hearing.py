@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections import deque
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from appliance.demo.card_ends import EarTap
 from appliance.demo.world import World
 from tests.bench.figures import Figure
+from tests.bench.tapping import Tapping
 from tests.support.demo_world import Person, monitored, open_centre
 
 RATE = 48_000
@@ -25,22 +24,13 @@ LOUD = 0.01
 """Amplitude (of full scale) at which the call counts as heard."""
 
 
-class Watcher:
+class Watcher(Tapping):
     """Listens to the ear in a thread and notes when *hertz* (None: anything) was heard."""
 
     def __init__(self, tap: EarTap, hertz: float | None) -> None:
-        self._tap = tap
+        super().__init__(tap)
         self._hertz = hertz
         self._heard: deque[tuple[float, bool]] = deque(maxlen=60 * RATE // WINDOW)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._tap.close()
-        self._thread.join(5)
 
     def _run(self) -> None:
         rest: NDArray[np.int16] = np.zeros(0, np.int16)

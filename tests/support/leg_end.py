@@ -13,13 +13,12 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
-from aiortc.mediastreams import MediaStreamError
-from av import AudioFrame
 
 from appliance.control_link.words import Party
 from appliance.platforms.protocol import LegNeeds
 from appliance.platforms.sandbox.centre.sound import Pcm, tone_level
 from tests.support.peer import ToneTrack
+from tests.support.track import blocks_of
 
 LIMIT_S = 15.0
 KEPT = 500
@@ -108,13 +107,8 @@ class LegEnd:
 
     async def _hear(self, track: MediaStreamTrack) -> None:
         line = self._heard[id(track)]
-        while True:
-            try:
-                frame = await track.recv()
-            except MediaStreamError:
-                return
-            assert isinstance(frame, AudioFrame)
-            line.append(frame.to_ndarray().reshape(-1)[::2].astype(np.int16))
+        async for block in blocks_of(track):
+            line.append(block)
             del line[:-KEPT]
 
 

@@ -16,10 +16,11 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError
-from av import AudioFrame, Packet
+from av import Packet
 
 from appliance.platforms.sandbox.centre.sound import FRAME, RATE, Pcm, tone, tone_level
 from appliance.webrtc import OPUS_SILENCE
+from tests.support.track import blocks_of
 
 TIME_BASE = fractions.Fraction(1, RATE)
 SECONDS_TO_CONNECT = 15.0
@@ -100,10 +101,5 @@ class Peer:
         self._ear = asyncio.create_task(self._hear(track))
 
     async def _hear(self, track: MediaStreamTrack) -> None:
-        while True:
-            try:
-                frame = await track.recv()
-            except MediaStreamError:
-                return
-            assert isinstance(frame, AudioFrame)
-            self._heard.append(frame.to_ndarray().reshape(-1)[::2].astype(np.int16))
+        async for block in blocks_of(track):
+            self._heard.append(block)

@@ -11,12 +11,11 @@ from collections import deque
 
 import numpy as np
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError
-from av import AudioFrame
 
 from appliance.leg.codecs.opus import Samples
 from appliance.webrtc import allow_loopback
 from tests.bench.sound.receivers.base import BLOCK, Heard, Player, serve
+from tests.support.track import blocks_of
 
 SILENCE: Samples = np.zeros(BLOCK, np.int16)
 MAX_BLOCKS = 1_000
@@ -39,14 +38,8 @@ class Connection:
         self._reading = asyncio.ensure_future(self._read(track))
 
     async def _read(self, track: MediaStreamTrack) -> None:
-        while True:
-            try:
-                frame = await track.recv()
-            except MediaStreamError:
-                return
-            assert isinstance(frame, AudioFrame)
-            left = frame.to_ndarray().reshape(-1)[:: len(frame.layout.channels)]
-            self._blocks.extend(left.reshape(-1, BLOCK))
+        async for block in blocks_of(track):
+            self._blocks.extend(block.reshape(-1, BLOCK))
 
     async def close(self) -> Heard:
         heard = self.player.stop()
