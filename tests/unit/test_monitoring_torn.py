@@ -80,6 +80,21 @@ def test_the_audit_log_mends_history() -> None:
     assert (ending.reason, ending.at) == (EndReason.HUNG_UP, LATER)
 
 
+def test_an_unmute_without_its_barge_counts_as_heard() -> None:
+    asked = row("unmute", LATER, audience="agent", via="page")
+    heard = BargeSpan(LATER, None, Audience.AGENT)
+    before = BargeSpan(NOW, NOW + timedelta(seconds=5), Audience.EVERYONE)
+    end = row("ended", LATER + timedelta(seconds=1), reason="hung_up")
+    for barges in [(), (before,)]:
+        assert mended(record(*barges), [asked])[0].barges == (*barges, heard)
+        assert mended(record(*barges), [asked, end])[0].barges == (*barges, heard)
+    for known in [heard, replace(heard, ended_at=LATER), replace(heard, started_at=NOW)]:
+        assert mended(record(known), [asked])[0].barges == (known,)
+    ended = replace(heard, ended_at=LATER)
+    assert mended(record(), [asked, row("mute", LATER)])[0].barges == (ended,)
+    assert mended(record(), [asked, row("unmute_refused", LATER)])[0].barges == ()
+
+
 async def test_history_takes_the_spans_that_the_disk_did_not(tmp_path: Path) -> None:
     store = await Store.open(tmp_path / "box.db")
     history, audit = History(store), Audit(store)
@@ -124,6 +139,21 @@ async def test_a_mute_in_the_gap_ends_the_barge_there(tmp_path: Path) -> None:
             assert second.started_at > first.ended_at
             rows = [(r.actor, r.detail) for r in await life.rows() if r.action == "mute"]
             assert rows == [("ann", '{"cause":"button"}')]
+
+
+async def test_a_barge_that_history_never_heard_of_is_on_record(tmp_path: Path) -> None:
+    """The process died between the gate's opening and history's row of it."""
+    async with world(tmp_path) as w:
+        async with w.control() as life:
+            await life.service.monitor(w.ann, "call-1")
+            await life.service.set_microphone(w.ann, muted=False)
+            await life.store.write(lambda database: database.execute("DELETE FROM barges"))
+        async with w.control() as life:
+            await eventually(lambda: life.state is State.LIVE)
+            await life.service.hang_up(w.ann)
+            (barge,) = (await _first(life)).barges
+            assert barge.audience is Audience.EVERYONE
+            assert barge.ended_at is not None
 
 
 async def test_a_session_torn_off_ends_when_the_leg_left(tmp_path: Path) -> None:
