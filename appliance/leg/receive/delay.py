@@ -15,8 +15,8 @@ from appliance.leg.receive.stalls import Stalls
 MIN_DELAY = 720
 """15 ms: a packet waits up to 10 for its block. A machine that is late itself is late packets."""
 MAX_DELAY = 14_400
-MARGIN = 240
-QUANTILE = 0.97
+MARGIN = 300
+QUANTILE = 0.99
 RECENT = 250
 """Packets that the quantile sees, and none older than `RECENT_SPAN`: the clocks drift."""
 RECENT_SPAN = 48_000 * 10
@@ -24,7 +24,7 @@ STEP = 9_600
 """Packets that are suddenly quicker than all others by so much (0.2 s) are of another time-line."""
 LOSS_MEMORY = 1 / 64
 LOSSY = 0.004
-LOSS_MARGIN = 720
+LOSS_MARGIN = 840
 """Under loss the packet after must be there too: it may hold the lost one (RFC 6716, 2.1.7)."""
 
 
@@ -72,8 +72,7 @@ class ArrivalStatistics:
             del self._transits[bisect_left(self._transits, self._recent.popleft()[1])]
 
     def _aim(self, arrival: int, usual: int) -> None:
-        # The more it varies, the less exactly it is known, and the delay is held.
-        wanted = usual + usual // 10 + MARGIN
+        wanted = usual + MARGIN
         if self._losses > LOSSY:
             wanted += LOSS_MARGIN
         wanted = max(wanted, self._stalls.wanted(arrival, live=self.live))
