@@ -9,6 +9,7 @@ import pytest
 
 from appliance.audio.levels import dbfs
 from appliance.leg.codecs.opus import FRAME, Decoder, Encoder, OpusError, Samples, packet_samples
+from appliance.leg.receive.delay import ArrivalStatistics
 from appliance.leg.receive.jitter import BLOCK, JitterBuffer
 from appliance.leg.receive.store import MAX_PACKETS
 
@@ -87,6 +88,18 @@ def test_late_packets_raise_the_delay_and_it_comes_down_again() -> None:
         delays.append(buffer.delay_ms)
     assert max(delays[250:600]) >= 80
     assert np.mean(delays[2_000:]) < 90
+
+
+def test_a_loss_is_remembered_for_ten_seconds_and_then_forgotten() -> None:
+    statistics = ArrivalStatistics()
+    targets = []
+    for i in range(700):
+        statistics.count_loss(lost=i == 100)
+        statistics.add(i * FRAME, i * FRAME)
+        targets.append(statistics.target)
+    quick, careful = targets[99], targets[100]
+    assert careful > quick
+    assert targets == [quick] * 100 + [careful] * 500 + [quick] * 100
 
 
 def test_outage_costs_no_lasting_delay() -> None:

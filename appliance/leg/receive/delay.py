@@ -22,10 +22,12 @@ RECENT = 250
 RECENT_SPAN = 48_000 * 10
 STEP = 9_600
 """Packets that are suddenly quicker than all others by so much (0.2 s) are of another time-line."""
-LOSS_MEMORY = 1 / 64
-LOSSY = 0.004
 LOSS_MARGIN = 840
 """Under loss the packet after must be there too: it may hold the lost one (RFC 6716, 2.1.7)."""
+LOSS_MEMORY = 500
+"""Packets (10 s) for which a loss is remembered: to go to and fro between two delays costs more
+than the longer one.
+"""
 
 
 class ArrivalStatistics:
@@ -36,7 +38,7 @@ class ArrivalStatistics:
         """Interarrival jitter, RFC 3550 section 6.4.1."""
         self.live = False
         """Whether the supervisor talks as well."""
-        self._losses = 0.0
+        self._since_loss = LOSS_MEMORY
         self.reset()
 
     def reset(self) -> None:
@@ -73,11 +75,11 @@ class ArrivalStatistics:
 
     def _aim(self, arrival: int, usual: int) -> None:
         wanted = usual + MARGIN
-        if self._losses > LOSSY:
+        if self._since_loss < LOSS_MEMORY:
             wanted += LOSS_MARGIN
         wanted = max(wanted, self._stalls.wanted(arrival, live=self.live))
         self.target = min(MAX_DELAY, max(MIN_DELAY, wanted))
 
     def count_loss(self, *, lost: bool) -> None:
         """Tell of each packet whether it was missing when its time came."""
-        self._losses += (lost - self._losses) * LOSS_MEMORY
+        self._since_loss = 0 if lost else self._since_loss + 1
