@@ -9,7 +9,7 @@ import pytest
 
 from appliance.audio.levels import dbfs
 from appliance.leg.codecs.opus import FRAME, Decoder, Encoder, OpusError, Samples, packet_samples
-from appliance.leg.receive.delay import ArrivalStatistics
+from appliance.leg.receive.delay import LOSS_MEMORY, ArrivalStatistics
 from appliance.leg.receive.jitter import BLOCK, JitterBuffer
 from appliance.leg.receive.store import MAX_PACKETS
 
@@ -100,6 +100,16 @@ def test_a_loss_is_remembered_for_ten_seconds_and_then_forgotten() -> None:
     quick, careful = targets[99], targets[100]
     assert careful > quick
     assert targets == [quick] * 100 + [careful] * 500 + [quick] * 100
+
+
+@pytest.mark.parametrize(("arrival", "more"), [(None, True), (100 * 0.02 + 0.06, False)])
+def test_only_what_never_comes_is_a_loss(arrival: float | None, more: bool) -> None:
+    """Also where the line is so quick that the hole is left out and not filled."""
+    packets = tone_packets(110)
+    buffer, _ = play(packets, [arrival if i == 100 else i * 0.02 for i in range(110)])
+    assert buffer.stats.lost == 1
+    assert buffer.stats.late == (not more)
+    assert (buffer._statistics._since_loss < LOSS_MEMORY) is more
 
 
 def test_outage_costs_no_lasting_delay() -> None:

@@ -38,7 +38,7 @@ class ArrivalStatistics:
         """Interarrival jitter, RFC 3550 section 6.4.1."""
         self.live = False
         """Whether the supervisor talks as well."""
-        self._since_loss = LOSS_MEMORY
+        self._since_loss = self._before_loss = LOSS_MEMORY
         self.reset()
 
     def reset(self) -> None:
@@ -82,4 +82,12 @@ class ArrivalStatistics:
 
     def count_loss(self, *, lost: bool) -> None:
         """Tell of each packet whether it was missing when its time came."""
-        self._since_loss = 0 if lost else self._since_loss + 1
+        if lost:
+            self._before_loss, self._since_loss = self._since_loss, 0
+        else:
+            self._since_loss += 1
+
+    def was_late(self) -> None:
+        """What was told of as lost came after all: only lateness is to be learned from it."""
+        self._since_loss += self._before_loss
+        self._before_loss = 0

@@ -177,6 +177,7 @@ class JitterBuffer:
         if timeline.paused_from is None or at < timeline.paused_from:
             if self._late_in_a_row < MANY_LATE:
                 self.stats.late += 1
+                self._statistics.was_late()
                 return False
             self._statistics.reset()
             self._statistics.add(at, packet.arrival)
@@ -193,17 +194,18 @@ class JitterBuffer:
         """Have at least *wanted* samples ready, if the line gives them."""
         timeline = self._timeline
         while len(self._pcm) < wanted:
+            lost = self.stats.lost
             self._skip()
             made_up = None
             if self._awaited and timeline.waiting():
                 made_up = np.concatenate([self._pcm, timeline.wait(), timeline.wait()])
-            here, lost = timeline.ready(), self.stats.lost
+            here = timeline.ready()
             audio = timeline.next()
             if audio is None:
                 return
             self._untouched = False
             if here or self.stats.lost > lost:
-                self._statistics.count_loss(lost=not here)
+                self._statistics.count_loss(lost=self.stats.lost > lost)
             if made_up is None:
                 self._pcm = np.concatenate([self._pcm, audio]) if len(self._pcm) else audio
                 continue
