@@ -12,9 +12,9 @@ from appliance.leg.codecs.opus import Samples
 from appliance.leg.stretch import MATCH, OVERLAP, Seam
 
 TOLERATED = 480
-"""The delay may be off by 10 ms: it is measured from block to block, and no finer."""
-MUCH = 960
-"""After a gap the delay is mended in a hurry until it is off by less than this (20 ms)."""
+"""The delay may be off by 10 ms: it is measured from block to block, and no finer. After a gap it
+is mended in a hurry until then, as to stretch on costs less than to begin with it again later.
+"""
 PATIENCE = 200
 """Blocks (2 s) for which the next pause is waited for, where there was no gap."""
 SPARING = 5
@@ -64,7 +64,7 @@ class Pacing:
         self._since += 1
         off = abs(excess) > TOLERATED
         self._off_for = self._off_for + 1 if off else 0
-        if excess < MUCH:
+        if excess < TOLERATED:
             self._hurry = False
         elif self._off_for > PATIENCE:
             self._hurry = True

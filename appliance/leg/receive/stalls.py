@@ -19,8 +19,8 @@ SOON = 48_000 * 10
 LIVE_HOLD = 3_360
 """A remembered stall holds the delay here (70 ms) and no higher while the supervisor talks: the
 start of the next is bridged, and talking back and forth still works."""
-LISTENING_HOLD = 7_200
-"""While the supervisor only listens, delay is cheap and gaps are not (150 ms)."""
+LISTENING_HOLD = 6_960
+"""While the supervisor only listens, delay is cheap and gaps are not (145 ms)."""
 
 
 class Stall(NamedTuple):
