@@ -178,11 +178,12 @@ class Peer:
     ) -> None:
         self.last_packet = now = time.monotonic()
         codec = codecs.get(packet.payload_type)
-        stream.put(packet.ssrc, packet.timestamp, packet.payload, now, codec)
+        number = packet.sequence_number
+        stream.put(packet.ssrc, packet.timestamp, packet.payload, now, codec, number)
         if codec is not None:
             arrivals.add(
                 packet.ssrc,
-                packet.sequence_number,
+                number,
                 packet.timestamp * (SAMPLE_RATE // codec.clock) & 0xFFFFFFFF,
                 codec.samples(packet.payload),
                 now,

@@ -173,3 +173,28 @@ def test_pause_of_the_sender_is_no_loss() -> None:
 def test_line_that_stays_slower_is_no_stall() -> None:
     heard = play([(i, i * 0.02 + (0.15 if i >= 100 else 0.0)) for i in range(280)])
     assert all(dbfs(block) > -40 for block in heard[-60:-30])
+
+
+def test_packets_that_others_overtook_set_no_clock_back() -> None:
+    """Five come together 0.3 s late, as after a change of the network: they are lost, no more."""
+    events = sorted((0.8 if 20 <= i < 25 else i * 0.02, i) for i in range(100))
+    buffer, heard, delays = JitterBuffer(), [], []
+    for tick in range(200):
+        while events and events[0][0] <= tick * 0.01:
+            at, i = events.pop(0)
+            buffer.put(1, i * FRAME, PACKETS[i], at, number=65_500 + i & 0xFFFF)
+        heard.append(buffer.pop())
+        delays.append(buffer.delay_ms)
+    assert buffer.stats.lost == buffer.stats.late == 5
+    assert max(delays) < 60
+    assert sum(dbfs(block) < -40 for block in heard[5:]) <= 10
+
+
+def test_sender_that_counts_anew_is_heard_again() -> None:
+    """Its numbers and its clock are where they were a second before."""
+    buffer, heard = JitterBuffer(), []
+    for i in range(150):
+        again = i - 50 if i >= 100 else i
+        buffer.put(1, again * FRAME, PACKETS[again], i * 0.02, number=again)
+        heard += [buffer.pop(), buffer.pop()]
+    assert sum(dbfs(block) < -40 for block in heard[10:]) <= 15

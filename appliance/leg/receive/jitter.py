@@ -16,6 +16,7 @@ from appliance.leg.codecs.base import Codec
 from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 from appliance.leg.codecs.table import OPUS
 from appliance.leg.receive.delay import ArrivalStatistics
+from appliance.leg.receive.numbers import STRAGGLING, Numbers
 from appliance.leg.receive.pacing import FAR_AHEAD, Pacing
 from appliance.leg.receive.store import MAX_PACKETS, Packet
 from appliance.leg.receive.timeline import UNIT, JitterStats, Timeline
@@ -33,9 +34,6 @@ SKIPPABLE = 2_880
 """With so much more in store than needed (60 ms) a hole is left out rather than concealed."""
 MANY_LATE = 3
 """Packets in a row that belong to the past: the sender's clock was set back."""
-STRAGGLING = 4_800
-"""How long (0.1 s) packets of the source before are its stragglers, and not its return."""
-
 
 _SILENCE: Samples = np.zeros(BLOCK, np.int16)
 
@@ -66,6 +64,7 @@ class JitterBuffer:
         self._awaited = 0
         """Samples made up since the last packet that was played: 0 where nothing need be merged."""
         self._late_in_a_row = 0
+        self._numbers = Numbers()
         self._untouched = self._first = True
 
     @property
@@ -80,9 +79,10 @@ class JitterBuffer:
         payload: bytes,
         arrival_s: float,
         codec: Codec | None = OPUS,
+        number: int | None = None,
     ) -> None:
-        """Take one packet; *timestamp* is RTP's (32 bit, of the codec's clock), *arrival_s*
-        monotonic. One of no *codec* is dropped.
+        """Take one packet; *timestamp* and *number* are RTP's (32 bit, of the codec's clock, and
+        16 bit), *arrival_s* monotonic. One of no *codec* is dropped.
         """
         self.stats.received += 1
         if codec is None:
@@ -93,7 +93,7 @@ class JitterBuffer:
         source = ssrc | codec.clock << 32
         stamp = timestamp * (SAMPLE_RATE // codec.clock) & 0xFFFFFFFF
         samples = codec.samples(payload)
-        self._arrived.append(Packet(source, stamp, payload, samples, arrival, codec))
+        self._arrived.append(Packet(source, stamp, payload, samples, arrival, codec, number))
 
     def pop(self) -> Samples:
         """The next 10 ms, shape ``(480,)``; silence before there is a stream."""
@@ -134,13 +134,15 @@ class JitterBuffer:
         if packet.ssrc != self._ssrc and not self._begin(packet):
             return
         timeline = self._timeline
+        overtaken = self._numbers.overtaken(packet.number, packet.arrival)
         at = timeline.store.unwrap(packet.timestamp, packet.arrival)
         if at is None:
             return
         lateness = self._statistics.add(at, packet.arrival)
         if self._untouched and (not len(timeline.store) or at < timeline.position):
             timeline.position = at
-        if at + packet.samples <= timeline.position and not self._go_back(at, packet):
+        past = at + packet.samples <= timeline.position
+        if past and not self._go_back(at, packet.arrival, overtaken=overtaken):
             return
         self._late_in_a_row = 0
         self.stats.dropped += timeline.store.add(at, packet)
@@ -160,6 +162,7 @@ class JitterBuffer:
             self._before = (self._ssrc, packet.arrival + STRAGGLING)
             self._timeline.reset()
             self._statistics.reset()
+            self._numbers = Numbers()
             made_up = [self._timeline.wait(), self._timeline.wait()]
             self._pcm = np.concatenate([self._pcm[:BLOCK], *made_up])
             self._awaited = UNIT
@@ -168,19 +171,19 @@ class JitterBuffer:
         self._untouched = True
         return True
 
-    def _go_back(self, at: int, packet: Packet) -> bool:
+    def _go_back(self, at: int, arrival: int, *, overtaken: bool) -> bool:
         """Set the play position back to a packet of the past: in a pause of the sender, which went
         on for too long, or where its clock was set back. False where the packet is just late.
         """
         timeline = self._timeline
-        self._late_in_a_row += 1
+        self._late_in_a_row += not overtaken
         if timeline.paused_from is None or at < timeline.paused_from:
-            if self._late_in_a_row < MANY_LATE:
+            if overtaken or self._late_in_a_row < MANY_LATE:
                 self.stats.late += 1
                 self._statistics.was_late()
                 return False
             self._statistics.reset()
-            self._statistics.add(at, packet.arrival)
+            self._statistics.add(at, arrival)
             timeline.store.clear()
         timeline.position = at
         self._delay = len(self._pcm)

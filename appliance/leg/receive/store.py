@@ -22,6 +22,8 @@ class Packet(NamedTuple):
     samples: int
     arrival: int
     codec: Codec = OPUS
+    number: int | None = None
+    """RTP's sequence number (16 bit), where it is known."""
 
 
 class PacketStore:
