@@ -198,3 +198,11 @@ def test_sender_that_counts_anew_is_heard_again() -> None:
         buffer.put(1, again * FRAME, PACKETS[again], i * 0.02, number=again)
         heard += [buffer.pop(), buffer.pop()]
     assert sum(dbfs(block) < -40 for block in heard[10:]) <= 15
+
+
+@pytest.mark.parametrize("pause_s", [0.5, 1.2, 3.0, 10.0])
+def test_sender_whose_clock_stood_still_in_a_pause_is_heard_again(pause_s: float) -> None:
+    """As Chromium's in a telephone's codec, when its page switches the sender off and on."""
+    heard = play([(i, i * 0.02 + (pause_s if i >= 50 else 0.0)) for i in range(200)])
+    again = 100 + round(pause_s * 100)
+    assert all(dbfs(block) > -40 for block in heard[again + 10 : again + 290])

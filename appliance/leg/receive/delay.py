@@ -49,6 +49,11 @@ class ArrivalStatistics:
         self._stalls = Stalls()
         self.target = MIN_DELAY
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was counted since `reset`."""
+        return self._last_transit is None
+
     def add(self, timestamp: int, arrival: int) -> int:
         """Count a packet and return its lateness; *timestamp* is unwrapped."""
         transit = arrival - timestamp

@@ -141,9 +141,11 @@ class JitterBuffer:
         lateness = self._statistics.add(at, packet.arrival)
         if self._untouched and (not len(timeline.store) or at < timeline.position):
             timeline.position = at
-        past = at + packet.samples <= timeline.position
-        if past and not self._go_back(at, packet.arrival, overtaken=overtaken):
-            return
+        if at + packet.samples <= timeline.position:
+            if not self._go_back(at, overtaken=overtaken):
+                return
+            if self._statistics.empty:
+                lateness = self._statistics.add(at, packet.arrival)
         self._late_in_a_row = 0
         self.stats.dropped += timeline.store.add(at, packet)
         measured = at - timeline.position + len(self._pcm) + lateness
@@ -171,7 +173,7 @@ class JitterBuffer:
         self._untouched = True
         return True
 
-    def _go_back(self, at: int, arrival: int, *, overtaken: bool) -> bool:
+    def _go_back(self, at: int, *, overtaken: bool) -> bool:
         """Set the play position back to a packet of the past: in a pause of the sender, which went
         on for too long, or where its clock was set back. False where the packet is just late.
         """
@@ -183,7 +185,6 @@ class JitterBuffer:
                 self._statistics.was_late()
                 return False
             self._statistics.reset()
-            self._statistics.add(at, arrival)
             timeline.store.clear()
         timeline.position = at
         self._delay = len(self._pcm)
