@@ -8,7 +8,7 @@ PY := .venv/bin/python
 ARGS ?=
 
 .PHONY: help demo test lint unit integration browser platforms bench bench-platforms bench-sound \
-  fuzz lock clean setup-demo setup-test setup-fuzz setup-bench
+  fuzz corpus lock clean setup-demo setup-test setup-fuzz setup-bench
 
 help: ## Explain the targets
 	@echo 'Bargebox: the supervisor box. Targets (each sets up what it needs by itself):'
@@ -16,7 +16,7 @@ help: ## Explain the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='|' read -r name text; do printf '%-20s %s\n' "$$name" "$$text"; done
 	@echo
-	@echo 'ARGS="..." goes to the command behind demo, the kinds of tests, the benches, fuzz and lock.'
+	@echo 'ARGS="..." goes to the command behind demo, the kinds of tests, the benches, fuzz, corpus and lock.'
 
 # They wait more than they work, so several run side by side; each worker has a network of its own,
 # where servers of one kind do not meet. One that died ends the run.
@@ -63,6 +63,10 @@ bench-sound: setup-bench ## Listen to receivers side by side; writes build/bench
 # Ten minutes for each parser: ARGS="--minutes 1 --only sip". Finds stay in build/fuzz.
 fuzz: setup-fuzz ## Fuzz what reads the platforms' words, for an hour and more
 	@$(PY) -m tests.fuzz $(ARGS)
+
+# All of them, or ARGS="asterisk-opus-hold chromium-opus-dtx". What is heard differs each time.
+corpus: setup-test ## Record the captures of real senders that the unit tests replay
+	@tools/in-namespace $(PY) -m tests.corpus.capture $(ARGS)
 
 # The locks name no index and no path, so that they hold for every machine's mirrors.
 # ARGS=--upgrade takes the newest versions, otherwise what is locked stays.
