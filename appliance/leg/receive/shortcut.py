@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -19,11 +18,11 @@ from aiortc import RTCDtlsTransport
 from aiortc.rtcdtlstransport import State
 from aiortc.rtp import RTP_HEADER_LENGTH, RtpPacket, is_rtcp
 
+from appliance.leg.receive import header
 from appliance.webrtc import taker_of
 
 log = logging.getLogger(__name__)
 
-RTP_VERSION = 2
 LONGEST = 65_536
 """Octets: no datagram is longer. asyncio has room made for four times as much before each, which
 the C library takes from the kernel and gives back (mallopt(3), M_MMAP_THRESHOLD): 40 us a packet.
@@ -57,7 +56,7 @@ def _received(
 
 def _take(transport: RTCDtlsTransport, data: bytes) -> bool:
     """Whether *data* was a packet of a known source, and is done with."""
-    if len(data) < RTP_HEADER_LENGTH or data[0] >> 6 != RTP_VERSION or is_rtcp(data):
+    if len(data) < RTP_HEADER_LENGTH or data[0] >> 6 != header.VERSION or is_rtcp(data):
         return False
     # The header is not encrypted; what it says is believed only once it is authenticated.
     router = transport._rtp_router
@@ -82,8 +81,7 @@ def _decrypted(transport: RTCDtlsTransport, data: bytes) -> RtpPacket | None:
     kept[PACKETS] += 1
     kept[OCTETS] += len(data)
     try:
-        plain = transport._rx_srtp.unprotect(data)
-        return RtpPacket.parse(plain, transport._rtp_header_extensions_map)
-    except (pylibsrtp.Error, ValueError, struct.error) as error:
+        return header.parse(transport._rx_srtp.unprotect(data))
+    except (pylibsrtp.Error, ValueError) as error:
         log.debug("a packet of sound is dropped: %s", error)
         return None
