@@ -99,8 +99,10 @@ class Limiter:
 
 def peak_of(sound: Sound) -> float:
     """The highest magnitude of *sound*; 0 for none."""
-    highest = np.maximum.reduce(sound, axis=None, initial=0)
-    return max(float(highest), -float(np.minimum.reduce(sound, axis=None, initial=0)))
+    if not sound.size:
+        return 0.0
+    # To find where takes less than half as long as a reduction of so few samples.
+    return float(max(sound.item(sound.argmax()), -sound.item(sound.argmin())))
 
 
 def _highest(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -115,5 +115,6 @@ class Pacing:
 def _peak(samples: Samples) -> float:
     if not len(samples):
         return 0.0
-    # The lowest 16-bit integer has no positive of its own; two passes cost less than wider ones.
-    return float(max(int(np.maximum.reduce(samples)), -int(np.minimum.reduce(samples))))
+    # The lowest 16-bit integer has no positive of its own. To find where takes less than half as
+    # long as a reduction of so few samples.
+    return float(max(samples.item(samples.argmax()), -samples.item(samples.argmin())))
