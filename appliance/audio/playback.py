@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from appliance.audio.errors import HeadsetError
 from appliance.audio.pcm import BYTES_PER_SAMPLE, Pcm, Waker
-from appliance.audio.settings import AudioSettings
+from appliance.audio.settings import SAMPLE_RATE, AudioSettings
 
 TURN_S = 0.2
 STALLED_AFTER_S = 2.0
@@ -47,7 +47,6 @@ class PlaybackStream(Pcm):
         if ran_dry:
             room = self.buffer_frames
         # Whole periods, or what the source has left of its last block waits there, up to 10 ms.
-        # ALSA's pulse plugin is "ready" with a frame less than one, and ready again soon after.
         whole = room - room % self.period_frames
         if whole:
             ran_dry |= self._fill(source, whole)
@@ -57,7 +56,8 @@ class PlaybackStream(Pcm):
                 code="headset_stalled",
             )
         elif ready:
-            self.pause_after_empty_turn()
+            # ALSA's pulse plugin is "ready" with a frame less than one, until the next is free.
+            self.pause_after_empty_turn(until=self._took_at + self.period_frames / SAMPLE_RATE)
         return ran_dry
 
     def _fill(self, source: PlaybackSource, room: int) -> bool:

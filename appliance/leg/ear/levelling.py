@@ -72,7 +72,9 @@ class Levelling:
         if before == self.gain_db == 0.0:
             return block
         start, end = 10 ** (before / 20), 10 ** (self.gain_db / 20)
-        louder: Mono = block * np.linspace(start, end, len(block), dtype=np.float32)
+        still = before == self.gain_db
+        gain = end if still else np.linspace(start, end, len(block), dtype=np.float32)
+        louder: Mono = block * gain
         return louder
 
     def _is_speech(self, level: float, seconds: float) -> bool:
