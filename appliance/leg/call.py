@@ -20,6 +20,7 @@ from appliance.leg.settings import LegSettings
 from appliance.leg.uplink.track import UplinkTrack
 from appliance.service.errors import BargeboxError
 from appliance.service.tasks import deadly_task, stop_tasks
+from appliance.service.ticks import next_tick
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +178,7 @@ class Call:
 
     async def _watch_media(self) -> None:
         while True:
-            await asyncio.sleep(WATCH_S)
+            await next_tick(WATCH_S)
             if self.media is not Media.ENDED:
                 self._check(time.monotonic())
 

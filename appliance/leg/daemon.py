@@ -26,6 +26,7 @@ from appliance.leg.settings import LegSettings
 from appliance.panel.panel import Panel
 from appliance.panel.settings import PanelSettings
 from appliance.service.tasks import deadly_task, stop_tasks
+from appliance.service.ticks import next_tick
 from appliance.webrtc import allow_loopback
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ class LegDaemon:
     async def _watch_control(self) -> None:
         """An unattended leg does not linger: 5 s without a line from control hang it up."""
         while True:
-            await asyncio.sleep(WATCH_S)
+            await next_tick(WATCH_S)
             call = self.leg.call
             silent = time.monotonic() - self.server.heard_at
             limit_s = self._settings.control_timeout_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from appliance.control_link.base import Message
@@ -11,6 +10,7 @@ from appliance.control_link.words import Gate, Media
 from appliance.leg.call import Call
 from appliance.leg.codecs.opus import Samples
 from appliance.leg.cues import Cue, cue
+from appliance.service.ticks import next_tick
 
 LEVELS_S = 0.1
 QUALITY_TICKS = 10
@@ -34,7 +34,7 @@ class Meters:
         """For ever."""
         tick = 0
         while True:
-            await asyncio.sleep(LEVELS_S)
+            await next_tick(LEVELS_S)
             call = self._call()
             if call is None or call.media is Media.CONNECTING:
                 tick = 0
@@ -57,7 +57,7 @@ async def remind(gate: Callable[[], Gate], play: Callable[[Samples], None], each
     """For ever: a soft tone each *each_s* seconds that the gate has been open without a break."""
     live = 0
     while True:
-        await asyncio.sleep(LEVELS_S)
+        await next_tick(LEVELS_S)
         live = live + 1 if gate() is Gate.OPEN else 0
         if live and live % round(each_s / LEVELS_S) == 0:
             play(cue(Cue.LIVE_REMINDER))
