@@ -156,6 +156,19 @@ class Jump:
         return [*stream[:first], *later], BELIEVED_S
 
 
+@dataclass(frozen=True)
+class StandStill:
+    """From *where* on all comes *length* (s) later, with timestamps that know nothing of it."""
+
+    where: float
+    length: float
+
+    def __call__(self, stream: Sequence[Arrival]) -> Mangled:
+        first = _place(self.where, stream)
+        later = [one._replace(at=one.at + self.length) for one in stream[first:]]
+        return [*stream[:first], *later], self.length + BELIEVED_S
+
+
 def splice(
     stream: Sequence[Arrival], where: float, other: Sequence[Arrival], *, same: bool
 ) -> tuple[list[Arrival], int]:

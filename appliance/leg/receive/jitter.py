@@ -64,6 +64,8 @@ class JitterBuffer:
         self._awaited = 0
         """Samples made up since the last packet that was played: 0 where nothing need be merged."""
         self._late_in_a_row = 0
+        self._back = (0, 0)
+        """From which pause of the sender the play position was set back last, how often."""
         self._numbers = Numbers()
         self._untouched = self._first = True
 
@@ -186,10 +188,18 @@ class JitterBuffer:
                 return False
             self._statistics.reset()
             timeline.store.clear()
+        elif self._again_from(timeline.paused_from):
+            self._statistics.reset()  # its clock stood still in the pause
         timeline.position = at
         self._delay = len(self._pcm)
         self._awaited = max(self._awaited, 1)
         return True
+
+    def _again_from(self, paused_from: int) -> bool:
+        """Whether it is set back from one and the same pause again and again, and none heard."""
+        before, times = self._back
+        self._back = paused_from, times + 1 if before == paused_from else 1
+        return self._back[1] >= MANY_LATE
 
     def _excess(self) -> int:
         return int(self._delay) - self._statistics.target
