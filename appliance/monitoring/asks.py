@@ -26,6 +26,8 @@ class Ask:
     epoch: int | None = None
     begun: bool = False
     """The gate may be waiting for our consent."""
+    consented: bool = False
+    """The gate was told to open."""
     closings: int = field(init=False)
     """How often the session had been muted when this was asked for."""
     done: asyncio.Future[None] = field(init=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,6 +22,11 @@ def open_span(spans: list[BargeSpan], at: datetime, audience: Audience) -> None:
     """From *at* on *audience* hears the supervisor."""
     close_span(spans, at)
     spans.append(BargeSpan(at, None, audience))
+
+
+def is_heard(spans: Sequence[BargeSpan], audience: Audience) -> bool:
+    """Whether the last span is open and to *audience*."""
+    return bool(spans) and spans[-1].ended_at is None and spans[-1].audience is audience
 
 
 def muting_press(

@@ -128,6 +128,10 @@ class History:
 
         await self._store.write(work)
 
+    async def replace_barges(self, session_id: str, barges: Sequence[BargeSpan]) -> None:
+        """These are all the barges there were so far."""
+        await self._store.write(lambda database: replace_barges(database, session_id, barges))
+
     async def running(self) -> list[SessionRecord]:
         """Sessions without an end, oldest first."""
         return await self._store.read(

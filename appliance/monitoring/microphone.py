@@ -28,6 +28,7 @@ from appliance.monitoring.desk import Desk
 from appliance.monitoring.policy import Account, Refusal, RefusedError, unmute_refusal
 from appliance.monitoring.session import Session
 from appliance.monitoring.session_machine import Event, State
+from appliance.monitoring.torn import NOT_OPENED
 from appliance.service.errors import BargeboxError
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
@@ -173,6 +174,10 @@ class Microphone:
         except BargeboxError as fault:
             await self._refuse(ask, fault)
             ask.answer(fault)
+        except asyncio.CancelledError:
+            self._note_refusal(ask, "stopped")
+            ask.answer(RefusedError("The box restarts. Try again in a moment.", code="failed"))
+            raise
         else:
             ask.answer(None)
 
@@ -193,6 +198,7 @@ class Microphone:
     async def _open(self, ask: Ask) -> None:
         self._check(ask)
         session, epoch, audience = ask.session, ask.epoch or 0, ask.audience
+        ask.consented = True
         await self._desk.link.request(
             lambda n: OpenGate(id=n, session_id=session.id, epoch=epoch, audience=audience)
         )
@@ -219,8 +225,9 @@ class Microphone:
     async def _refuse(self, ask: Ask, fault: BargeboxError) -> None:
         session = ask.session
         desk = self._desk
-        actor = ask.account.name
-        desk.audit.note(self._entry(session, actor, "unmute_refused", code=fault.code, via=ask.via))
+        if isinstance(fault, LegError):
+            ask.consented = False  # the leg says itself that it did not open
+        self._note_refusal(ask, fault.code)
         log.info("unmute refused: %s (%s)", fault.detail, fault.code)
         if not ask.begun or session.ending is not None or desk.session is not session:
             return
@@ -229,6 +236,14 @@ class Microphone:
             await desk.tell_leg(lambda n: CloseGate(id=n, session_id=session.id))
         elif not (isinstance(fault, LegError) and fault.code == "stale"):
             await desk.tell_leg(lambda n: RefuseGate(id=n, session_id=session.id, epoch=epoch))
+
+    def _note_refusal(self, ask: Ask, code: str) -> None:
+        """For the record, with what is known of the gate: `torn` goes by it."""
+        told = {"opened": NOT_OPENED} if ask.begun and not ask.consented else {}
+        entry = self._entry(
+            ask.session, ask.account.name, "unmute_refused", code=code, via=ask.via, **told
+        )
+        self._desk.audit.note(entry)
 
     async def _settle(self) -> None:
         """Make the platform agree with the gate, or the gate with the platform."""

@@ -15,7 +15,7 @@ from appliance.control_link.states import CallState, Press
 from appliance.control_link.words import EndReason, Gate, Media
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.audit import Entry
-from appliance.monitoring.barges import close_span, muting_press
+from appliance.monitoring.barges import close_span, is_heard, muting_press, open_span
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.history import BargeSpan, SessionRecord
@@ -180,8 +180,14 @@ class Recovery:
             barged_in=bool(record.barges),
             barges=list(record.barges),
         )
+        now = datetime.now(UTC)
         if call.gate is not Gate.OPEN:
-            self._close_barge(record, session.barges, presses, datetime.now(UTC))
+            self._close_barge(record, session.barges, presses, now)
+        elif not is_heard(session.barges, call.audience):
+            open_span(session.barges, now, call.audience)
+        # What was mended must outlast this life too.
+        so_far = tuple(session.barges)
+        desk.write_down(desk.history.replace_barges(session.id, so_far), "barges so far")
         desk.session = session
         desk.machine.fire(Event.JOIN)
         desk.machine.fire(Event.MEDIA_CONNECTED)

@@ -87,12 +87,87 @@ def test_an_unmute_without_its_barge_counts_as_heard() -> None:
     end = row("ended", LATER + timedelta(seconds=1), reason="hung_up")
     for barges in [(), (before,)]:
         assert mended(record(*barges), [asked])[0].barges == (*barges, heard)
-        assert mended(record(*barges), [asked, end])[0].barges == (*barges, heard)
+        till_then = replace(heard, ended_at=LATER + timedelta(seconds=1))
+        assert mended(record(*barges), [asked, end])[0].barges == (*barges, till_then)
     for known in [heard, replace(heard, ended_at=LATER), replace(heard, started_at=NOW)]:
         assert mended(record(known), [asked])[0].barges == (known,)
     ended = replace(heard, ended_at=LATER)
     assert mended(record(), [asked, row("mute", LATER)])[0].barges == (ended,)
-    assert mended(record(), [asked, row("unmute_refused", LATER)])[0].barges == ()
+
+
+def at(seconds: int) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+EVERYONE, AGENT = "everyone", "agent"
+
+
+def unmute(seconds: int, audience: str, via: str = "page") -> AuditRow:
+    return row("unmute", at(seconds), audience=audience, via=via)
+
+
+def span(began: int, ended: int | None, audience: str) -> BargeSpan:
+    return BargeSpan(at(began), None if ended is None else at(ended), Audience(audience))
+
+
+@pytest.mark.parametrize(
+    ("written", "rows", "heard"),
+    [
+        # Refused, and the gate never told to open: not heard. Another one's refusal says nothing.
+        ([], [unmute(0, EVERYONE), row("unmute_refused", at(1), via="page", opened="no")], []),
+        (
+            [],
+            [unmute(0, EVERYONE), row("unmute_refused", at(1), via="page")],
+            [span(0, None, EVERYONE)],
+        ),
+        (
+            [],
+            [
+                unmute(0, EVERYONE),
+                row("unmute_refused", at(5), via="api", opened="no"),
+                row("mute", at(9)),
+            ],
+            [span(0, 9, EVERYONE)],
+        ),
+        # Of several, each one that is missing.
+        (
+            [],
+            [unmute(0, EVERYONE), unmute(60, AGENT), row("mute", at(70))],
+            [span(0, 60, EVERYONE), span(60, 70, AGENT)],
+        ),
+        (
+            [span(100, None, AGENT)],
+            [unmute(0, EVERYONE), row("mute", at(30)), unmute(100, AGENT)],
+            [span(0, 30, EVERYONE), span(100, None, AGENT)],
+        ),
+        # The wider audience goes on in the doubt, and a former life's consent opens nothing.
+        (
+            [span(0, None, EVERYONE)],
+            [unmute(0, EVERYONE), unmute(60, AGENT)],
+            [span(0, None, EVERYONE)],
+        ),
+        (
+            [span(0, None, AGENT)],
+            [unmute(0, AGENT), unmute(60, EVERYONE)],
+            [span(0, 60, AGENT), span(60, None, EVERYONE)],
+        ),
+        (
+            [span(0, None, EVERYONE)],
+            [unmute(0, EVERYONE), unmute(60, EVERYONE, via="resume")],
+            [span(0, None, EVERYONE)],
+        ),
+        # A clock that was set back leaves nothing open.
+        (
+            [span(-30, -20, EVERYONE)],
+            [unmute(0, EVERYONE), row("mute", at(-20))],
+            [span(-30, -20, EVERYONE), span(0, 0, EVERYONE)],
+        ),
+    ],
+)
+def test_each_unmute_that_may_have_opened_is_a_barge(
+    written: list[BargeSpan], rows: list[AuditRow], heard: list[BargeSpan]
+) -> None:
+    assert list(mended(record(*written), rows)[0].barges) == heard
 
 
 async def test_history_takes_the_spans_that_the_disk_did_not(tmp_path: Path) -> None:
@@ -154,6 +229,50 @@ async def test_a_barge_that_history_never_heard_of_is_on_record(tmp_path: Path) 
             (barge,) = (await _first(life)).barges
             assert barge.audience is Audience.EVERYONE
             assert barge.ended_at is not None
+
+
+async def test_a_stop_while_consent_is_awaited_is_no_barge(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        async with w.control() as life:
+            await life.service.monitor(w.ann, "call-1")
+            w.driver.slow["set_audience"] = 5.0
+            asking = asyncio.create_task(life.service.set_microphone(w.ann, muted=False))
+            while "unmute" not in await life.actions():
+                await asyncio.sleep(0.01)
+        with pytest.raises(RefusedError, match="restarts"):
+            await asking
+        w.driver.slow.clear()
+        async with w.control() as life:
+            await eventually(lambda: life.state is State.LISTENING)
+            await life.service.hang_up(w.ann)
+            assert (await _first(life)).barges == ()
+
+
+def unwrite_the_last_barge(database: sqlite3.Connection) -> None:
+    """As if the process had died before it."""
+    database.execute("DELETE FROM barges WHERE ended_at IS NULL")
+    database.execute("UPDATE barges SET ended_at = NULL")
+
+
+@pytest.mark.parametrize("reached_the_gate", [False, True])
+async def test_the_leg_says_who_hears_after_a_change_torn_off(
+    tmp_path: Path, reached_the_gate: bool
+) -> None:
+    """From all to the agent alone: on record as asked for, and then the process died."""
+    first, second = Audience.EVERYONE, Audience.AGENT
+    async with world(tmp_path) as w:
+        async with w.control() as life:
+            await life.service.monitor(w.ann, "call-1")
+            await life.service.set_microphone(w.ann, muted=False, audience=first)
+            await life.service.set_microphone(w.ann, muted=False, audience=second)
+            await life.store.write(unwrite_the_last_barge)
+        assert w.leg.call is not None
+        w.leg.call.audience = second if reached_the_gate else first
+        async with w.control() as life:
+            await eventually(lambda: life.state is State.LIVE)
+            await life.service.hang_up(w.ann)
+            heard = [barge.audience for barge in (await _first(life)).barges]
+            assert heard == ([first, second] if reached_the_gate else [first])
 
 
 async def test_a_session_torn_off_ends_when_the_leg_left(tmp_path: Path) -> None:
