@@ -18,6 +18,10 @@ from appliance.audio.pcm import BYTES_PER_SAMPLE, Pcm, Waker
 from appliance.audio.settings import SAMPLE_RATE, AudioSettings
 
 TURN_S = 0.2
+EARLY_S = 0.001
+"""How much sooner than a period after the last one room is looked for again: a look that came late
+must not make the next one later still.
+"""
 STALLED_AFTER_S = 2.0
 """A headset that takes nothing for so long, without an error either, is closed and opened."""
 
@@ -34,7 +38,7 @@ class PlaybackStream(Pcm):
 
     def __init__(self, name: str, settings: AudioSettings, waker: Waker) -> None:
         super().__init__(name, "playback", 2, settings.period_frames, settings.periods, waker)
-        self._took_at = time.monotonic()
+        self._took_at = self._room_at = time.monotonic()
 
     def turn(self, source: PlaybackSource) -> bool:
         """Wait for room, at most 0.2 s, and fill it in one write; whether it had run dry before.
@@ -49,6 +53,7 @@ class PlaybackStream(Pcm):
         # Whole periods, or what the source has left of its last block waits there, up to 10 ms.
         whole = room - room % self.period_frames
         if whole:
+            self._room_at = time.monotonic()
             ran_dry |= self._fill(source, whole)
         elif time.monotonic() - self._took_at > STALLED_AFTER_S:
             raise HeadsetError(
@@ -57,7 +62,8 @@ class PlaybackStream(Pcm):
             )
         elif ready:
             # ALSA's pulse plugin is "ready" with a frame less than one, until the next is free.
-            self.pause_after_empty_turn(until=self._took_at + self.period_frames / SAMPLE_RATE)
+            period_s = self.period_frames / SAMPLE_RATE
+            self.pause_after_empty_turn(until=self._room_at + period_s - EARLY_S)
         return ran_dry
 
     def _fill(self, source: PlaybackSource, room: int) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from appliance.audio.playback import PlaybackStream
 from appliance.control_link.states import HeadsetState
 from appliance.demo.soundcard import PCM, VirtualCard
 from tests.support.soundcard import (
@@ -52,6 +53,29 @@ def test_sound_is_pulled_by_whole_periods(virtual_card: VirtualCard) -> None:
     with running_headset(Asked(440)):
         assert eventually(lambda: len(asked) > 150)
     assert {frames % VIRTUAL.period_frames for frames in asked} == {0}
+
+
+def test_the_earpiece_is_not_looked_at_more_often_than_it_must(
+    virtual_card: VirtualCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The virtual card is "ready" with a frame less than a period; every look wakes a processor."""
+    del virtual_card
+    looks, pulls = [], []
+    look = PlaybackStream.available
+
+    def counted(stream: PlaybackStream) -> int:
+        looks.append(stream)
+        return look(stream)
+
+    class Counting(ToneSource):
+        def pull(self, frames: int, channels: int, /) -> NDArray[np.int16]:
+            pulls.append(frames // VIRTUAL.period_frames)
+            return super().pull(frames, channels)
+
+    monkeypatch.setattr(PlaybackStream, "available", counted)
+    with running_headset(Counting(440)):
+        assert eventually(lambda: len(pulls) > 150)
+    assert len(looks) < 3.5 * sum(pulls)
 
 
 def test_a_tone_at_the_mouth_is_captured(virtual_card: VirtualCard) -> None:
