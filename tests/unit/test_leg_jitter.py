@@ -112,6 +112,20 @@ def test_only_what_never_comes_is_a_loss(arrival: float | None, more: bool) -> N
     assert (buffer._statistics._since_loss < LOSS_MEMORY) is more
 
 
+def test_a_repeat_takes_no_loss_back() -> None:
+    packets = tone_packets(110)
+    buffer = JitterBuffer()
+    for i in range(110):
+        if i != 100:
+            buffer.put(1, i * FRAME, packets[i], i * 0.02)
+        if i == 104:
+            buffer.put(1, 97 * FRAME, packets[97], i * 0.02)
+        buffer.pop()
+        buffer.pop()
+    assert (buffer.stats.lost, buffer.stats.late) == (1, 1)
+    assert buffer._statistics._since_loss < LOSS_MEMORY
+
+
 def test_outage_costs_no_lasting_delay() -> None:
     packets = tone_packets(400)
     arrivals = [None if 100 <= i < 150 else i * 0.02 for i in range(400)]

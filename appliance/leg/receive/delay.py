@@ -93,6 +93,6 @@ class ArrivalStatistics:
             self._since_loss += 1
 
     def was_late(self) -> None:
-        """What was told of as lost came after all: only lateness is to be learned from it."""
+        """What was told of as lost last came after all, and teaches lateness only."""
         self._since_loss += self._before_loss
         self._before_loss = 0

@@ -66,6 +66,8 @@ class JitterBuffer:
         self._late_in_a_row = 0
         self._back = (0, 0)
         """From which pause of the sender the play position was set back last, how often."""
+        self._hole = range(0)
+        """The last one that counted as lost, until something of it comes after all."""
         self._numbers = Numbers()
         self._untouched = self._first = True
 
@@ -184,7 +186,9 @@ class JitterBuffer:
         if timeline.paused_from is None or at < timeline.paused_from:
             if overtaken or self._late_in_a_row < MANY_LATE:
                 self.stats.late += 1
-                self._statistics.was_late()
+                if at in self._hole:  # and not a repeat of what was heard
+                    self._hole = range(0)
+                    self._statistics.was_late()
                 return False
             self._statistics.reset()
             timeline.store.clear()
@@ -208,7 +212,7 @@ class JitterBuffer:
         """Have at least *wanted* samples ready, if the line gives them."""
         timeline = self._timeline
         while len(self._pcm) < wanted:
-            lost = self.stats.lost
+            lost, begin = self.stats.lost, timeline.position
             self._skip()
             made_up = None
             if self._awaited and timeline.waiting():
@@ -218,8 +222,11 @@ class JitterBuffer:
             if audio is None:
                 return
             self._untouched = False
-            if here or self.stats.lost > lost:
-                self._statistics.count_loss(lost=self.stats.lost > lost)
+            if self.stats.lost > lost:
+                self._hole = range(begin, timeline.position)
+                self._statistics.count_loss(lost=True)
+            elif here:
+                self._statistics.count_loss(lost=False)
             if made_up is None:
                 self._pcm = np.concatenate([self._pcm, audio]) if len(self._pcm) else audio
                 continue
