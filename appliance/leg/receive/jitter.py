@@ -16,8 +16,8 @@ from appliance.leg.codecs.base import Codec
 from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 from appliance.leg.codecs.table import OPUS
 from appliance.leg.receive.delay import ArrivalStatistics
-from appliance.leg.receive.numbers import STRAGGLING, Numbers
 from appliance.leg.receive.pacing import FAR_AHEAD, Pacing
+from appliance.leg.receive.past import STRAGGLING, Past, Verdict
 from appliance.leg.receive.store import MAX_PACKETS, Packet
 from appliance.leg.receive.timeline import UNIT, JitterStats, Timeline
 
@@ -32,8 +32,6 @@ TOO_MUCH = 48_000
 """With so much more in store than needed (1 s) what is oldest is not worth hearing."""
 SKIPPABLE = 2_880
 """With so much more in store than needed (60 ms) a hole is left out rather than concealed."""
-MANY_LATE = 3
-"""Packets in a row that belong to the past: the sender's clock was set back."""
 
 _SILENCE: Samples = np.zeros(BLOCK, np.int16)
 
@@ -63,12 +61,9 @@ class JitterBuffer:
         """From a packet's arrival, were it never late, to its first sample's turn."""
         self._awaited = 0
         """Samples made up since the last packet that was played: 0 where nothing need be merged."""
-        self._late_in_a_row = 0
-        self._back = (0, 0)
-        """From which pause of the sender the play position was set back last, how often."""
         self._hole = range(0)
         """The last one that counted as lost, until something of it comes after all."""
-        self._numbers = Numbers()
+        self._past = Past()
         self._untouched = self._first = True
 
     @property
@@ -138,7 +133,7 @@ class JitterBuffer:
         if packet.ssrc != self._ssrc and not self._begin(packet):
             return
         timeline = self._timeline
-        overtaken = self._numbers.overtaken(packet.number, packet.arrival)
+        overtaken = self._past.overtaken(packet.number, packet.arrival)
         at = timeline.store.unwrap(packet.timestamp, packet.arrival)
         if at is None:
             return
@@ -150,7 +145,7 @@ class JitterBuffer:
                 return
             if self._statistics.empty:
                 lateness = self._statistics.add(at, packet.arrival)
-        self._late_in_a_row = 0
+        self._past.is_over()
         self.stats.dropped += timeline.store.add(at, packet)
         measured = at - timeline.position + len(self._pcm) + lateness
         if abs(measured - self._delay) > ELSEWHERE:
@@ -168,7 +163,7 @@ class JitterBuffer:
             self._before = (self._ssrc, packet.arrival + STRAGGLING)
             self._timeline.reset()
             self._statistics.reset()
-            self._numbers = Numbers()
+            self._past = Past()
             made_up = [self._timeline.wait(), self._timeline.wait()]
             self._pcm = np.concatenate([self._pcm[:BLOCK], *made_up])
             self._awaited = UNIT
@@ -178,32 +173,22 @@ class JitterBuffer:
         return True
 
     def _go_back(self, at: int, *, overtaken: bool) -> bool:
-        """Set the play position back to a packet of the past: in a pause of the sender, which went
-        on for too long, or where its clock was set back. False where the packet is just late.
-        """
+        """Set the play position back to a packet of the past; False where it is just late."""
         timeline = self._timeline
-        self._late_in_a_row += not overtaken
-        if timeline.paused_from is None or at < timeline.paused_from:
-            if overtaken or self._late_in_a_row < MANY_LATE:
-                self.stats.late += 1
-                if at in self._hole:  # and not a repeat of what was heard
-                    self._hole = range(0)
-                    self._statistics.was_late()
-                return False
+        verdict = self._past.judge(at, overtaken=overtaken, paused_from=timeline.paused_from)
+        if verdict is Verdict.LATE:
+            self.stats.late += 1
+            if at in self._hole:  # and not a repeat of what was heard
+                self._hole = range(0)
+                self._statistics.was_late()
+            return False
+        if verdict is Verdict.ANEW:
             self._statistics.reset()
             timeline.store.clear()
-        elif self._again_from(timeline.paused_from):
-            self._statistics.reset()  # its clock stood still in the pause
         timeline.position = at
         self._delay = len(self._pcm)
         self._awaited = max(self._awaited, 1)
         return True
-
-    def _again_from(self, paused_from: int) -> bool:
-        """Whether it is set back from one and the same pause again and again, and none heard."""
-        before, times = self._back
-        self._back = paused_from, times + 1 if before == paused_from else 1
-        return self._back[1] >= MANY_LATE
 
     def _excess(self) -> int:
         return int(self._delay) - self._statistics.target
