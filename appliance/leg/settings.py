@@ -26,9 +26,9 @@ class LegSettings(BaseModel):
     consent_timeout_s: float = Field(2.0, gt=0, le=10)
     """How long an un-mute waits for consent and for the microphone's first frame."""
 
-    bitrate: int = Field(48_000, ge=12_000, le=128_000)
+    bitrate: int = Field(64_000, ge=12_000, le=128_000)
     """Opus bits per second of the uplink."""
-    complexity: int = Field(10, ge=0, le=10)
+    complexity: int = Field(5, ge=0, le=10)
     """Opus encoder complexity."""
     expected_loss_percent: int = Field(2, ge=0, le=50)
     """How much loss the in-band error correction prepares for at least; the other side's reports
