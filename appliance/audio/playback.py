@@ -18,10 +18,8 @@ from appliance.audio.pcm import BYTES_PER_SAMPLE, Pcm, Waker
 from appliance.audio.settings import SAMPLE_RATE, AudioSettings
 
 TURN_S = 0.2
-EARLY_S = 0.001
-"""How much sooner than a period after the last one room is looked for again: a look that came late
-must not make the next one later still.
-"""
+CREEP_S = 0.000_05
+"""How much sooner in each period room is looked for, so that no look stays later than it need."""
 STALLED_AFTER_S = 2.0
 """A headset that takes nothing for so long, without an error either, is closed and opened."""
 
@@ -38,7 +36,7 @@ class PlaybackStream(Pcm):
 
     def __init__(self, name: str, settings: AudioSettings, waker: Waker) -> None:
         super().__init__(name, "playback", 2, settings.period_frames, settings.periods, waker)
-        self._took_at = self._room_at = time.monotonic()
+        self._took_at = self._due = time.monotonic()
 
     def turn(self, source: PlaybackSource) -> bool:
         """Wait for room, at most 0.2 s, and fill it in one write; whether it had run dry before.
@@ -53,7 +51,7 @@ class PlaybackStream(Pcm):
         # Whole periods, or what the source has left of its last block waits there, up to 10 ms.
         whole = room - room % self.period_frames
         if whole:
-            self._room_at = time.monotonic()
+            self._due += whole / SAMPLE_RATE - CREEP_S
             ran_dry |= self._fill(source, whole)
         elif time.monotonic() - self._took_at > STALLED_AFTER_S:
             raise HeadsetError(
@@ -62,8 +60,10 @@ class PlaybackStream(Pcm):
             )
         elif ready:
             # ALSA's pulse plugin is "ready" with a frame less than one, until the next is free.
-            period_s = self.period_frames / SAMPLE_RATE
-            self.pause_after_empty_turn(until=self._room_at + period_s - EARLY_S)
+            too_early = time.monotonic() >= self._due
+            self.pause_after_empty_turn(until=self._due)
+            if too_early:
+                self._due = time.monotonic()
         return ran_dry
 
     def _fill(self, source: PlaybackSource, room: int) -> bool:
