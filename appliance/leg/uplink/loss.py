@@ -6,7 +6,7 @@ import math
 
 MOST_PERCENT = 10
 """More is never asked of libopus, whatever is lost: from here on the copies take from the speech
-more than they give back (docs/decisions/011)."""
+more than they give back (docs/decisions/015)."""
 RISE = 0.5
 """How far one report may lift the estimate towards itself."""
 FALL_S = 10.0
