@@ -51,7 +51,7 @@ class PlaybackStream(Pcm):
         # Whole periods, or what the source has left of its last block waits there, up to 10 ms.
         whole = room - room % self.period_frames
         if whole:
-            self._due += whole / SAMPLE_RATE - CREEP_S
+            self._is_due_again(whole)
             ran_dry |= self._fill(source, whole)
         elif time.monotonic() - self._took_at > STALLED_AFTER_S:
             raise HeadsetError(
@@ -65,6 +65,13 @@ class PlaybackStream(Pcm):
             if too_early:
                 self._due = time.monotonic()
         return ran_dry
+
+    def _is_due_again(self, room: int) -> None:
+        """In step with the card, but in a period at the latest: what fills a buffer that had run
+        dry, or is new, begins to play at once.
+        """
+        in_a_period = time.monotonic() + self.period_frames / SAMPLE_RATE
+        self._due = min(self._due + room / SAMPLE_RATE - CREEP_S, in_a_period)
 
     def _fill(self, source: PlaybackSource, room: int) -> bool:
         """Whether it had run dry."""
