@@ -91,9 +91,9 @@ async def test_hang_up_while_opening_answers_and_stops_the_microphone(box: Box) 
 async def test_level_of_a_headset_that_does_not_play_is_silence(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(type(box.leg.downlink), "level", -12.0)  # whatever is played
     control = await box.connect()
     other = await connected(box, control, "sendrecv")
-    monkeypatch.setattr(type(box.leg.downlink), "level", -12.0)  # whatever is played
     assert (await control.next("levels"))["downlink"] == -12.0
     box.headset.state = HeadsetState(present=False)
     await control.next("levels")
