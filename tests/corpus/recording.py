@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aiortc.rtp import RtpPacket
 
-from appliance.control_link.words import Party
 from appliance.leg.codecs.base import Codec
 from appliance.leg.peer import Direction, Peer
 from appliance.leg.quality.arrivals import Arrivals
@@ -18,6 +16,7 @@ from appliance.platforms.protocol import LegNeeds
 from appliance.webrtc import also_receive
 from tests.corpus.rtpdump import Captured
 from tests.support.leg_media import new_track
+from tests.support.own_leg import OwnPort
 
 LIMIT_S = 15.0
 TELEPHONE_EVENTS = (101, 110, 126)
@@ -65,12 +64,14 @@ class RecordingPeer(Peer):
         super()._received(stream, arrivals, codecs, packet)
 
 
-class RecordingLeg:
-    """Implements `appliance.platforms.protocol.LegPort`. Always muted."""
+class RecordingLeg(OwnPort):
+    """Always muted."""
+
+    peer: RecordingPeer
 
     def __init__(self, needs: LegNeeds) -> None:
         sends = needs.direction != "recvonly"
-        self.peer = RecordingPeer(new_track() if sends else None, needs.direction)
+        super().__init__(RecordingPeer(new_track() if sends else None, needs.direction))
         self._voice = Peer(new_track(), "sendonly", [], lambda: None)
         """Where the platform has one apart."""
 
@@ -80,19 +81,6 @@ class RecordingLeg:
         lines = [len(line.packets) for line in self.peer.lines.values()]
         return min(lines, default=0)
 
-    async def offer(self) -> str:
-        return await self.peer.offer()
-
-    async def accept(self, answer: str) -> None:
-        await self.peer.accept(answer)
-        await self.peer.until_up(LIMIT_S)
-
-    async def answer(self, offer: str) -> str:
-        return await self.peer.answer(offer)
-
-    async def place(self, parties: Mapping[str, Party]) -> None:
-        """Who sits where is of no interest."""
-
     async def speak(self) -> str:
         return await self._voice.offer()
 
@@ -101,5 +89,5 @@ class RecordingLeg:
 
     async def close(self) -> None:
         """Leave."""
-        await self.peer.close()
+        await super().close()
         await self._voice.close()

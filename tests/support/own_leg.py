@@ -25,15 +25,45 @@ KEPT = 50
 """Blocks of 10 ms."""
 
 
-class OwnLeg:
-    """Implements `appliance.platforms.protocol.LegPort`. The microphone hears a tone."""
+class OwnPort:
+    """Implements `appliance.platforms.protocol.LegPort` by the box's own peer."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+
+    async def offer(self) -> str:
+        return await self.peer.offer()
+
+    async def accept(self, answer: str) -> None:
+        await self.peer.accept(answer)
+        await self.peer.until_up(LIMIT_S)
+
+    async def answer(self, offer: str) -> str:
+        return await self.peer.answer(offer)
+
+    async def place(self, parties: Mapping[str, Party]) -> None:
+        """It has one ear: who sits where is not heard."""
+
+    async def speak(self) -> str:
+        raise AssertionError("this leg speaks where it listens")
+
+    async def accept_speaking(self, answer: str) -> None:
+        raise AssertionError("this leg speaks where it listens")
+
+    async def close(self) -> None:
+        """Leave."""
+        await self.peer.close()
+
+
+class OwnLeg(OwnPort):
+    """The microphone hears a tone."""
 
     def __init__(self, needs: LegNeeds, hertz: float) -> None:
         assert not needs.speaks_apart
         self.gate = MicrophoneGate(lambda gate: None, self._capture, lambda: None)
         self._uplink = Uplink(self.gate, LegSettings())
         self.track = UplinkTrack(self.gate, self._uplink)
-        self.peer = Peer(self.track, needs.direction, [], lambda: None)
+        super().__init__(Peer(self.track, needs.direction, [], lambda: None))
         self._hertz = hertz
         self._capturing = False
         self._heard: deque[Samples] = deque(maxlen=KEPT)
@@ -69,26 +99,7 @@ class OwnLeg:
         heard = list(self._heard)
         return tone_level(np.concatenate(heard), hertz) if heard else FLOOR
 
-    async def offer(self) -> str:
-        return await self.peer.offer()
-
-    async def accept(self, answer: str) -> None:
-        await self.peer.accept(answer)
-        await self.peer.until_up(LIMIT_S)
-
-    async def answer(self, offer: str) -> str:
-        return await self.peer.answer(offer)
-
-    async def place(self, parties: Mapping[str, Party]) -> None:
-        """It has one ear: who sits where is not heard."""
-
-    async def speak(self) -> str:
-        raise AssertionError("this leg speaks where it listens")
-
-    async def accept_speaking(self, answer: str) -> None:
-        raise AssertionError("this leg speaks where it listens")
-
     async def close(self) -> None:
         """Leave."""
         await stop_tasks(self._headset)
-        await self.peer.close()
+        await super().close()
