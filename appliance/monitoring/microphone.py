@@ -108,6 +108,16 @@ class Microphone:
         self.settle_soon()
         await ask.done
 
+    async def stay_open(self, session: Session) -> None:
+        """Take over a gate that a former life opened, with everybody's consent. Raises why not.
+
+        Only as it is: prepared anew, one that was muted this moment would open unasked.
+        """
+        ask = Ask(session, session.owner, session.audience, "resume", session.epoch)
+        self._asks.add(ask)
+        self.settle_soon()
+        await ask.done
+
     def unmute_asked(self, session: Session, epoch: int) -> None:
         """The button asks, which is the owner asking."""
         self._asks.add(Ask(session, session.owner, session.audience, BUTTON, epoch, begun=True))

@@ -249,7 +249,7 @@ class Recovery:
     async def _consent_again(self, session: Session) -> None:
         """An open gate is taken over only with everybody's consent; else it closes."""
         try:
-            await self._microphone.unmute(session, session.owner, session.audience, "resume")
+            await self._microphone.stay_open(session)
         except BargeboxError as fault:
             log.warning("the open microphone could not be taken over: %s", fault.detail)
             await self._mute(session)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.control_link.commands import AnyCommand, OpenGate, PrepareGate
+from appliance.control_link.events import Reply
 from appliance.control_link.words import Audience, EndReason, Gate, Media
 from appliance.monitoring.policy import RefusedError
 from appliance.monitoring.session_machine import State
@@ -231,6 +233,30 @@ async def test_nobody_joins_a_life_that_is_about_to_end(tmp_path: Path) -> None:
             await life.service.close()
         await life.service.hang_up(w.ann)
         await life.service.close()
+
+
+async def test_a_mute_while_an_open_gate_is_taken_over_stays(tmp_path: Path) -> None:
+    """Pressed before the new life's first word on the gate is with the leg."""
+    async with world(tmp_path) as w:
+        async with w.control() as life:
+            await life.service.monitor(w.ann, "call-1")
+            await life.service.set_microphone(w.ann, muted=False)
+        carry_out = w.leg.carry_out
+
+        async def pressed_first(command: AnyCommand) -> Reply:
+            if isinstance(command, PrepareGate | OpenGate):
+                w.leg.carry_out = carry_out  # type: ignore[method-assign]
+                w.leg.press_microphone()
+            return await carry_out(command)
+
+        w.leg.carry_out = pressed_first  # type: ignore[method-assign]
+        async with w.control() as life:
+            await eventually(lambda: w.leg.call is not None and w.leg.call.gate is Gate.CLOSED)
+            closed_at = w.leg.epoch
+            await eventually(lambda: _settled(w, life))
+            assert life.state is State.LISTENING
+            await asyncio.sleep(0.3)
+            assert w.leg.epoch == closed_at
 
 
 async def test_a_call_of_a_former_life_keeps_this_one_open(tmp_path: Path) -> None:

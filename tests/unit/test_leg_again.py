@@ -192,3 +192,21 @@ async def test_hang_up_at_any_moment_of_it_wins(box: Box, turns: int) -> None:
     assert [t for t in asyncio.all_tasks() if t.get_name().startswith("media watch")] == []
     await first.close()
     await fresh.close()
+
+
+async def test_another_control_takes_an_open_gate_over_only_as_it_is(box: Box) -> None:
+    """It consents to the opening that it was told of, and that was muted since."""
+    control, platform = await box.connect(), Platform()
+    await join(control, platform)
+    await until(control, "connected")
+    await open_the_gate(box, control)
+    epoch = box.leg.gate.epoch
+    assert (await control.ask("open_gate", session_id="s", epoch=epoch))["ok"]
+    assert box.leg.gate.state is Gate.OPEN
+    box.leg.gate.close("button")
+    stale = await control.ask("open_gate", session_id="s", epoch=epoch)
+    assert stale["code"] == "stale"
+    await platform.some()  # what was on its way
+    await speak_loudly(box)
+    assert await platform.some() == {OPUS_SILENCE}
+    await platform.close()
