@@ -46,14 +46,18 @@ class CaptureStream(Pcm):
         Waits at most *seconds* for the first. Raises `HeadsetError` when the device is gone.
         """
         ready = False
+        periods = self.buffer_frames // self.period_frames
         if self._started:
             ready = self.wait(seconds)
-            if self.available() > STALE_S * SAMPLE_RATE:
+            there = self.available()
+            if there > STALE_S * SAMPLE_RATE:
                 self._start_anew()
+            elif there >= self.period_frames:
+                periods = there // self.period_frames
         # Hardware starts with the first read, which finds nothing yet.
         self._started = True
         blocks: list[NDArray[np.int16]] = []
-        while len(blocks) * self.period_frames < self.buffer_frames:
+        while len(blocks) < periods:
             count, data = self.read()
             if count == -errno.EPIPE:
                 self._start_anew()

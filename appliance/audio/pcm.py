@@ -109,11 +109,9 @@ class Pcm:
             self._waker.clear()
         return bool(ready - {self._waker.fd})
 
-    def pause_after_empty_turn(self, *, until: float = 0.0) -> None:
-        """Call when `wait` promised something and nothing was there; there may be something by
-        *until* (monotonic, s).
-        """
-        time.sleep(max(EMPTY_TURN_PAUSE_S, until - time.monotonic()))
+    def pause_after_empty_turn(self) -> None:
+        """Call when `wait` promised something and nothing was there."""
+        time.sleep(EMPTY_TURN_PAUSE_S)
 
     def available(self) -> int:
         """Frames that can be written or read now; ``-EPIPE`` after an under- or overrun."""

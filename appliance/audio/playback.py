@@ -18,8 +18,12 @@ from appliance.audio.pcm import BYTES_PER_SAMPLE, Pcm, Waker
 from appliance.audio.settings import SAMPLE_RATE, AudioSettings
 
 TURN_S = 0.2
-CREEP_S = 0.000_05
+CREEP_S = 0.000_005
 """How much sooner in each period room is looked for, so that no look stays later than it need."""
+ASIDE_S = 0.003
+"""How long after a look that was too soon there will be room. The moment it comes is the one at
+which the microphone's thread and the card's own wake, and each would wait for the others' locks.
+"""
 STALLED_AFTER_S = 2.0
 """A headset that takes nothing for so long, without an error either, is closed and opened."""
 
@@ -37,12 +41,16 @@ class PlaybackStream(Pcm):
     def __init__(self, name: str, settings: AudioSettings, waker: Waker) -> None:
         super().__init__(name, "playback", 2, settings.period_frames, settings.periods, waker)
         self._took_at = self._due = time.monotonic()
+        self._ready_early = False
+        """Whether poll() says "ready" before a period is free, as ALSA's pulse plugin does."""
 
     def turn(self, source: PlaybackSource) -> bool:
         """Wait for room, at most 0.2 s, and fill it in one write; whether it had run dry before.
 
         Raises `HeadsetError` when the device is gone, or takes nothing any more.
         """
+        if self._ready_early:
+            self._sleep_until_due()
         ready = self.wait(TURN_S)
         room = self.available()
         ran_dry = room == -errno.EPIPE
@@ -59,12 +67,19 @@ class PlaybackStream(Pcm):
                 code="headset_stalled",
             )
         elif ready:
-            # ALSA's pulse plugin is "ready" with a frame less than one, until the next is free.
-            too_early = time.monotonic() >= self._due
-            self.pause_after_empty_turn(until=self._due)
-            if too_early:
-                self._due = time.monotonic()
+            self._was_ready_early()
         return ran_dry
+
+    def _sleep_until_due(self) -> None:
+        left = self._due - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+
+    def _was_ready_early(self) -> None:
+        self._ready_early = True
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + ASIDE_S
 
     def _is_due_again(self, room: int) -> None:
         """In step with the card, but in a period at the latest: what fills a buffer that had run

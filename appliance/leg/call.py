@@ -24,7 +24,7 @@ from appliance.service.ticks import next_tick
 
 log = logging.getLogger(__name__)
 
-WATCH_S = 0.05
+WATCH_S = 0.1
 ANSWER_LIMIT_S = 60.0
 """How long an offer of ours keeps the leg when nobody answers or hangs up; control has a shorter
 limit of its own, and one that has gone is noticed sooner."""
