@@ -35,7 +35,7 @@ from tests.bench.sound.rows import Row
 from tests.bench.sound.scoring import score
 from tests.bench.sound.session import Run, Take
 from tests.bench.sound.speech import PIECE_S
-from tests.bench.sound.voices import NAMES, PIECES, Speech, speech
+from tests.bench.sound.voices import NAMES, PIECES, Speech, speech, written
 
 OUT = Path(__file__).resolve().parents[3] / "build/bench-sound.json"
 ATTEMPTS = 6
@@ -96,7 +96,8 @@ async def measure(asked: argparse.Namespace, rows: list[Row], scorers: Executor)
         scores = []
         speeches = voices[:1] if scenario.alone else voices
         # Anew for each scenario, so that none is charged for the memory of those before.
-        async with started(asked.receivers) as remotes:
+        talk = written(voices[-1]) if scenario.talks else None
+        async with started(asked.receivers, talk) as remotes:
             for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
                 begun = time.monotonic()
                 takes, late = await _punctual(scenario, seed, speeches, remotes)

@@ -13,6 +13,8 @@ RIVALS = ("chromium", "wrtc")
 PESQ_BELOW = 0.05
 CPU_SHARE = 0.40
 MEMORY_SHARE = 0.10
+LEG_PERCENT = 6.0
+"""Of one core, that the whole leg may take which sends and receives."""
 CONFIDENCE = 0.95
 
 

@@ -7,8 +7,11 @@ import re
 import struct
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.rtp import RtpPacket
 
+from appliance.leg.codecs.opus import DTX_PAYLOAD
 from appliance.leg.sdp import offer_error_correction
+from appliance.webrtc import OPUS_SILENCE, tap_receiver
 
 CONNECT_S = 15.0
 CLOSE_S = 5.0
@@ -21,10 +24,14 @@ class Line:
     def __init__(self) -> None:
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._payload_type = self._mid_id = 0
+        self.spoken = 0
+        """Packets with sound in them that came from the other side."""
 
-    async def offer(self) -> str:
+    async def offer(self, *, listens: bool = False) -> str:
         """One Opus line with error correction; no SSRC is told, as it may change in mid-call."""
-        transceiver = self._connection.addTransceiver("audio", direction="sendonly")
+        direction = "sendrecv" if listens else "sendonly"
+        transceiver = self._connection.addTransceiver("audio", direction=direction)
+        tap_receiver(transceiver.receiver, self._count)
         codecs = RTCRtpSender.getCapabilities("audio").codecs
         transceiver.setCodecPreferences([c for c in codecs if c.mimeType == "audio/opus"])
         _be_quiet(transceiver.sender)
@@ -33,6 +40,9 @@ class Line:
         self._payload_type = _number(r"a=rtpmap:(\d+) opus/48000/2", sdp)
         self._mid_id = _number(rf"a=extmap:(\d+) {MID}", sdp)
         return re.sub(r"a=ssrc(-group)?:.*\r\n", "", sdp)
+
+    def _count(self, packet: RtpPacket) -> None:
+        self.spoken += len(packet.payload) > max(DTX_PAYLOAD, len(OPUS_SILENCE))
 
     async def accept(self, answer: str) -> None:
         """Returns once connected. Raises TimeoutError where that takes longer than 15 s."""

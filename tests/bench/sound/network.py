@@ -21,7 +21,7 @@ class Scenario:
 
     Side by side, *pieces* of 8 s are measured, and where the line *resumes* after an outage, how
     soon the sound is clean again. *alone* there is one call and not one a voice, as on a desk: what
-    a receiver costs is told from it.
+    a receiver costs is told from it. Where it *talks*, it sends a voice of its own meanwhile.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Scenario:
     pieces: int = 1
     resumes: bool = False
     alone: bool = False
+    talks: bool = False
 
 
 def noise(loss: float = 0.0, jitter_s: float = 0.0) -> Model:
@@ -114,6 +115,7 @@ SCENARIOS = (
     Scenario("DTX", noise(), dtx=True),
     Scenario("new source", noise(), new_source=True),
     Scenario("one call", noise(), pieces=2, alone=True),
+    Scenario("both ways", noise(), pieces=2, alone=True, talks=True),
 )
 """For all receivers side by side, and for the buffer alone."""
 TUNING = (

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Self
 
 from tests.bench.sound.cost import Memory, ahead_of_others, memory, processor_s
@@ -30,10 +31,14 @@ class Remote:
         self._root = 0
 
     @classmethod
-    async def start(cls, name: str) -> Self:
-        """One of `MODULES`, ready. Raises RuntimeError when it ends instead."""
+    async def start(cls, name: str, talk: Path | None) -> Self:
+        """One of `MODULES`, ready; it says the sound in the file *talk*, if any.
+
+        Raises RuntimeError when it ends instead.
+        """
         pipe = asyncio.subprocess.PIPE
-        command = (sys.executable, "-m", MODULES[name])
+        told = () if talk is None else ("--talk", str(talk))
+        command = (sys.executable, "-m", MODULES[name], *told)
         made = await asyncio.create_subprocess_exec(
             *command, stdin=pipe, stdout=pipe, limit=LINE_BYTES, start_new_session=True
         )
@@ -77,12 +82,12 @@ class Remote:
 
 
 @asynccontextmanager
-async def started(names: list[str]) -> AsyncIterator[list[Remote]]:
-    """The processes of all *names*."""
+async def started(names: list[str], talk: Path | None = None) -> AsyncIterator[list[Remote]]:
+    """The processes of all *names*; see `Remote.start`."""
     remotes: list[Remote] = []
     try:
         for name in names:
-            remotes.append(await Remote.start(name))  # noqa: PERF401  (each is stopped, come what may)
+            remotes.append(await Remote.start(name, talk))  # noqa: PERF401  (each is stopped, come what may)
         yield remotes
     finally:
         for remote in remotes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.bench.sound.comparing import Difference, Share, differences, shares
-from tests.bench.sound.rows import Row, mean, of, of_cost, receivers, scenarios
+from tests.bench.sound.comparing import LEG_PERCENT, Difference, Share, differences, shares
+from tests.bench.sound.rows import Row, mean, of, of_cost, of_talk, receivers, scenarios
 
 LABELS = {"pesq": "PESQ", "ear_p50_ms": "ear p50 ms", "ear_p95_ms": "ear p95 ms"}
 NOTHING = "–"
@@ -14,7 +14,7 @@ NOTHING = "–"
 def report(rows: list[Row]) -> str:
     """All tables."""
     return "\n\n".join(
-        part for part in (brief(rows), _goals(rows), _cost(rows), _clean(rows)) if part
+        part for part in (brief(rows), _goals(rows), _cost(rows), _leg(rows), _clean(rows)) if part
     )
 
 
@@ -76,15 +76,28 @@ def _against(one: Difference | None) -> str:
 
 
 def _cost(rows: list[Row]) -> str:
+    table = _costs("cost of one connection", of_cost(rows))
+    return "\n\n".join([table, *(_share(one) for one in shares(rows))])
+
+
+def _costs(title: str, rows: list[Row]) -> str:
     figures = (("processor %", "cpu_percent"), ("RSS MB", "rss_mb"), ("PSS MB", "pss_mb"))
-    rows = of_cost(rows)
     names = receivers(rows)
     body = [
         [label, *(_number(mean([r for r in rows if r.receiver == n], key), 1) for n in names)]
         for label, key in figures
     ]
-    table = _table(["cost of one connection", *names], body)
-    return "\n\n".join([table, *(_share(one) for one in shares(rows))])
+    return _table([title, *names], body)
+
+
+def _leg(rows: list[Row]) -> str:
+    here = of_talk(rows)
+    ours = mean([row for row in here if row.receiver == "ours"], "cpu_percent")
+    if ours is None:
+        return ""
+    met = "met" if ours <= LEG_PERCENT else "**not met**"
+    told = f"Our whole leg takes {ours:.1f} % of a core, goal ≤ {LEG_PERCENT:.0f} %: {met}."
+    return "\n\n".join([_costs("cost of one connection, both ways", here), told])
 
 
 def _share(one: Share) -> str:

@@ -40,8 +40,16 @@ def mean(rows: list[Row], figure: str) -> float | None:
 
 def of_cost(rows: list[Row]) -> list[Row]:
     """Those that tell what a receiver costs: of one call, or of all where that was not measured."""
-    alone = {scenario.name for scenario in SCENARIOS if scenario.alone}
-    return [row for row in rows if row.scenario in alone] or rows
+    alone = {scenario.name for scenario in SCENARIOS if scenario.alone and not scenario.talks}
+    talking = of_talk(rows)
+    listening = [row for row in rows if row not in talking]
+    return [row for row in listening if row.scenario in alone] or listening
+
+
+def of_talk(rows: list[Row]) -> list[Row]:
+    """Those of calls in which the receiver talks as well."""
+    talks = {scenario.name for scenario in SCENARIOS if scenario.talks}
+    return [row for row in rows if row.scenario in talks]
 
 
 def scenarios(rows: list[Row]) -> list[str]:

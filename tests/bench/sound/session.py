@@ -36,6 +36,8 @@ LATE_MS = 15.0
 """A packet that left so much later than planned spoils a run."""
 STILL_MS = 50.0
 """So does a stand-still of all receivers at once, which is this machine's and none of theirs."""
+SPOKEN_A_SECOND = 30
+"""Packets with sound in them that who talks sends at least; of 50, some are pauses."""
 LEAD_S = 0.5
 """From the last connection's start to the first word."""
 
@@ -84,7 +86,8 @@ class Run:
             for remote in self._remotes:
                 for speech in self._speeches:
                     line = self._lines[remote.name, speech.voice]
-                    got = await remote.ask("open", speech.voice, offer=await line.offer())
+                    offer = await line.offer(listens=self.scenario.talks)
+                    got = await remote.ask("open", speech.voice, offer=offer)
                     await line.accept(got["answer"])
             takes, punctuality = await self._play(LATE_MS if strict else math.inf)
         except UnpunctualError:
@@ -134,7 +137,8 @@ class Run:
             }
             # In a thread: to look through /proc takes longer than a packet may be late.
             spent = await asyncio.to_thread(remote.processor_s)
-            marks[remote.name] = _Mark(time.monotonic(), spent, concealed)
+            spoken = min(self._lines[remote.name, s.voice].spoken for s in self._speeches)
+            marks[remote.name] = _Mark(time.monotonic(), spent, concealed, spoken)
         return marks
 
     async def _collect(
@@ -146,6 +150,8 @@ class Run:
         takes = []
         for remote in self._remotes:
             before, after = (mark[remote.name] for mark in marks)
+            if self.scenario.talks and before.spoken_a_second(after) < SPOKEN_A_SECOND:
+                raise RuntimeError(f"the receiver {remote.name} did not speak")
             memory = remote.memory()
             share = 1 / len(self._speeches)
             for speech in self._speeches:
@@ -173,12 +179,16 @@ class _Mark:
     moment: float
     processor_s: float
     concealed_s: dict[str, float | None]
+    spoken: int
 
     def concealed_percent(self, after: _Mark, voice: str) -> float | None:
         was, now = self.concealed_s[voice], after.concealed_s[voice]
         if was is None or now is None or now < was:
             return None  # libwebrtc counts anew with a new source
         return 100 * (now - was) / (after.moment - self.moment)
+
+    def spoken_a_second(self, after: _Mark) -> float:
+        return (after.spoken - self.spoken) / (after.moment - self.moment)
 
     def processor_percent(self, after: _Mark) -> float:
         return 100 * (after.processor_s - self.processor_s) / (after.moment - self.moment)

@@ -7,6 +7,7 @@ into ``build/`` and kept there. All at 48 kHz, with the same peak.
 from __future__ import annotations
 
 import subprocess
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,18 @@ def speech(voice: str) -> Speech:
     else:
         parts = [piece(*spoken(name, TEXT)) for name in (*VOICES, VOICES[0])]
     return Speech(voice, parts[-1][: int(WARM_UP_S * SAMPLE_RATE)], tuple(parts[:-1]))
+
+
+def written(speech: Speech) -> Path:
+    """Its pieces as a WAV file in ``build/voices``, mono."""
+    file = BUILD / f"{speech.voice}.wav"
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(file), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(SAMPLE_RATE)
+        sound.writeframes(np.concatenate(speech.pieces).tobytes())
+    return file
 
 
 def _prompts(prompts: Prompts) -> Samples:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import itertools
 import json
 import os
 import sys
 import threading
 import time
+import wave
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,12 +70,11 @@ class Receiver(Protocol):
         """End."""
 
 
-class Player:
-    """A thread that takes a block each 10 ms, as a playback thread does, and records it."""
+class Clock:
+    """A thread that does *act* each 10 ms, as those of a sound card do."""
 
-    def __init__(self, source: Callable[[], Samples]) -> None:
-        self.recording = Recording()
-        self._source = source
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -84,13 +86,47 @@ class Player:
             wait = due - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
-            self.recording.add(self._source())
+            self._act()
+
+    def stop(self) -> None:
+        """Returns when it does nothing more."""
+        self._ended.set()
+        self._thread.join(STOP_S)
+
+
+class Player:
+    """Takes a block each 10 ms, as a playback thread does, and records it."""
+
+    def __init__(self, source: Callable[[], Samples]) -> None:
+        self.recording = Recording()
+        self._clock = Clock(lambda: self.recording.add(source()))
 
     def stop(self) -> Heard:
         """What was played."""
-        self._ended.set()
-        self._thread.join(STOP_S)
+        self._clock.stop()
         return self.recording.heard()
+
+
+class Talker:
+    """What the receiver's own side says: a WAV *file*, 48 kHz, 16 bit, mono, round and round."""
+
+    def __init__(self, file: Path) -> None:
+        with wave.open(str(file)) as sound:
+            said = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
+        whole = said[: len(said) // BLOCK * BLOCK]
+        self._blocks = itertools.cycle(whole.reshape(-1, BLOCK))
+
+    def next(self) -> Samples:
+        """10 ms more."""
+        return next(self._blocks)
+
+
+def what_it_says() -> Path | None:
+    """The file that the bench wants this receiver to say; None where it only listens."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--talk", type=Path)
+    talk: Path | None = parser.parse_args().talk
+    return talk
 
 
 def serve(receiver: Receiver) -> None:

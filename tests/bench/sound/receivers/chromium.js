@@ -1,17 +1,21 @@
 // The ear in Chromium: what leaves its receiver, in blocks as it gives them, with the page's time.
 const lines = new Map();
 
-async function open_line(name, offer) {
+async function open_line(name, offer, talks) {
   const peer = new RTCPeerConnection();
   const tracked = new Promise((resolve) => { peer.ontrack = (event) => resolve(event.track); });
   await peer.setRemoteDescription({ type: "offer", sdp: offer });
+  // Nothing of what a browser does to a microphone's sound, as nobody else here does it either.
+  const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  const talk = talks ? await navigator.mediaDevices.getUserMedia({ audio: plain }) : null;
+  talk?.getTracks().forEach((mine) => peer.addTrack(mine, talk));
   await peer.setLocalDescription();
   while (peer.iceGatheringState !== "complete") await new Promise((r) => setTimeout(r, 5));
   const track = await tracked;
   const audio = new Audio();  // what pulls the sound out of the receiver
   audio.srcObject = new MediaStream([track]);
   audio.play();
-  const line = { peer, audio, times: [], blocks: [], ended: false };
+  const line = { peer, audio, talk, times: [], blocks: [], ended: false };
   lines.set(name, line);
   line.reading = listen(line, new MediaStreamTrackProcessor({ track, maxBufferSize: 100 }));
   return peer.localDescription.sdp;
@@ -41,6 +45,7 @@ async function close_line(name) {
   const line = lines.get(name);
   lines.delete(name);
   line.ended = true;
+  line.talk?.getTracks().forEach((mine) => mine.stop());
   line.audio.pause();
   line.audio.srcObject = null;
   line.peer.close();

@@ -10,7 +10,7 @@ import numpy as np
 from playwright.async_api import Browser, Page, Playwright, async_playwright
 
 from tests.bench.sound.cost import descendants, program
-from tests.bench.sound.receivers.base import Heard, serve
+from tests.bench.sound.receivers.base import Heard, serve, what_it_says
 from tests.support.browser import ARGUMENTS, CHROMIUM
 
 PAGE = "http://localhost/ear"
@@ -20,10 +20,19 @@ LIMIT_MS = 15_000
 PINGS = 20
 
 
+def _microphone(file: Path) -> tuple[str, ...]:
+    return (
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={file}",
+    )
+
+
 class Chromium:
     """See `Receiver`."""
 
-    def __init__(self) -> None:
+    def __init__(self, talk: Path | None = None) -> None:
+        self._talk = talk
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._page: Page | None = None
@@ -37,6 +46,7 @@ class Chromium:
                 "--autoplay-policy=no-user-gesture-required",
                 "--allow-loopback-in-peer-connection",
                 "--disable-features=WebRtcHideLocalIpsWithMdns",
+                *(_microphone(self._talk) if self._talk is not None else ()),
             ],
         )
         self._page = page = await self._browser.new_page()
@@ -53,7 +63,8 @@ class Chromium:
         return self._page
 
     async def open(self, name: str, offer: str) -> str:
-        answer: str = await self.page.evaluate("([n, o]) => open_line(n, o)", [name, offer])
+        asked = [name, offer, self._talk is not None]
+        answer: str = await self.page.evaluate("([n, o, t]) => open_line(n, o, t)", asked)
         return answer
 
     async def concealed(self, name: str) -> float | None:
@@ -84,4 +95,4 @@ class Chromium:
 
 
 if __name__ == "__main__":
-    serve(Chromium())
+    serve(Chromium(what_it_says()))

@@ -6,26 +6,54 @@ The player takes a block each 10 ms; where none has come yet it plays silence.
 from __future__ import annotations
 
 import asyncio
+import fractions
 import os
 from collections import deque
+from pathlib import Path
 
+import av
 import numpy as np
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
-from appliance.leg.codecs.opus import Samples
+from appliance.leg.codecs.opus import FRAME, SAMPLE_RATE, Samples
 from appliance.webrtc import allow_loopback
-from tests.bench.sound.receivers.base import BLOCK, Heard, Player, serve
+from tests.bench.sound.receivers.base import BLOCK, Heard, Player, Talker, serve, what_it_says
 from tests.support.track import blocks_of
 
 SILENCE: Samples = np.zeros(BLOCK, np.int16)
 MAX_BLOCKS = 1_000
 
 
+class Talk(MediaStreamTrack):
+    """20 ms of a talker each 20 ms, which aiortc encodes."""
+
+    kind = "audio"
+
+    def __init__(self, talker: Talker) -> None:
+        super().__init__()
+        self._mouth = talker
+        self._began: float | None = None
+        self._said = 0
+
+    async def recv(self) -> av.AudioFrame:
+        now = asyncio.get_running_loop().time()
+        self._began = self._began if self._began is not None else now
+        await asyncio.sleep(self._began + self._said / SAMPLE_RATE - now)
+        sound = np.concatenate([self._mouth.next() for _ in range(FRAME // BLOCK)])
+        frame = av.AudioFrame.from_ndarray(sound[np.newaxis], format="s16", layout="mono")
+        frame.sample_rate, frame.pts = SAMPLE_RATE, self._said
+        frame.time_base = fractions.Fraction(1, SAMPLE_RATE)
+        self._said += FRAME
+        return frame
+
+
 class Connection:
     """One connection, and the player at its track."""
 
-    def __init__(self) -> None:
+    def __init__(self, talk: Path | None) -> None:
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        if talk is not None:
+            self.peer.addTrack(Talk(Talker(talk)))
         self._blocks: deque[Samples] = deque(maxlen=MAX_BLOCKS)
         self.player = Player(self._next)
         self._reading: asyncio.Task[None] | None = None
@@ -52,7 +80,8 @@ class Connection:
 class Stock:
     """See `Receiver`."""
 
-    def __init__(self) -> None:
+    def __init__(self, talk: Path | None) -> None:
+        self._talk = talk
         self._open: dict[str, Connection] = {}
 
     async def start(self) -> int:
@@ -60,7 +89,7 @@ class Stock:
         return os.getpid()
 
     async def open(self, name: str, offer: str) -> str:
-        self._open[name] = connection = Connection()
+        self._open[name] = connection = Connection(self._talk)
         await connection.peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         await connection.peer.setLocalDescription(await connection.peer.createAnswer())
         return connection.peer.localDescription.sdp
@@ -77,4 +106,4 @@ class Stock:
 
 
 if __name__ == "__main__":
-    serve(Stock())
+    serve(Stock(what_it_says()))
