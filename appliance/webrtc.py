@@ -7,11 +7,12 @@ Both libraries are pinned; the contract tests of this module fail loudly when th
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from aioice import ice, stun
 from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.rtcrtpsender import RTCEncodedFrame
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtcpRrPacket, RtcpSrPacket
 
 if TYPE_CHECKING:
@@ -105,15 +106,31 @@ class _ExtensionsWithLevel(HeaderExtensionsMap):
         return super().set(values)
 
 
-def send_level(sender: RTCRtpSender, level: Callable[[], tuple[bool, int]]) -> None:
-    """Write the audio level (RFC 6464) of the packet that the track gave last into its header,
-    where both sides agreed on it: *level()* is whether there is voice in it, and −dBov, 0 to 127.
+def send_encoded(
+    sender: RTCRtpSender,
+    packet: Callable[[], Awaitable[tuple[bytes, int]]],
+    level: Callable[[], tuple[bool, int]],
+) -> None:
+    """Send what *packet()* gives in place of what the track's `recv` does: a payload, and its time
+    in ticks of the codec's RTP clock. Where both sides agreed on it the header tells the audio
+    level (RFC 6464) of the packet given last: *level()* is whether there is voice in it, and
+    −dBov, 0 to 127.
 
-    Call it before the connection is made. Raises RuntimeError when aiortc has changed.
+    aiortc would make one of FFmpeg's packets of it and reckon its time in fractions. Call it before
+    the connection is made. Raises RuntimeError when aiortc has changed.
     """
     extensions = "_RTCRtpSender__rtp_header_extensions_map"
-    if extensions not in vars(sender):
-        raise RuntimeError("aiortc has changed: its sender keeps no extensions of that name")
+    if extensions not in vars(sender) or not hasattr(sender, "_next_encoded_frame"):
+        raise RuntimeError("aiortc has changed: its sender has no frames or extensions so named")
+
+    async def next_frame(codec: object) -> RTCEncodedFrame | None:
+        payload, timestamp = await packet()
+        if not sender._enabled:
+            return None
+        # As aiortc has it for what was encoded already, whatever its types say.
+        return RTCEncodedFrame([payload], timestamp, None)  # type: ignore[arg-type]
+
+    vars(sender)["_next_encoded_frame"] = next_frame
     vars(sender)[extensions] = _ExtensionsWithLevel(level)
 
 

@@ -16,7 +16,7 @@ from appliance.leg.codecs.opus import FRAME
 from appliance.leg.peer import Peer
 from appliance.leg.uplink.loss import MOST_PERCENT
 from appliance.leg.uplink.track import UplinkTrack
-from appliance.webrtc import OPUS_SILENCE, on_loss, send_level, tap_receiver
+from appliance.webrtc import OPUS_SILENCE, on_loss, send_encoded, tap_receiver
 from tests.support.microphone import Microphone, decoded, tone
 from tests.support.waiting import eventually
 
@@ -170,8 +170,11 @@ async def test_what_is_said_at_the_press_comes_out_at_the_other_side(line: Line)
 
 
 def test_another_sender_is_refused_loudly() -> None:
+    async def silence() -> tuple[bytes, int]:
+        return OPUS_SILENCE, 0
+
     changed = object.__new__(RTCRtpSender)
     with pytest.raises(RuntimeError, match="aiortc has changed"):
-        send_level(changed, lambda: (False, 127))
+        send_encoded(changed, silence, lambda: (False, 127))
     with pytest.raises(RuntimeError, match="aiortc has changed"):
         on_loss(changed, lambda fraction: None)

@@ -25,6 +25,7 @@ from aiortc import (
 )
 from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter, State
 from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.rtcrtpsender import RTCEncodedFrame
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,8 @@ class Method(NamedTuple):
 METHODS = [
     Method(RTCRtpReceiver, "_handle_rtp_packet", "self packet arrival_time_ms", coroutine=True),
     Method(RTCRtpSender, "_handle_rtcp_packet", "self packet", coroutine=True),
+    Method(RTCRtpSender, "_next_encoded_frame", "self codec", coroutine=True),
+    Method(RTCEncodedFrame, "__init__", "self payloads timestamp audio_level"),
     Method(RTCRtpSender, "_retransmit", "self sequence_number", coroutine=True),
     Method(StreamStatistics, "add", "self packet"),
     Method(HeaderExtensionsMap, "set", "self values"),
@@ -82,6 +85,7 @@ HELD = [
     Held("_RTCRtpReceiver__codecs", dict, lambda t: t.receiver),
     Held("_RTCRtpReceiver__remote_streams", dict, lambda t: t.receiver),
     Held("_enabled", bool, lambda t: t.receiver),
+    Held("_enabled", bool, lambda t: t.sender),
     Held("_RTCRtpSender__rtp_header_extensions_map", HeaderExtensionsMap, lambda t: t.sender),
     Held("_ssrc", int, lambda t: t.sender),
     Held("_codecs", list, lambda t: t),

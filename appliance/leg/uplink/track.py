@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fractions
 import time
-from typing import Any
+from typing import NoReturn
 
-import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
@@ -51,17 +49,21 @@ class UplinkTrack(MediaStreamTrack):
         self._codec = codec
         self._uplink.use(codec)
 
-    async def recv(self) -> av.Packet[Any]:
-        """The next packet: the microphone's if the gate is open, else the silence frame."""
+    async def recv(self) -> NoReturn:
+        """Nothing is sent by a sender that does not ask for `next`."""
+        raise MediaStreamError
+
+    async def next(self) -> tuple[bytes, int]:
+        """The next packet, the microphone's if the gate is open, else the silence frame, and its
+        time in ticks of the codec's clock. Raises MediaStreamError when the track has ended.
+        """
         payload, self._level = await self._next()
         if self.readyState != "live":
             raise MediaStreamError
-        packet = av.Packet(payload)
-        packet.pts = self._timestamp
-        packet.time_base = fractions.Fraction(1, SAMPLE_RATE)
+        at = self._timestamp // (SAMPLE_RATE // self._codec.clock)
         self._timestamp += FRAME
         self.sent += 1
-        return packet
+        return payload, at
 
     def level(self) -> AudioLevel:
         """How loud the packet is that was handed out last."""

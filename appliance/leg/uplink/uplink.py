@@ -126,11 +126,11 @@ class Uplink:
         self._arrived.clear()
         if seconds <= 0:
             return
+        enough = self._loop.call_later(seconds, self._arrived.set)
         try:
-            async with asyncio.timeout(seconds):
-                await self._arrived.wait()
-        except TimeoutError:
-            return
+            await self._arrived.wait()
+        finally:
+            enough.cancel()
 
     @property
     def level(self) -> float:
