@@ -71,10 +71,11 @@ class Receiver(Protocol):
 
 
 class Clock:
-    """A thread that does *act* each 10 ms, as those of a sound card do."""
+    """A thread that does *act* each *period_s*, as those of a sound card do."""
 
-    def __init__(self, act: Callable[[], None]) -> None:
+    def __init__(self, act: Callable[[], None], period_s: float = BLOCK_S) -> None:
         self._act = act
+        self._period_s = period_s
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -82,7 +83,7 @@ class Clock:
     def _run(self) -> None:
         due = time.monotonic()
         while not self._ended.is_set():
-            due += BLOCK_S
+            due += self._period_s
             wait = due - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
@@ -110,14 +111,14 @@ class Player:
 class Talker:
     """What the receiver's own side says: a WAV *file*, 48 kHz, 16 bit, mono, round and round."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, samples: int) -> None:
         with wave.open(str(file)) as sound:
             said = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
-        whole = said[: len(said) // BLOCK * BLOCK]
-        self._blocks = itertools.cycle(whole.reshape(-1, BLOCK))
+        whole = said[: len(said) // samples * samples]
+        self._blocks = itertools.cycle(whole.reshape(-1, samples))
 
     def next(self) -> Samples:
-        """10 ms more."""
+        """The next *samples*."""
         return next(self._blocks)
 
 

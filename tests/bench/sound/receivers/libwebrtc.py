@@ -90,7 +90,7 @@ class LibWebRTC:
         peer.on("track", connection.listen)
         await peer.set_remote_description(webrtc.RTCSessionDescriptionInit("offer", offer))
         if self._talk is not None:
-            connection.talk(Talker(self._talk))
+            connection.talk(Talker(self._talk, BLOCK))
         await peer.set_local_description(await peer.create_answer())
         async with asyncio.timeout(GATHER_S):
             while peer.ice_gathering_state != "complete":

@@ -31,7 +31,7 @@ class Talk(MediaStreamTrack):
 
     def __init__(self, talker: Talker) -> None:
         super().__init__()
-        self._mouth = talker
+        self._talker = talker
         self._began: float | None = None
         self._said = 0
 
@@ -39,8 +39,9 @@ class Talk(MediaStreamTrack):
         now = asyncio.get_running_loop().time()
         self._began = self._began if self._began is not None else now
         await asyncio.sleep(self._began + self._said / SAMPLE_RATE - now)
-        sound = np.concatenate([self._mouth.next() for _ in range(FRAME // BLOCK)])
-        frame = av.AudioFrame.from_ndarray(sound[np.newaxis], format="s16", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            self._talker.next()[np.newaxis], format="s16", layout="mono"
+        )
         frame.sample_rate, frame.pts = SAMPLE_RATE, self._said
         frame.time_base = fractions.Fraction(1, SAMPLE_RATE)
         self._said += FRAME
@@ -53,7 +54,7 @@ class Connection:
     def __init__(self, talk: Path | None) -> None:
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         if talk is not None:
-            self.peer.addTrack(Talk(Talker(talk)))
+            self.peer.addTrack(Talk(Talker(talk, FRAME)))
         self._blocks: deque[Samples] = deque(maxlen=MAX_BLOCKS)
         self.player = Player(self._next)
         self._reading: asyncio.Task[None] | None = None

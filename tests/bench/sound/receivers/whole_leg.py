@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+from appliance.audio.capture import PERIOD_FRAMES
 from appliance.audio.headset import CaptureSink, PlaybackSource
 from appliance.control_link.base import Message
 from appliance.control_link.commands import Join
@@ -21,13 +22,15 @@ from appliance.webrtc import allow_loopback
 from tests.bench.sound.receivers.base import BLOCK, Clock, Heard, Player, Talker
 from tests.support.leg_parts import Panel
 
+PERIOD_S = PERIOD_FRAMES / SAMPLE_RATE
+
 
 class Headset:
     """Two threads with the pace of a card's."""
 
     def __init__(self, source: PlaybackSource, talker: Talker) -> None:
         self._source = source
-        self._mouth = talker
+        self._talker = talker
         self._capture: Clock | None = None
         self.player = Player(self._play)
 
@@ -40,7 +43,7 @@ class Headset:
         return left
 
     def start_capture(self, sink: CaptureSink) -> None:
-        self._capture = Clock(lambda: sink.push(self._mouth.next(), time.monotonic()))
+        self._capture = Clock(lambda: sink.push(self._talker.next(), time.monotonic()), PERIOD_S)
 
     def stop_capture(self) -> None:
         if self._capture is not None:
@@ -63,7 +66,7 @@ class WholeLeg:
         return os.getpid()
 
     def _plug(self, source: PlaybackSource, _changed: object) -> Headset:
-        self._headset = Headset(source, Talker(self._talk))
+        self._headset = Headset(source, Talker(self._talk, PERIOD_FRAMES))
         return self._headset
 
     async def open(self, name: str, offer: str) -> str:
