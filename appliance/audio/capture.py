@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.audio.pcm import Pcm, Waker
-from appliance.audio.settings import SAMPLE_RATE, AudioSettings
+from appliance.audio.settings import SAMPLE_RATE
 
-BUFFER_S = 0.16
+PERIOD_FRAMES = SAMPLE_RATE // 50
+"""A packet's worth, 20 ms: none can leave before so much is there, so why wake for less."""
+PERIODS = 8
+"""In ALSA's buffer."""
 STALE_S = 0.08
 """Sound that waited longer (this thread was held up) is thrown away: live speech has no past."""
 
@@ -34,9 +37,8 @@ class CaptureSink(Protocol):
 class CaptureStream(Pcm):
     """The microphone's stream, mono; it runs from the moment it is made until it is closed."""
 
-    def __init__(self, name: str, settings: AudioSettings, waker: Waker) -> None:
-        periods = max(4, round(BUFFER_S * 1000 / settings.period_ms))
-        super().__init__(name, "capture", 1, settings.period_frames, periods, waker)
+    def __init__(self, name: str, waker: Waker) -> None:
+        super().__init__(name, "capture", 1, PERIOD_FRAMES, PERIODS, waker)
         self.discarded = 0
         self._started = False
 

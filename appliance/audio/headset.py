@@ -200,7 +200,7 @@ class Headset:
                 self._capture_waker.wait(RETRY_S)
 
     def _capture(self, wish: _Wish, device: HeadsetDevice) -> None:
-        with CaptureStream(device.capture_pcm, self._settings, self._capture_waker) as stream:
+        with CaptureStream(device.capture_pcm, self._capture_waker) as stream:
             self._note_capture("", capturing=True)
             while self._wish is wish and self._device is device:
                 self._turns["capture"] += 1

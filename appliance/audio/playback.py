@@ -18,11 +18,11 @@ from appliance.audio.pcm import BYTES_PER_SAMPLE, Pcm, Waker
 from appliance.audio.settings import SAMPLE_RATE, AudioSettings
 
 TURN_S = 0.2
-CREEP_S = 0.000_005
-"""How much sooner in each period room is looked for, so that no look stays later than it need."""
-ASIDE_S = 0.003
-"""How long after a look that was too soon there will be room. The moment it comes is the one at
-which the microphone's thread and the card's own wake, and each would wait for the others' locks.
+STEP_S = 0.001
+"""From one look that was too soon to the next."""
+ASIDE_S = 0.0015
+"""How long after the moment at which room comes it is looked for. At that moment itself the
+microphone's thread and the card's own wake, and each would wait for the others' locks.
 """
 STALLED_AFTER_S = 2.0
 """A headset that takes nothing for so long, without an error either, is closed and opened."""
@@ -43,6 +43,10 @@ class PlaybackStream(Pcm):
         self._took_at = self._due = time.monotonic()
         self._ready_early = False
         """Whether poll() says "ready" before a period is free, as ALSA's pulse plugin does."""
+        self._seeking = True
+        """Whether each look is sooner than the one before, until one is too soon."""
+        self._too_soon = False
+        """Whether the look before this one was."""
 
     def turn(self, source: PlaybackSource) -> bool:
         """Wait for room, at most 0.2 s, and fill it in one write; whether it had run dry before.
@@ -79,14 +83,19 @@ class PlaybackStream(Pcm):
         self._ready_early = True
         now = time.monotonic()
         if now >= self._due:
-            self._due = now + ASIDE_S
+            self._due = now + STEP_S
+            self._seeking, self._too_soon = False, True
 
     def _is_due_again(self, room: int) -> None:
-        """In step with the card, but in a period at the latest: what fills a buffer that had run
-        dry, or is new, begins to play at once.
-        """
-        in_a_period = time.monotonic() + self.period_frames / SAMPLE_RATE
-        self._due = min(self._due + room / SAMPLE_RATE - CREEP_S, in_a_period)
+        """In step with the card. What fills more than a period has lost the step."""
+        period_s = self.period_frames / SAMPLE_RATE
+        self._seeking |= room > self.period_frames
+        self._due = min(self._due, time.monotonic()) + period_s
+        if self._seeking:
+            self._due -= STEP_S
+        elif self._too_soon:
+            self._due += ASIDE_S
+        self._too_soon = False
 
     def _fill(self, source: PlaybackSource, room: int) -> bool:
         """Whether it had run dry."""

@@ -23,7 +23,7 @@ class AudioSettings(BaseModel):
     """``auto``, ``usb-serial:SERIAL``, ``usb-port:PATH`` or ``pcm:NAME``; never a card's number,
     which changes with the order of plugging in."""
     period_ms: int = Field(10, ge=5, le=20)
-    """How much sound the headset takes or gives at a time."""
+    """How much sound the earpiece takes at a time; the microphone gives a packet's worth."""
     periods: int = Field(4, ge=3, le=8)
     """How many periods of playback wait in ALSA; each adds its length to the delay."""
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from appliance.audio.capture import CaptureStream
 from appliance.audio.pcm import Waker
-from appliance.audio.settings import AudioSettings
 from appliance.demo.soundcard import PCM, VirtualCard, VirtualCardError
 from tests.support.soundcard import card_of_this_process, eventually, sine, tone_level
 
@@ -52,7 +51,7 @@ def processes_of(directory: Path) -> list[str]:
 
 
 def capture(seconds: float) -> NDArray[np.int16]:
-    with CaptureStream(PCM, AudioSettings(), Waker()) as stream:
+    with CaptureStream(PCM, Waker()) as stream:
         blocks: list[NDArray[np.int16]] = []
         while sum(map(len, blocks)) < seconds * 48_000:
             blocks += [block for block, _ in stream.take(1.0)]

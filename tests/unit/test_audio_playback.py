@@ -12,21 +12,23 @@ import pytest
 from numpy.typing import NDArray
 
 from appliance.audio import pcm, playback
-from appliance.audio.playback import ASIDE_S, PlaybackStream
+from appliance.audio.playback import ASIDE_S, STEP_S, PlaybackStream
 
 PERIOD, RATE = 480, 48_000
 OVERSLEPT_S = 0.0001
 PULL_S = 0.001
-LATE_S = ASIDE_S + PULL_S + 2 * OVERSLEPT_S
+LATE_S = STEP_S + ASIDE_S + PULL_S + 2 * OVERSLEPT_S
 
 
 class Card(PlaybackStream):
     """Begins to play with the first write; *now* moves by sleeping and pulling only."""
 
-    def __init__(self, periods: int) -> None:
+    def __init__(self, periods: int, fast_ppm: float = 0.0) -> None:
         self.name = "card"
+        self.rate = RATE * (1 + fast_ppm * 1e-6)
         self.now = self._took_at = self._due = 0.0
-        self._ready_early = False
+        self._ready_early = self._too_soon = False
+        self._seeking = True
         self.period_frames, self.buffer_frames, self.channels = PERIOD, periods * PERIOD, 2
         self.begun: float | None = None
         self.given = 0
@@ -49,7 +51,7 @@ class Card(PlaybackStream):
         self.looks += 1
         if self.begun is None:
             return self.buffer_frames + PERIOD - 1
-        played = int((self.now - self.begun) * RATE + 1e-3) // PERIOD * PERIOD
+        played = int((self.now - self.begun) * self.rate + 1e-3) // PERIOD * PERIOD
         room = self.buffer_frames - (self.given - played)
         if room > self.buffer_frames:
             self.dry += 1
@@ -62,7 +64,7 @@ class Card(PlaybackStream):
         if self.begun is None:
             self.begun = self.now
         else:
-            free_at = self.begun + (self.given + count - self.buffer_frames) / RATE
+            free_at = self.begun + (self.given + count - self.buffer_frames) / self.rate
             self.late.append(self.now - free_at)
         self.given += count
         return count
@@ -87,6 +89,17 @@ def test_one_sleep_and_one_look_a_period_and_no_write_late(
     assert max(card.late) < LATE_S
     assert len(card.late) > 1_990  # never two periods at once
     assert card.sleeps < 1.01 * len(card.late)
+    assert card.looks < 1.02 * len(card.late)
+
+
+@pytest.mark.parametrize("ppm", [500, -500])
+def test_a_card_whose_clock_is_another_is_followed(
+    monkeypatch: pytest.MonkeyPatch, ppm: int
+) -> None:
+    card = Card(4, ppm)
+    played(monkeypatch, card, 90.0)
+    assert card.dry == 0
+    assert max(card.late) < PERIOD / RATE + LATE_S
     assert card.looks < 1.02 * len(card.late)
 
 
