@@ -9,11 +9,14 @@ import pytest
 from aiortc.rtp import RtpPacket
 
 from appliance.leg.peer import Peer
+from appliance.platforms.protocol import LegNeeds
 from appliance.webrtc import tap_receiver
 from tests.bench.sound.forwarder import after_gap, deliveries, play, shots
 from tests.bench.sound.line import Line
 from tests.bench.sound.network import Scenario, noise, outage, stalls
 from tests.bench.sound.sending import Packets
+from tests.support.own_leg import OwnLeg
+from tests.support.waiting import eventually
 
 PACKETS: Packets = [bytes([0xF8, number]) for number in range(100)]
 LIMIT_S = 20.0
@@ -75,3 +78,17 @@ async def test_a_real_receiver_gets_the_packets_in_the_network_s_order() -> None
     }
     assert len({packet.ssrc for packet in got}) == 2
     assert taken >= arriving[-1].at
+
+
+@pytest.mark.usefixtures("only_loopback", "aiortc_may_wait")
+async def test_who_sends_without_a_sound_is_not_taken_for_a_talker() -> None:
+    line, leg = Line(), OwnLeg(LegNeeds(direction="sendrecv"), 500.0)
+    try:
+        await line.accept(await leg.answer(await line.offer(listens=True)))
+        await eventually(lambda: leg.track.sent > 20)
+        assert line.spoken == 0
+        leg.unmute()
+        await eventually(lambda: line.spoken > 20)
+    finally:
+        await leg.close()
+        await line.close()

@@ -9,12 +9,13 @@ import struct
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.rtp import RtpPacket
 
-from appliance.leg.codecs.opus import DTX_PAYLOAD
 from appliance.leg.sdp import offer_error_correction
-from appliance.webrtc import OPUS_SILENCE, tap_receiver
+from appliance.webrtc import tap_receiver
 
 CONNECT_S = 15.0
 CLOSE_S = 5.0
+SILENT_BELOW = 70
+"""−dBov: what is softer is a pause."""
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 
 
@@ -25,7 +26,9 @@ class Line:
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._payload_type = self._mid_id = 0
         self.spoken = 0
-        """Packets with sound in them that came from the other side."""
+        """Packets with sound in them that came from the other side, as their audio level says
+        (RFC 6464).
+        """
 
     async def offer(self, *, listens: bool = False) -> str:
         """One Opus line with error correction; no SSRC is told, as it may change in mid-call."""
@@ -42,7 +45,8 @@ class Line:
         return re.sub(r"a=ssrc(-group)?:.*\r\n", "", sdp)
 
     def _count(self, packet: RtpPacket) -> None:
-        self.spoken += len(packet.payload) > max(DTX_PAYLOAD, len(OPUS_SILENCE))
+        level = packet.extensions.audio_level
+        self.spoken += level is not None and level[1] < SILENT_BELOW
 
     async def accept(self, answer: str) -> None:
         """Returns once connected. Raises TimeoutError where that takes longer than 15 s."""

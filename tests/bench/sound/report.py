@@ -76,6 +76,8 @@ def _against(one: Difference | None) -> str:
 
 
 def _cost(rows: list[Row]) -> str:
+    if not of_cost(rows):
+        return ""
     table = _costs("cost of one connection", of_cost(rows))
     return "\n\n".join([table, *(_share(one) for one in shares(rows))])
 

@@ -88,8 +88,9 @@ class WholeLeg:
     async def close(self, name: str) -> Heard:
         assert self._leg is not None
         assert self._headset is not None
-        assert self._opening is not None
-        await self._opening  # tells what went wrong there
+        if self._opening is not None:
+            await self._opening  # tells what went wrong there
+            self._opening = None
         heard = self._headset.player.stop()
         self._leg.end(name, EndReason.HUNG_UP)
         await self._leg.stop()
