@@ -53,9 +53,9 @@ class PreRoll:
     def __init__(self, kept: int) -> None:
         self._kept = kept
         self._sound: Samples = np.zeros(kept + ROOM, np.int16)
-        self._count = self._block = 0
+        self._count = 0
         self._epoch = -1
-        self._begun = False
+        self._begun = self._consented = False
         self._due = 0
         """Samples that came since, and that no frame was handed out for. Never more than are here:
         what is here beyond them is the delay."""
@@ -72,7 +72,7 @@ class PreRoll:
     def _wipe(self) -> None:
         self._sound.fill(0)
         self._count = 0
-        self._begun = False
+        self._begun = self._consented = False
 
     def add(self, epoch: int, block: Samples) -> None:
         """Take *block*, shape ``(n,)``; what another epoch left is wiped."""
@@ -84,7 +84,6 @@ class PreRoll:
             self._drop(self._count + len(block) - len(self._sound))
             self._sound[self._count : self._count + len(block)] = block
             self._count += len(block)
-            self._block = len(block)
             self._due = min(self._due + len(block), ROOM)
             if not self._begun:
                 # One frame at least, or none is whole when consent comes.
@@ -103,14 +102,19 @@ class PreRoll:
         return self._count >= FRAME
 
     def begin(self, epoch: int) -> bool:
-        """There is consent for *epoch*: hand frames out from now on. True the first time."""
+        """There is consent for *epoch*: hand frames out from now on. True the first time.
+
+        Where nothing is kept, of what came with consent a part was said before it: frames begin
+        with what comes next.
+        """
         with self._lock:
             if self._begun or epoch != self._epoch or self._count < FRAME:
                 return False
+            if not self._kept and not self._consented:
+                self._wipe()
+                self._consented = True
+                return False
             self._begun = True
-            if not self._kept:
-                # The frame that it takes to begin is from before consent, but for the last block.
-                self._sound[: max(0, self._count - self._block)] = 0
             self._drop(min(speech_at(self._sound[: self._count]), self._count - FRAME))
             self._fade_in()
             self._due = FRAME
