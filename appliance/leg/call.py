@@ -25,6 +25,8 @@ from appliance.service.ticks import next_tick
 log = logging.getLogger(__name__)
 
 WATCH_S = 0.1
+EAGER_S = 0.02
+"""While packets are waited for: the call is heard from the next look on."""
 ANSWER_LIMIT_S = 60.0
 """How long an offer of ours keeps the leg when nobody answers or hangs up; control has a shorter
 limit of its own, and one that has gone is noticed sooner."""
@@ -178,7 +180,7 @@ class Call:
 
     async def _watch_media(self) -> None:
         while True:
-            await next_tick(WATCH_S)
+            await next_tick(WATCH_S if self.media is Media.CONNECTED else EAGER_S)
             if self.media is not Media.ENDED:
                 self._check(time.monotonic())
 
