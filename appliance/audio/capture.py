@@ -47,14 +47,15 @@ class CaptureStream(Pcm):
 
         Waits at most *seconds* for the first. Raises `HeadsetError` when the device is gone.
         """
-        ready = False
+        ready, there = False, 0
         periods = self.buffer_frames // self.period_frames
         if self._started:
             ready = self.wait(seconds)
             there = self.available()
             if there > STALE_S * SAMPLE_RATE:
                 self._start_anew()
-            elif there >= self.period_frames:
+                there = 0
+            elif ready and there >= 0:
                 periods = there // self.period_frames
         # Hardware starts with the first read, which finds nothing yet.
         self._started = True
@@ -69,7 +70,8 @@ class CaptureStream(Pcm):
             blocks.append(np.frombuffer(data, dtype="<i2").astype(np.int16, copy=False))
         if ready and not blocks:
             self.pause_after_empty_turn()
-        return _dated(blocks, time.monotonic())
+        waiting = max(0, there - sum(map(len, blocks)))
+        return _dated(blocks, time.monotonic() - waiting / SAMPLE_RATE)
 
     def _start_anew(self) -> None:
         self.discarded += 1
@@ -78,7 +80,7 @@ class CaptureStream(Pcm):
 
 
 def _dated(blocks: list[NDArray[np.int16]], end: float) -> list[tuple[NDArray[np.int16], float]]:
-    """The last sample has just come; each block began so much earlier as sound came after."""
+    """The last sample came at *end*; each block began so much earlier as sound came after."""
     dated = []
     left = sum(map(len, blocks))
     for block in blocks:

@@ -24,6 +24,8 @@ ASIDE_S = 0.0015
 """How long after the moment at which room comes it is looked for. At that moment itself the
 microphone's thread and the card's own wake, and each would wait for the others' locks.
 """
+FOUND_TURNS = 1_000
+"""After so many (10 s) the step is sought anew."""
 STALLED_AFTER_S = 2.0
 """A headset that takes nothing for so long, without an error either, is closed and opened."""
 
@@ -45,8 +47,12 @@ class PlaybackStream(Pcm):
         """Whether poll() says "ready" before a period is free, as ALSA's pulse plugin does."""
         self._seeking = True
         """Whether each look is sooner than the one before, until one is too soon."""
-        self._too_soon = False
-        """Whether the look before this one was."""
+        self._too_soon_at: float | None = None
+        """When the look before this one was, where it was too soon."""
+        self._tick = self.period_frames
+        """Frames that come free at once: a sound server's own turn may be longer than a period."""
+        self._turns = 0
+        """Since the step was found."""
 
     def turn(self, source: PlaybackSource) -> bool:
         """Wait for room, at most 0.2 s, and fill it in one write; whether it had run dry before.
@@ -84,18 +90,23 @@ class PlaybackStream(Pcm):
         now = time.monotonic()
         if now >= self._due:
             self._due = now + STEP_S
-            self._seeking, self._too_soon = False, True
+            self._seeking, self._turns, self._too_soon_at = False, 0, now
 
     def _is_due_again(self, room: int) -> None:
-        """In step with the card. What fills more than a period has lost the step."""
-        period_s = self.period_frames / SAMPLE_RATE
-        self._seeking |= room > self.period_frames
-        self._due = min(self._due, time.monotonic()) + period_s
+        """In step with the card. What finds more than came at once has lost the step, and the step
+        is sought now and then all the same, as the card's clock is another.
+        """
+        now, soon = time.monotonic(), self._too_soon_at
+        if soon is not None and now - soon < 2 * STEP_S:
+            self._tick = max(room, self.period_frames)
+        self._turns += 1
+        self._seeking |= room > self._tick or self._turns > FOUND_TURNS
+        self._due = min(self._due, now) + min(room, self._tick) / SAMPLE_RATE
         if self._seeking:
             self._due -= STEP_S
-        elif self._too_soon:
+        elif soon is not None:
             self._due += ASIDE_S
-        self._too_soon = False
+        self._too_soon_at = None
 
     def _fill(self, source: PlaybackSource, room: int) -> bool:
         """Whether it had run dry."""

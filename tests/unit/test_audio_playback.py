@@ -23,13 +23,15 @@ LATE_S = STEP_S + ASIDE_S + PULL_S + 2 * OVERSLEPT_S
 class Card(PlaybackStream):
     """Begins to play with the first write; *now* moves by sleeping and pulling only."""
 
-    def __init__(self, periods: int, fast_ppm: float = 0.0) -> None:
+    def __init__(self, periods: int, fast_ppm: float = 0.0, tick: int = PERIOD) -> None:
         self.name = "card"
         self.rate = RATE * (1 + fast_ppm * 1e-6)
+        self.frees = tick
+        """Frames that come free at once."""
         self.now = self._took_at = self._due = 0.0
-        self._ready_early = self._too_soon = False
-        self._seeking = True
+        self._ready_early, self._seeking, self._too_soon_at = False, True, None
         self.period_frames, self.buffer_frames, self.channels = PERIOD, periods * PERIOD, 2
+        self._tick, self._turns = PERIOD, 0
         self.begun: float | None = None
         self.given = 0
         self.late: list[float] = []
@@ -51,7 +53,7 @@ class Card(PlaybackStream):
         self.looks += 1
         if self.begun is None:
             return self.buffer_frames + PERIOD - 1
-        played = int((self.now - self.begun) * self.rate + 1e-3) // PERIOD * PERIOD
+        played = int((self.now - self.begun) * self.rate + 1e-3) // self.frees * self.frees
         room = self.buffer_frames - (self.given - played)
         if room > self.buffer_frames:
             self.dry += 1
@@ -101,6 +103,16 @@ def test_a_card_whose_clock_is_another_is_followed(
     assert card.dry == 0
     assert max(card.late) < PERIOD / RATE + LATE_S
     assert card.looks < 1.02 * len(card.late)
+
+
+@pytest.mark.parametrize("tick", [2 * PERIOD, 1_024])
+def test_a_server_with_turns_of_its_own_is_not_looked_at_without_end(
+    monkeypatch: pytest.MonkeyPatch, tick: int
+) -> None:
+    card = Card(8, tick=tick)
+    played(monkeypatch, card, 20.0)
+    assert card.dry == 0
+    assert card.looks < 4 * 20 * RATE / tick
 
 
 def test_a_thread_that_was_held_up_is_in_step_again_at_once(
