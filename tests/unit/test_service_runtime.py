@@ -28,9 +28,11 @@ def say(word): print(word, flush=True)
 
 @contextmanager
 def process(script: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that runs *script* after the prologue; it said ``ready`` already."""
+    """A process that runs *script* after the prologue; it said ``ready`` already. It ignores no
+    signal that these tests were told to ignore: they may run under nohup themselves.
+    """
     started = subprocess.Popen(
-        [sys.executable, "-c", PROLOGUE + script],
+        ["env", "--default-signal=HUP", sys.executable, "-c", PROLOGUE + script],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
