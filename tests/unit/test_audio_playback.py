@@ -12,12 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from appliance.audio import pcm, playback
-from appliance.audio.playback import ASIDE_S, STEP_S, PlaybackStream
+from appliance.audio.playback import PlaybackStream
+from appliance.audio.step import ASIDE_S, SOONER_S, Step
 
 PERIOD, RATE = 480, 48_000
 OVERSLEPT_S = 0.0001
 PULL_S = 0.001
-LATE_S = STEP_S + ASIDE_S + PULL_S + 2 * OVERSLEPT_S
+LATE_S = SOONER_S + ASIDE_S + PULL_S + 2 * OVERSLEPT_S
 
 
 class Card(PlaybackStream):
@@ -28,10 +29,10 @@ class Card(PlaybackStream):
         self.rate = RATE * (1 + fast_ppm * 1e-6)
         self.frees = tick
         """Frames that come free at once."""
-        self.now = self._took_at = self._due = 0.0
-        self._ready_early, self._seeking, self._too_soon_at = False, True, None
+        self.now = self._took_at = 0.0
+        self._ready_early = False
         self.period_frames, self.buffer_frames, self.channels = PERIOD, periods * PERIOD, 2
-        self._tick, self._turns = PERIOD, 0
+        self._step = Step(PERIOD, self.buffer_frames, self.now)
         self.begun: float | None = None
         self.given = 0
         self.late: list[float] = []
@@ -127,3 +128,11 @@ def test_a_thread_that_was_held_up_is_in_step_again_at_once(
         played(monkeypatch, card, 1.0)
         assert max(card.late) < LATE_S
         assert len(card.late) >= 99
+
+
+def test_a_buffer_that_ran_dry_is_no_turn_of_the_card_s() -> None:
+    """Who slept for so long would let it run dry for ever."""
+    step = Step(PERIOD, 4 * PERIOD, 0.0)
+    step.in_vain(0.0)
+    step.found(4 * PERIOD, SOONER_S)
+    assert step.due <= SOONER_S + 2 * PERIOD / RATE + ASIDE_S
