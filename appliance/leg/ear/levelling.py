@@ -29,6 +29,7 @@ REMEMBERED = 100
 LATEST = 30
 OTHER_DB = 8.0
 """Where the latest blocks (0.3 s) are so much fainter, another one speaks, and they count alone."""
+OTHER = 10 ** (-OTHER_DB / 10)
 LEAST = 20
 """Blocks of speech (0.2 s) before anything is done."""
 FAINTEST_DBFS = -58.0
@@ -55,7 +56,10 @@ class Levelling:
     def __init__(self) -> None:
         self.gain_db = 0.0
         """What it does now."""
-        self._speech: deque[float] = deque(maxlen=REMEMBERED)
+        self._speech: deque[float] = deque()
+        """Powers of the last blocks of speech."""
+        self._sum = self._latest = 0.0
+        """Of all of them, and of the latest."""
         self._noise = 0.0
         """dBFS; at first all is noise, until something is as quiet as the gap between two words."""
         self._heard_s = 0.0
@@ -67,7 +71,7 @@ class Levelling:
         before = self.gain_db
         seconds = len(block) / SAMPLE_RATE
         if self._is_speech(power_dbfs(power), seconds):
-            self._speech.append(power)
+            self._remember(power)
             self._move(seconds)
         if before == self.gain_db == 0.0:
             return block
@@ -85,6 +89,17 @@ class Levelling:
         self._noise = min(level, self._noise + rise * seconds)
         return level > max(FAINTEST_DBFS, self._noise + ABOVE_NOISE_DB)
 
+    def _remember(self, power: float) -> None:
+        """Sums that are kept cost a tenth of sums that are made anew for each block."""
+        speech = self._speech
+        speech.append(power)
+        self._sum += power
+        self._latest += power
+        if len(speech) > LATEST:
+            self._latest -= speech[-LATEST - 1]
+        if len(speech) > REMEMBERED:
+            self._sum -= speech.popleft()
+
     def _move(self, seconds: float) -> None:
         if len(self._speech) < LEAST:
             return
@@ -96,10 +111,11 @@ class Levelling:
             self.gain_db += min(max(off, -DOWN_DB_S * seconds), UP_DB_S * seconds)
 
     def _level(self) -> float:
-        speech = list(self._speech)
-        level = power_dbfs(sum(speech) / len(speech))
-        latest = power_dbfs(sum(speech[-LATEST:]) / len(speech[-LATEST:]))
-        if latest > level - OTHER_DB:
-            return level
-        self._speech = deque(speech[-LATEST:], maxlen=REMEMBERED)
-        return latest
+        count = len(self._speech)
+        mean, latest = self._sum / count, self._latest / min(count, LATEST)
+        if latest > mean * OTHER:
+            return power_dbfs(mean)
+        for _ in range(count - LATEST):
+            self._speech.popleft()
+        self._sum = self._latest
+        return power_dbfs(latest)
