@@ -7,6 +7,7 @@ epoch, so consent that comes after a closing opens nothing.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -77,6 +78,7 @@ class MicrophoneGate:
         self._session_id: str | None = None
         self._state = Gate.CLOSED
         self._consented = False
+        self._consented_at = math.inf
         self._has_frame = False
         self._epoch = 0
         self._audience = Audience.EVERYONE
@@ -96,6 +98,11 @@ class MicrophoneGate:
     def has_frame(self) -> bool:
         """Whether the microphone has given sound since the gate began to open."""
         return self._has_frame
+
+    @property
+    def consented_at(self) -> float:
+        """When consent came for this epoch (monotonic, s); never yet where it has not."""
+        return self._consented_at if self._consented else math.inf
 
     @property
     def audience(self) -> Audience:
@@ -148,7 +155,7 @@ class MicrophoneGate:
                 if changed:
                     self._move(Gate.OPEN, cause)
             else:
-                self._consented = True
+                self._consented, self._consented_at = True, time.monotonic()
                 if self._has_frame:
                     self._move(Gate.OPEN, cause)
         self._let_follow()

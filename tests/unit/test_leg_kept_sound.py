@@ -15,7 +15,7 @@ BLOCK = 480
 def test_wiping_overwrites_also_what_was_moved_about() -> None:
     pre_roll = PreRoll(10 * FRAME)
     for _ in range(40):
-        pre_roll.add(1, np.full(BLOCK, 7, np.int16))
+        pre_roll.add(1, np.full(BLOCK, 7, np.int16), consented=True)
     assert pre_roll.begin(1)
     assert pre_roll.next(1) is not None
     pre_roll.wipe()
@@ -26,11 +26,11 @@ def test_wiping_overwrites_also_what_was_moved_about() -> None:
 
 def test_another_epoch_gets_nothing_of_what_was_kept() -> None:
     pre_roll = PreRoll(10 * FRAME)
-    pre_roll.add(1, np.full(FRAME, 7, np.int16))
+    pre_roll.add(1, np.full(FRAME, 7, np.int16), consented=True)
     assert not pre_roll.begin(2)
     assert pre_roll.begin(1)
     assert pre_roll.next(2) is None
-    pre_roll.add(2, np.full(BLOCK, 9, np.int16))
+    pre_roll.add(2, np.full(BLOCK, 9, np.int16), consented=True)
     assert not pre_roll.whole
     assert pre_roll.next(1) is None
 
@@ -43,7 +43,7 @@ def test_without_a_wait_all_passes_as_it_is_whatever_the_blocks(size: int, level
     pre_roll = PreRoll(20 * FRAME)
     frames = []
     for at in range(0, len(sound), size):
-        pre_roll.add(1, sound[at : at + size])
+        pre_roll.add(1, sound[at : at + size], consented=True)
         pre_roll.begin(1)
         while (frame := pre_roll.next(1)) is not None:
             frames.append(frame)
@@ -55,7 +55,7 @@ def test_without_a_wait_all_passes_as_it_is_whatever_the_blocks(size: int, level
 
 def test_a_block_larger_than_everything_leaves_its_newest_end() -> None:
     pre_roll = PreRoll(0)
-    pre_roll.add(1, np.arange(20_000, dtype=np.int16))
+    pre_roll.add(1, np.arange(20_000, dtype=np.int16), consented=True)
     assert pre_roll.begin(1)
     frames = []
     while (frame := pre_roll.next(1)) is not None:

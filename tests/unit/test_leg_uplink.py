@@ -52,13 +52,15 @@ async def test_without_a_pre_roll_nothing_is_sent_that_was_said_before_consent()
     box.uplink._encoder = ledger
     epoch = box.gate.prepare("button")
     for _ in range(4):
-        box.uplink.push(noise(), 0.0)
+        box.uplink.push(noise(), time.monotonic() - 0.02)
+    before = time.monotonic()
     box.gate.consent(epoch, Audience.EVERYONE)
-    box.uplink.push(noise(), 0.0)
-    assert box.taken() == [], "consent came while this was said"
+    for ago in (0.06, 0.04, 0.02, 0.0):  # the thread was held up; consent came while it was
+        box.uplink.push(noise(FRAME // 2), before - ago)
+    assert box.taken() == [], "said before consent, or while it came"
     after = [noise(), noise()]
     for block in after:
-        box.uplink.push(block, 0.0)
+        box.uplink.push(block, time.monotonic())
     assert len(box.taken()) == 2
     assert np.array_equal(ledger.frames[0][FADE:], after[0][FADE:])
     assert np.array_equal(ledger.frames[1], after[1])

@@ -74,12 +74,18 @@ class PreRoll:
         self._count = 0
         self._begun = self._consented = False
 
-    def add(self, epoch: int, block: Samples) -> None:
-        """Take *block*, shape ``(n,)``; what another epoch left is wiped."""
+    def add(self, epoch: int, block: Samples, *, consented: bool) -> None:
+        """Take *block*, shape ``(n,)``, and whether all of it was said with consent; what another
+        epoch left is wiped, and where nothing is kept, what was said before consent.
+        """
         with self._lock:
             if epoch != self._epoch:
                 self._wipe()
                 self._epoch = epoch
+            if consented and not self._consented:
+                if not self._kept:
+                    self._wipe()
+                self._consented = True
             block = block[-len(self._sound) :]
             self._drop(self._count + len(block) - len(self._sound))
             self._sound[self._count : self._count + len(block)] = block
@@ -102,17 +108,13 @@ class PreRoll:
         return self._count >= FRAME
 
     def begin(self, epoch: int) -> bool:
-        """There is consent for *epoch*: hand frames out from now on. True the first time.
-
-        Where nothing is kept, of what came with consent a part was said before it: frames begin
-        with what comes next.
+        """There is consent for *epoch*: hand frames out from now on. True the first time; where
+        nothing is kept, with the first block that was said with consent.
         """
         with self._lock:
             if self._begun or epoch != self._epoch or self._count < FRAME:
                 return False
-            if not self._kept and not self._consented:
-                self._wipe()
-                self._consented = True
+            if not (self._kept or self._consented):
                 return False
             self._begun = True
             self._drop(min(speech_at(self._sound[: self._count]), self._count - FRAME))

@@ -65,12 +65,14 @@ class Uplink:
         """Encode with *codec* from the next frame on."""
         self._codec = codec
 
-    def push(self, block: Samples, _at: float) -> None:
-        """Take a captured block, shape ``(n,)``; encode each 20 ms that is due."""
+    def push(self, block: Samples, at: float) -> None:
+        """Take a captured block, shape ``(n,)``, whose first sample is of the moment *at*
+        (monotonic, s); encode each 20 ms that is due.
+        """
         epoch = self._gate.epoch
         if self._gate.state is Gate.CLOSED:
             return
-        self._pre_roll.add(epoch, block)
+        self._pre_roll.add(epoch, block, consented=at >= self._gate.consented_at)
         if not self._pre_roll.whole or not self._gate.frame_ready(epoch):
             return
         codec = self._codec
