@@ -69,7 +69,8 @@ class CaptureStream(Pcm):
                 break
             blocks.append(np.frombuffer(data, dtype="<i2").astype(np.int16, copy=False))
         if ready and not blocks:
-            self.pause_after_empty_turn()
+            # ALSA's pulse plugin counts what was read of a server's turn as still to be read.
+            self.pause_after_empty_turn(self.period_frames - max(0, there))
         waiting = max(0, there - sum(map(len, blocks)))
         return _dated(blocks, time.monotonic() - waiting / SAMPLE_RATE)
 

@@ -33,10 +33,10 @@ RETRY_S = 0.25
 TURN_S = 0.2
 STOP_LIMIT_S = 3.0
 TOLD_AGAIN_S = 1.0
+"""Between two changes of the state by underruns alone, which may come a hundred times a second."""
 BEGINS_S = 0.02
 """The first of a microphone's stream is silence: when a sample was recorded is known from when it
 was read, which a busy machine does some ms later. Nobody speaks while they press."""
-"""Between two changes of the state by underruns alone, which may come a hundred times a second."""
 
 
 class _Wish:

@@ -109,9 +109,9 @@ class Pcm:
             self._waker.clear()
         return bool(ready - {self._waker.fd})
 
-    def pause_after_empty_turn(self) -> None:
-        """Call when `wait` promised something and nothing was there."""
-        time.sleep(EMPTY_TURN_PAUSE_S)
+    def pause_after_empty_turn(self, missing_frames: int = 0) -> None:
+        """Call when `wait` promised something and nothing was there, or so much less than that."""
+        time.sleep(max(EMPTY_TURN_PAUSE_S, missing_frames / SAMPLE_RATE))
 
     def available(self) -> int:
         """Frames that can be written or read now; ``-EPIPE`` after an under- or overrun."""

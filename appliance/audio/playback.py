@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from appliance.audio.errors import HeadsetError
 from appliance.audio.pcm import BYTES_PER_SAMPLE, Pcm, Waker
 from appliance.audio.settings import AudioSettings
-from appliance.audio.step import Step
+from appliance.audio.step import SOONER_S, Step
 
 TURN_S = 0.2
 STALLED_AFTER_S = 2.0
@@ -47,7 +47,11 @@ class PlaybackStream(Pcm):
         """
         if self._ready_early and (left := self._step.due - time.monotonic()) > 0:
             time.sleep(left)
+        asked = time.monotonic()
         ready = self.wait(TURN_S)
+        now = time.monotonic()
+        # Whose poll() waits need not be slept for, whatever it said once.
+        self._ready_early &= now - asked < SOONER_S
         room = self.available()
         ran_dry = room == -errno.EPIPE
         if ran_dry:
@@ -55,16 +59,16 @@ class PlaybackStream(Pcm):
         # Whole periods, or what the source has left of its last block waits there, up to 10 ms.
         whole = room - room % self.period_frames
         if whole:
-            self._step.found(whole, time.monotonic())
+            self._step.found(whole, now)
             ran_dry |= self._fill(source, whole)
-        elif time.monotonic() - self._took_at > STALLED_AFTER_S:
+        elif now - self._took_at > STALLED_AFTER_S:
             raise HeadsetError(
                 f"the headset's earpiece ({self.name}) has stopped playing; it is opened again",
                 code="headset_stalled",
             )
         elif ready:
             self._ready_early = True
-            self._step.in_vain(time.monotonic())
+            self._step.in_vain(now)
         return ran_dry
 
     def _fill(self, source: PlaybackSource, room: int) -> bool:

@@ -15,7 +15,7 @@ ASIDE_S = 0.0015
 microphone's thread and the card's own wake, and each would wait for the others' locks.
 """
 FOUND_LOOKS = 1_000
-"""After so many (10 s) the step is sought anew: the card's clock is another."""
+"""After so many (10 s of periods of 10 ms) the step is sought anew: the card's clock is another."""
 
 
 class Step:
@@ -26,8 +26,10 @@ class Step:
         """When to look next."""
         self._period = period
         self._most = max(period, buffer // 2)
-        self._tick = period
-        """What comes free at once: a sound server's own turn may be longer than a period."""
+        self._tick = self._came = period
+        """What comes free at once, and did the last time: a sound server's own turn may be longer
+        than a period, but for once it may only have been held up.
+        """
         self._seeking = True
         self._in_vain_at: float | None = None
         """When the look before this one was, where it was too soon."""
@@ -45,7 +47,8 @@ class Step:
         """There was *room* at *now*. More than comes at once is a step that was lost."""
         in_vain_at, self._in_vain_at = self._in_vain_at, None
         if in_vain_at is not None and now - in_vain_at < 2 * SOONER_S:
-            self._tick = max(self._period, min(room, self._most))
+            came = max(self._period, min(room, self._most))
+            self._tick, self._came = min(came, self._came), came
         self._looks += 1
         self._seeking |= room > self._tick or self._looks > FOUND_LOOKS
         self.due = min(self.due, now) + min(room, self._tick) / SAMPLE_RATE

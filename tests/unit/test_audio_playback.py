@@ -136,3 +136,10 @@ def test_a_buffer_that_ran_dry_is_no_turn_of_the_card_s() -> None:
     step.in_vain(0.0)
     step.found(4 * PERIOD, SOONER_S)
     assert step.due <= SOONER_S + 2 * PERIOD / RATE + ASIDE_S
+
+
+def test_a_server_that_was_held_up_once_has_no_longer_turns_for_that() -> None:
+    step = Step(PERIOD, 4 * PERIOD, 0.0)
+    step.in_vain(0.0)
+    step.found(2 * PERIOD, SOONER_S)
+    assert step.due <= SOONER_S + PERIOD / RATE + ASIDE_S
