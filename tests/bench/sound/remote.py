@@ -20,6 +20,7 @@ MODULES = {
     "wrtc": "tests.bench.sound.receivers.libwebrtc",
     "chromium": "tests.bench.sound.receivers.chromium",
 }
+TALKERS = MODULES | {"ours": "tests.bench.sound.receivers.whole_leg"}
 
 
 class Remote:
@@ -37,8 +38,9 @@ class Remote:
         Raises RuntimeError when it ends instead.
         """
         pipe = asyncio.subprocess.PIPE
+        module = MODULES[name] if talk is None else TALKERS[name]
         told = () if talk is None else ("--talk", str(talk))
-        command = (sys.executable, "-m", MODULES[name], *told)
+        command = (sys.executable, "-m", module, *told)
         made = await asyncio.create_subprocess_exec(
             *command, stdin=pipe, stdout=pipe, limit=LINE_BYTES, start_new_session=True
         )

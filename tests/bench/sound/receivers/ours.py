@@ -9,8 +9,7 @@ from appliance.leg.codecs.opus import SAMPLE_RATE
 from appliance.leg.peer import Peer
 from appliance.leg.receive.jitter import JitterBuffer
 from appliance.webrtc import allow_loopback
-from tests.bench.sound.receivers.base import Heard, Player, serve, what_it_says
-from tests.bench.sound.receivers.whole_leg import WholeLeg
+from tests.bench.sound.receivers.base import Heard, Player, serve
 
 
 class Ours:
@@ -46,5 +45,4 @@ class Ours:
 
 
 if __name__ == "__main__":
-    talk = what_it_says()
-    serve(Ours() if talk is None else WholeLeg(talk))
+    serve(Ours())

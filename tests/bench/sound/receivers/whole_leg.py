@@ -19,7 +19,15 @@ from appliance.leg.codecs.opus import SAMPLE_RATE, Samples
 from appliance.leg.leg import Leg
 from appliance.leg.settings import LegSettings
 from appliance.webrtc import allow_loopback
-from tests.bench.sound.receivers.base import BLOCK, Clock, Heard, Player, Talker
+from tests.bench.sound.receivers.base import (
+    BLOCK,
+    Clock,
+    Heard,
+    Player,
+    Talker,
+    serve,
+    what_it_says,
+)
 from tests.support.leg_parts import Panel
 
 PERIOD_S = PERIOD_FRAMES / SAMPLE_RATE
@@ -99,3 +107,9 @@ class WholeLeg:
 
     async def stop(self) -> None:
         """Nothing is left of a call that was closed."""
+
+
+if __name__ == "__main__":
+    said = what_it_says()
+    assert said is not None
+    serve(WholeLeg(said))
