@@ -155,7 +155,9 @@ class MicrophoneGate:
                 if changed:
                     self._move(Gate.OPEN, cause)
             else:
-                self._consented, self._consented_at = True, time.monotonic()
+                # In this order: who reads without the lock never sees an earlier opening's moment.
+                self._consented_at = time.monotonic()
+                self._consented = True
                 if self._has_frame:
                     self._move(Gate.OPEN, cause)
         self._let_follow()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass, field
@@ -30,6 +31,19 @@ class World:
 def state_of(gate: MicrophoneGate) -> Gate:
     """The state now; a function, so that the type checker does not believe it stays."""
     return gate.state
+
+
+def test_the_moment_of_consent_is_that_of_this_opening_only() -> None:
+    gate = World().gate()
+    gate.arm("s")
+    for _ in range(2):
+        epoch = gate.prepare("button")
+        assert gate.consented_at == math.inf
+        before = time.monotonic()
+        gate.consent(epoch, Audience.EVERYONE)
+        assert before <= gate.consented_at <= time.monotonic()
+        gate.close("button")
+        assert gate.consented_at == math.inf
 
 
 def test_opens_only_with_consent_and_a_frame() -> None:
