@@ -1,5 +1,5 @@
 """The few places where this project reaches into aiortc and aioice, shared by leg and sandbox;
-`appliance.leg.receive.shortcut` is the only other one.
+`appliance.leg.receive.shortcut` and `appliance.leg.uplink.rtp_stream` are the only others.
 
 Both libraries are pinned; the contract tests of this module fail loudly when they change.
 """
@@ -7,13 +7,12 @@ Both libraries are pinned; the contract tests of this module fail loudly when th
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aioice import ice, stun
 from aiortc.rtcrtpreceiver import StreamStatistics
-from aiortc.rtcrtpsender import RTCEncodedFrame
-from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtcpRrPacket, RtcpSrPacket
+from aiortc.rtp import RtcpRrPacket, RtcpSrPacket
 
 if TYPE_CHECKING:
     from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
@@ -89,49 +88,6 @@ def _account(receiver: RTCRtpReceiver, packet: RtpPacket) -> None:
     if packet.ssrc not in streams:
         streams[packet.ssrc] = StreamStatistics(codec.clockRate)
     streams[packet.ssrc].add(packet)
-
-
-class _ExtensionsWithLevel(HeaderExtensionsMap):
-    """aiortc's header extensions, and the audio level, which it leaves out of a packet that was
-    encoded already.
-    """
-
-    def __init__(self, level: Callable[[], tuple[bool, int]]) -> None:
-        super().__init__()
-        self._level = level
-
-    def set(self, values: HeaderExtensions) -> tuple[int, bytes]:
-        """As aiortc's, which writes only what was negotiated."""
-        values.audio_level = self._level()
-        return super().set(values)
-
-
-def send_encoded(
-    sender: RTCRtpSender,
-    packet: Callable[[], Awaitable[tuple[bytes, int]]],
-    level: Callable[[], tuple[bool, int]],
-) -> None:
-    """Send what *packet()* gives in place of what the track's `recv` does: a payload, and its time
-    in ticks of the codec's RTP clock. Where both sides agreed on it the header tells the audio
-    level (RFC 6464) of the packet given last: *level()* is whether there is voice in it, and
-    −dBov, 0 to 127.
-
-    aiortc would make one of FFmpeg's packets of it and reckon its time in fractions. Call it before
-    the connection is made. Raises RuntimeError when aiortc has changed.
-    """
-    extensions = "_RTCRtpSender__rtp_header_extensions_map"
-    if extensions not in vars(sender) or not hasattr(sender, "_next_encoded_frame"):
-        raise RuntimeError("aiortc has changed: its sender has no frames or extensions so named")
-
-    async def next_frame(codec: object) -> RTCEncodedFrame | None:
-        payload, timestamp = await packet()
-        if not sender._enabled:
-            return None
-        # As aiortc has it for what was encoded already, whatever its types say.
-        return RTCEncodedFrame([payload], timestamp, None)  # type: ignore[arg-type]
-
-    vars(sender)["_next_encoded_frame"] = next_frame
-    vars(sender)[extensions] = _ExtensionsWithLevel(level)
 
 
 def never_send_again(sender: RTCRtpSender) -> None:

@@ -28,9 +28,10 @@ from appliance.leg.quality.arrivals import Arrivals
 from appliance.leg.receive.jitter import JitterBuffer
 from appliance.leg.receive.shortcut import shorten
 from appliance.leg.sdp import offer_error_correction
+from appliance.leg.uplink.rtp_stream import take_over
 from appliance.leg.uplink.track import UplinkTrack
 from appliance.service.errors import BargeboxError
-from appliance.webrtc import never_send_again, on_loss, path_answers, send_encoded, tap_receiver
+from appliance.webrtc import never_send_again, on_loss, path_answers, tap_receiver
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class Peer:
                 continue
             never_send_again(transceiver.sender)
             if self.track is not None:
-                send_encoded(transceiver.sender, self.track.next, self.track.level)
+                take_over(transceiver.sender, self.track.send_over)
                 on_loss(transceiver.sender, self.track.lost)
             # The stock jitter buffer ratchets its delay up, and an empty payload kills its decoder.
             stream = JitterBuffer()

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from appliance.control_link.words import Audience, Gate
+from appliance.leg.codecs.base import Codec
 from appliance.leg.codecs.opus import FRAME, SAMPLE_RATE, Decoder, Encoder, Samples
+from appliance.leg.codecs.table import OPUS
 from appliance.leg.gate import MicrophoneGate
 from appliance.leg.settings import LegSettings
-from appliance.leg.uplink.uplink import Uplink
+from appliance.leg.uplink.uplink import Spoken, Uplink
 
 SETTINGS = LegSettings()
 NOISE = np.random.default_rng(5)
@@ -92,8 +94,8 @@ class Microphone:
         self.gate.disarm("end")
         self.gate.arm("s")
 
-    def taken(self) -> list[bytes]:
-        payloads = []
-        while (spoken := self.uplink.take()) is not None:
-            payloads.append(spoken.payload)
-        return payloads
+    def taken(self, codec: Codec = OPUS) -> list[bytes]:
+        """What may be sent now."""
+        spoken: list[Spoken] = []
+        self.uplink.pass_on(codec, spoken.append)
+        return [one.payload for one in spoken]

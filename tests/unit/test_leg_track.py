@@ -1,58 +1,150 @@
-"""The track with the real gate and real Opus: one clock, and silence that is constant."""
+"""The track with the real gate and real Opus: one clock, silence that is constant, and what the
+microphone gives sent in its own thread.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
+from appliance.control_link.words import Gate
 from appliance.leg.codecs.opus import FRAME
-from appliance.leg.uplink.track import UplinkTrack
+from appliance.leg.gate import GateError
+from appliance.leg.uplink.track import LOOK_S, PATIENCE_S, UplinkTrack
 from appliance.webrtc import OPUS_SILENCE
 from tests.support.microphone import Microphone, noise
+from tests.support.notebook import Notebook
+from tests.support.waiting import eventually
+
+FRAME_S = 0.02
+
+
+def quiet(payloads: list[bytes]) -> bool:
+    return bool(payloads) and set(payloads) == {OPUS_SILENCE}
 
 
 async def test_packets_keep_one_clock_across_mute_and_unmute() -> None:
     box = Microphone()
     track = UplinkTrack(box.gate, box.uplink)
-    payloads: list[bytes] = []
-    stamps: list[int] = []
+    book = Notebook(track)
+    async with book.sending():
+        await eventually(lambda: len(book.packets) >= 6)
+        assert quiet(book.payloads)
+        assert book.packets[5].at - book.packets[0].at >= 5 * FRAME_S - 0.005
+        for _ in range(3):
+            before = len(book.packets)
+            box.open()
+            box.uplink.push(noise(), 0.0)
+            assert OPUS_SILENCE not in book.payloads[before:]
+            assert len(book.packets) == before + 2
+            box.gate.close("button")
+            shut = len(book.packets)
+            await eventually(lambda shut=shut: len(book.packets) >= shut + 3)  # type: ignore[misc]
+            assert quiet(book.payloads[shut:])
+    assert [sent.timestamp for sent in book.packets] == [
+        number * FRAME for number in range(len(book.packets))
+    ]
+    assert track.sent == len(book.packets)
 
-    async def receive(count: int) -> list[bytes]:
-        for _ in range(count):
-            payload, at = await track.next()
-            payloads.append(payload)
-            stamps.append(at)
-        return payloads[-count:]
 
-    began = time.monotonic()
-    assert set(await receive(6)) == {OPUS_SILENCE}
-    assert time.monotonic() - began >= 5 * 0.02 - 0.005
-    for _ in range(3):
+async def test_what_the_microphone_gives_is_sent_in_its_thread_without_the_loop() -> None:
+    box = Microphone()
+    book = Notebook(UplinkTrack(box.gate, box.uplink))
+    threads: list[int] = []
+
+    def speak() -> None:
+        threads.append(threading.get_ident())
         box.open()
-        spoken = await receive(1)
-        assert OPUS_SILENCE not in spoken
-        box.uplink.push(noise(), 0.0)
-        box.gate.close("button")
-        assert set(await receive(3)) == {OPUS_SILENCE}
-    assert stamps == [number * FRAME for number in range(len(stamps))]
-    assert track.sent == len(stamps)
+        for _ in range(5):
+            box.uplink.push(noise(), 0.0)
+
+    async with book.sending():
+        await eventually(lambda: bool(book.packets))
+        before = len(book.packets)
+        thread = threading.Thread(target=speak)
+        thread.start()
+        thread.join(10)  # the loop does nothing meanwhile
+        spoken = book.packets[before:]
+        assert len(spoken) == 6
+        assert {sent.thread for sent in spoken} == set(threads)
+        assert threads[0] != threading.get_ident()
 
 
 async def test_open_gate_without_sound_sends_the_silence_frame() -> None:
+    """A microphone that ceases to give is noticed, though the loop is not woken for what it
+    gives, and RTP time goes on with the wall's.
+    """
     box = Microphone()
-    track = UplinkTrack(box.gate, box.uplink)
-    box.open()
-    box.taken()
-    assert [(await track.next())[0] for _ in range(3)] == [OPUS_SILENCE] * 3
+    book = Notebook(UplinkTrack(box.gate, box.uplink))
+    async with book.sending():
+        await eventually(lambda: bool(book.packets))
+        box.open()
+        last = book.packets[-1]
+        assert last.payload != OPUS_SILENCE
+        before = len(book.packets)
+        await eventually(lambda: len(book.packets) >= before + 8)
+        assert quiet(book.payloads[before:])
+        assert book.packets[before].at - last.at < FRAME_S + PATIENCE_S + LOOK_S + 0.05
+        ran = book.packets[-1].at - last.at
+        told = (book.packets[-1].timestamp - last.timestamp) / 48_000
+        assert ran - PATIENCE_S - FRAME_S - 0.05 < told < ran + FRAME_S
 
 
-async def test_closing_ends_a_wait_for_the_microphone_at_once() -> None:
+async def test_once_the_gate_is_closed_nothing_spoken_is_sent_any_more() -> None:
+    """Not even what was being sent: closing waits for it, in whichever thread it is."""
+    box = Microphone()
+    under_way = threading.Event()
+
+    def slowly(payload: bytes) -> None:
+        if payload != OPUS_SILENCE:
+            under_way.set()
+            time.sleep(0.003)
+            under_way.clear()
+
+    book = Notebook(UplinkTrack(box.gate, box.uplink), slowly)
+    stop = threading.Event()
+
+    def speak() -> None:
+        while not stop.is_set():
+            box.uplink.push(noise(), 0.0)
+
+    closed = 0
+
+    def press() -> None:
+        nonlocal closed
+        while closed < 40:
+            try:
+                box.gate.consent(box.gate.prepare("button"), box.gate.audience)
+            except GateError:
+                continue
+            if not under_way.wait(1):
+                continue
+            if box.gate.close("button") is Gate.OPEN:
+                assert not under_way.is_set(), "a packet is on its way after the mute"
+                spoken = sum(payload != OPUS_SILENCE for payload in book.payloads)
+                time.sleep(0.006)
+                assert spoken == sum(payload != OPUS_SILENCE for payload in book.payloads)
+                closed += 1
+
+    async with book.sending():
+        speaking = threading.Thread(target=speak)
+        speaking.start()
+        try:
+            async with asyncio.timeout(30):
+                await asyncio.to_thread(press)
+        finally:
+            stop.set()
+            await asyncio.to_thread(speaking.join, 10)
+    assert closed == 40
+
+
+async def test_closing_ends_a_wait_at_once() -> None:
     box = Microphone()
     box.open()
-    box.taken()
     waiting = asyncio.create_task(box.uplink.wait(30))
     await asyncio.sleep(0)
     await asyncio.to_thread(box.gate.close, "button")
@@ -60,11 +152,43 @@ async def test_closing_ends_a_wait_for_the_microphone_at_once() -> None:
         await waiting
 
 
-async def test_stopped_track_hands_out_nothing() -> None:
+async def test_stopped_track_sends_nothing() -> None:
     box = Microphone()
     track = UplinkTrack(box.gate, box.uplink)
+    book = Notebook(track)
+    async with book.sending():
+        await eventually(lambda: bool(book.packets))
+        box.open()
+        track.stop()
+        sent = len(book.packets)
+        box.uplink.push(noise(), 0.0)
+        await asyncio.sleep(0.1)
+        assert len(book.packets) == sent == track.sent
+
+
+async def test_track_ends_with_its_connection() -> None:
+    box = Microphone()
+    track = UplinkTrack(box.gate, box.uplink)
+    book = Notebook(track)
+    async with book.sending():
+        await eventually(lambda: bool(book.packets))
+        book.up = False
+        await eventually(lambda: track.readyState == "ended")
+
+
+async def test_the_newest_of_two_tracks_has_the_microphone() -> None:
+    box = Microphone()
+    first, second = (Notebook(UplinkTrack(box.gate, box.uplink)) for _ in range(2))
+    async with first.sending(), second.sending():
+        await eventually(lambda: bool(first.packets and second.packets))
+        first._track.stop()
+        box.open()
+        assert quiet(first.payloads)
+        assert second.payloads[-1] != OPUS_SILENCE
+
+
+async def test_sender_that_asks_the_track_itself_gets_nothing() -> None:
+    box = Microphone()
     box.open()
-    track.stop()
     with pytest.raises(MediaStreamError):
-        await track.next()
-    assert track.sent == 0
+        await UplinkTrack(box.gate, box.uplink).recv()

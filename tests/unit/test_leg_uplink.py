@@ -99,11 +99,11 @@ async def test_what_is_encoded_for_another_codec_is_never_handed_out() -> None:
     for codec in (PCMU, OPUS, G722):
         box.uplink.use(codec)
         box.uplink.push(noise(), 0.0)
-    assert box.uplink.take(PCMA) is None
+    assert box.taken(PCMA) == []
     box.uplink.push(noise(), 0.0)
-    assert box.uplink.take(OPUS) is None
+    assert box.taken(OPUS) == []
     box.uplink.push(noise(), 0.0)
-    assert box.uplink.take(G722) is not None
+    assert len(box.taken(G722)) == 1
 
 
 async def test_long_and_odd_blocks_become_whole_frames() -> None:
@@ -191,16 +191,15 @@ async def test_racing_threads_let_no_closed_epoch_out() -> None:
         while out < 60 and time.monotonic() < until:
             # Closed for good before the frame is asked for.
             shut = closed[-1]
-            spoken = box.uplink.take()
-            if spoken is not None:
+            for payload in box.taken():
                 out += 1
-                assert ledger.epochs[spoken.payload] > shut
+                assert ledger.epochs[payload] > shut
             await asyncio.sleep(0.0005)
     finally:
         stop.set()
         for thread in threads:
             thread.join(10)
-    assert out == 60
+    assert out >= 60
 
 
 async def test_press_between_closing_and_disarming_starts_no_microphone() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pylibsrtp
 import pytest
 from aioice import ice
 from aiortc import (
@@ -25,7 +26,6 @@ from aiortc import (
 )
 from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter, State
 from aiortc.rtcrtpreceiver import StreamStatistics
-from aiortc.rtcrtpsender import RTCEncodedFrame
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
 
 ROOT = Path(__file__).parents[2]
@@ -43,14 +43,15 @@ class Method(NamedTuple):
 METHODS = [
     Method(RTCRtpReceiver, "_handle_rtp_packet", "self packet arrival_time_ms", coroutine=True),
     Method(RTCRtpSender, "_handle_rtcp_packet", "self packet", coroutine=True),
-    Method(RTCRtpSender, "_next_encoded_frame", "self codec", coroutine=True),
-    Method(RTCEncodedFrame, "__init__", "self payloads timestamp audio_level"),
+    Method(RTCRtpSender, "_run_rtp", "self codec", coroutine=True),
     Method(RTCRtpSender, "_retransmit", "self sequence_number", coroutine=True),
     Method(StreamStatistics, "add", "self packet"),
     Method(HeaderExtensionsMap, "set", "self values"),
     Method(RtpPacket, "parse", "data extensions_map"),
     Method(RtpRouter, "route_rtp", "self packet"),
     Method(RTCDtlsTransport, "_get_stats", "self"),
+    Method(pylibsrtp.Session, "protect", "self packet"),
+    Method(pylibsrtp.Session, "protect_rtcp", "self packet"),
     Method(ice.Connection, "build_request", "self pair nominate"),
     Method(
         ice.StunProtocol,
@@ -87,6 +88,13 @@ HELD = [
     Held("_enabled", bool, lambda t: t.receiver),
     Held("_enabled", bool, lambda t: t.sender),
     Held("_RTCRtpSender__rtp_header_extensions_map", HeaderExtensionsMap, lambda t: t.sender),
+    Held("_RTCRtpSender__rtp_started", asyncio.Event, lambda t: t.sender),
+    Held("_RTCRtpSender__rtp_exited", asyncio.Event, lambda t: t.sender),
+    Held("_RTCRtpSender__mid", object, lambda t: t.sender),
+    Held("_RTCRtpSender__packet_count", int, lambda t: t.sender),
+    Held("_RTCRtpSender__octet_count", int, lambda t: t.sender),
+    Held("_RTCRtpSender__ntp_timestamp", int, lambda t: t.sender),
+    Held("_RTCRtpSender__rtp_timestamp", int, lambda t: t.sender),
     Held("_ssrc", int, lambda t: t.sender),
     Held("_codecs", list, lambda t: t),
     Held("_rtp_router", RtpRouter, lambda t: t.receiver.transport),
@@ -95,6 +103,7 @@ HELD = [
     Held("_RTCDtlsTransport__rx_packets", int, lambda t: t.receiver.transport),
     Held("_RTCDtlsTransport__rx_bytes", int, lambda t: t.receiver.transport),
     Held("_rx_srtp", object, lambda t: t.receiver.transport),
+    Held("_tx_srtp", object, lambda t: t.sender.transport),
     Held("_state", State, lambda t: t.receiver.transport),
     Held("_rtp_header_extensions_map", HeaderExtensionsMap, lambda t: t.receiver.transport),
     Held("_connection", ice.Connection, lambda t: t.receiver.transport.transport),

@@ -1,7 +1,8 @@
-"""The leg's local track: what aiortc sends, packet by packet."""
+"""The leg's local track: what is sent, packet by packet."""
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import NoReturn
 
@@ -13,13 +14,17 @@ from appliance.leg.codecs.base import Codec
 from appliance.leg.codecs.opus import DTX_PAYLOAD, FRAME, SAMPLE_RATE
 from appliance.leg.codecs.table import OPUS
 from appliance.leg.gate import MicrophoneGate
-from appliance.leg.uplink.audio_level import SILENT, AudioLevel
+from appliance.leg.uplink.audio_level import SILENT
 from appliance.leg.uplink.loss import ExpectedLoss
 from appliance.leg.uplink.packet_clock import PacketClock
+from appliance.leg.uplink.rtp_stream import RtpStream
 from appliance.leg.uplink.uplink import Spoken, Uplink
 
 PATIENCE_S = 0.010
 """How much later than its time a microphone frame may come before silence is sent for it."""
+LOOK_S = 0.060
+"""How seldom the loop looks whether a microphone that gives frames has ceased to: it is not woken
+for those that come."""
 
 
 class UplinkTrack(MediaStreamTrack):
@@ -34,7 +39,10 @@ class UplinkTrack(MediaStreamTrack):
         self._codec = OPUS
         self._timestamp = 0
         self._clock = PacketClock()
-        self._level = SILENT
+        self._stream: RtpStream | None = None
+        self._flows = False
+        """Whether the packet before was the microphone's."""
+        self._lock = threading.Lock()
         self._loss = ExpectedLoss(uplink.floor_percent)
         uplink.expect_loss(self._loss.percent)
         self.sent = 0
@@ -50,24 +58,32 @@ class UplinkTrack(MediaStreamTrack):
         self._uplink.use(codec)
 
     async def recv(self) -> NoReturn:
-        """Nothing is sent by a sender that does not ask for `next`."""
+        """Nothing is sent by a sender that does not run `send_over`."""
         raise MediaStreamError
 
-    async def next(self) -> tuple[bytes, int]:
-        """The next packet, the microphone's if the gate is open, else the silence frame, and its
-        time in ticks of the codec's clock. Raises MediaStreamError when the track has ended.
+    async def send_over(self, stream: RtpStream) -> None:
+        """Send over *stream* until the track, or the connection, ends. What the microphone gives
+        is sent in the thread that brings it, and silence on the loop.
         """
-        payload, self._level = await self._next()
-        if self.readyState != "live":
-            raise MediaStreamError
-        at = self._timestamp // (SAMPLE_RATE // self._codec.clock)
-        self._timestamp += FRAME
-        self.sent += 1
-        return payload, at
+        with self._lock:
+            self._stream = stream
+        self._uplink.follow(self._speak)
+        try:
+            while self.readyState == "live" and self._has_way(stream):
+                await self._uplink.wait(self._keep_time())
+        finally:
+            self.stop()
 
-    def level(self) -> AudioLevel:
-        """How loud the packet is that was handed out last."""
-        return self._level
+    def _has_way(self, stream: RtpStream) -> bool:
+        with self._lock:
+            return stream.refresh()
+
+    def stop(self) -> None:
+        """End the track: once this has returned, nothing more is sent."""
+        self._uplink.leave(self._speak)
+        with self._lock:
+            self._stream = None
+        super().stop()
 
     def lost(self, fraction: float) -> None:
         """The other side says that so much of what was sent last was lost, 0 to 1."""
@@ -76,25 +92,37 @@ class UplinkTrack(MediaStreamTrack):
         self._loss.report(fraction, time.monotonic())
         self._uplink.expect_loss(self._loss.percent)
 
-    async def _next(self) -> Spoken:
-        due = self._clock.start(time.monotonic())
-        while self.readyState == "live":
-            spoken = self._uplink.take(self._codec)
-            if spoken is not None:
-                self._clock.spoke(time.monotonic())
-                if len(spoken.payload) > DTX_PAYLOAD:
-                    return spoken
-                due = self._skip()
-                continue
-            patience = PATIENCE_S if self._gate.state is Gate.OPEN else 0.0
-            left = due + patience - time.monotonic()
-            if left <= 0:
-                break
-            await self._uplink.wait(left)
-        self._clock.kept_silent()
-        return Spoken(self._codec.silence, SILENT)
+    def _speak(self) -> None:
+        """In the microphone's thread: it has given a frame."""
+        self._uplink.pass_on(self._codec, self._say)
 
-    def _skip(self) -> float:
-        """Time goes on by a frame that is not sent (RFC 7587 section 3.1.3)."""
+    def _say(self, spoken: Spoken) -> None:
+        with self._lock:
+            self._clock.spoke(time.monotonic())
+            self._flows = True
+            if len(spoken.payload) > DTX_PAYLOAD:
+                self._send(spoken)
+            else:  # time goes on by a frame that is not sent (RFC 7587 section 3.1.3)
+                self._timestamp += FRAME
+
+    def _keep_time(self) -> float:
+        """Send the silence that is due; how long there is nothing to do then, in seconds."""
+        with self._lock:
+            now = time.monotonic()
+            due = self._clock.start(now)
+            is_open = self._gate.state is Gate.OPEN
+            left = due + (PATIENCE_S if is_open else 0.0) - now
+            if left > 0:
+                return max(left, LOOK_S) if is_open and self._flows else left
+            self._clock.kept_silent()
+            self._flows = False
+            self._send(Spoken(self._codec.silence, SILENT))
+            return 0.0
+
+    def _send(self, spoken: Spoken) -> None:
+        if self._stream is None:
+            return
+        at = self._timestamp // (SAMPLE_RATE // self._codec.clock)
         self._timestamp += FRAME
-        return self._clock.start(time.monotonic())
+        self.sent += 1
+        self._stream.send(spoken.payload, at, spoken.level)

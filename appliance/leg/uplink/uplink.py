@@ -2,7 +2,7 @@
 
 While the gate is not open every packet is the codec's constant silence frame, sent on a
 monotonic 20 ms clock. While it is open the microphone's own clock paces the packets: a frame is
-encoded in the capture thread and sent as soon as it is there.
+encoded and sent in the capture thread.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from appliance.audio.levels import SILENCE_DBFS, dbfs
@@ -37,8 +38,8 @@ class Spoken(NamedTuple):
 class Uplink:
     """Encodes what the microphone gives, and hands it out while the gate is open.
 
-    `push` is called in the capture thread, `take` and `wait` on the loop. What is said between the
-    press and consent is kept, not encoded, and wiped if there is none.
+    `push` is called in the capture thread, `wait` on the loop, all else in any. What is said
+    between the press and consent is kept, not encoded, and wiped if there is none.
     """
 
     def __init__(self, gate: MicrophoneGate, settings: LegSettings) -> None:
@@ -54,7 +55,8 @@ class Uplink:
         self._others = telephone_encoders()
         self._codec = self._encoded_by = OPUS
         self._loop = asyncio.get_running_loop()
-        self._arrived = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._on_frame: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._frames: deque[tuple[int, Codec, Spoken]] = deque(maxlen=MAX_FRAMES)
         self._pre_roll = PreRoll(settings.pre_roll_ms * SAMPLE_RATE // 1000)
@@ -97,40 +99,57 @@ class Uplink:
         spoken = Spoken(payload, self._meter.measure(self._level))
         with self._lock:
             self._frames.append((epoch, codec, spoken))
-        self._loop.call_soon_threadsafe(self._arrived.set)
+        on_frame = self._on_frame
+        if on_frame is not None:
+            on_frame()
 
     def expect_loss(self, percent: int) -> None:
         """Prepare the next frames for so much loss."""
         self._wanted_percent = percent
 
     def flush(self) -> None:
-        """Wipe all that was not sent, and wake a sender that waits for it."""
+        """Wipe all that was not sent, and wake who waits. Once this has returned, nothing of
+        before is passed on.
+        """
         self._pre_roll.wipe()
         with self._lock:
             self._frames.clear()
         self._level = SILENCE_DBFS
-        self._loop.call_soon_threadsafe(self._arrived.set)
+        self._wake()
 
-    def take(self, codec: Codec = OPUS) -> Spoken | None:
-        """The next frame of *codec* and of the open gate's epoch; None when there is none or it is
-        shut. What was encoded for another connection's codec is dropped.
+    def _wake(self) -> None:
+        self._loop.call_soon_threadsafe(self._changed.set)
+
+    def follow(self, on_frame: Callable[[], None]) -> None:
+        """Have *on_frame* called, in the capture thread, for each frame that comes; the last one
+        who follows is told."""
+        self._on_frame = on_frame
+
+    def leave(self, on_frame: Callable[[], None]) -> None:
+        """Call *on_frame* no more, and wake who waits."""
+        if self._on_frame == on_frame:
+            self._on_frame = None
+        self._wake()
+
+    def pass_on(self, codec: Codec, send: Callable[[Spoken], None]) -> None:
+        """*send* the frames of *codec* and of the open gate's epoch, oldest first. What came since
+        the gate was shut, or for another connection's codec, is dropped.
         """
         with self._lock:
             while self._frames:
                 epoch, encoded_by, spoken = self._frames.popleft()
                 current = self._gate.state is Gate.OPEN and epoch == self._gate.epoch
                 if current and encoded_by is codec:
-                    return spoken
-        return None
+                    send(spoken)
 
     async def wait(self, seconds: float) -> None:
-        """Wait until something changed, at most so long."""
-        self._arrived.clear()
+        """Wait until the gate is shut, or whoever followed leaves, at most so long."""
+        self._changed.clear()
         if seconds <= 0:
             return
-        enough = self._loop.call_later(seconds, self._arrived.set)
+        enough = self._loop.call_later(seconds, self._changed.set)
         try:
-            await self._arrived.wait()
+            await self._changed.wait()
         finally:
             enough.cancel()
 

@@ -1,0 +1,191 @@
+"""Our RTP stream, from a payload to the socket, in whichever thread has one.
+
+aiortc sends in a task of the loop, so that each packet of the microphone would wake it, and wait
+for its turn. Here the microphone's thread sends what it has encoded. Header: RFC 3550 section 5.1
+and RFC 8285; encryption: RFC 3711, by aiortc's own session. RTCP stays aiortc's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+import struct
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from aiortc import clock
+from aiortc.rtcdtlstransport import State
+from aiortc.rtp import HeaderExtensions
+
+from appliance.leg.uplink.audio_level import AudioLevel
+
+if TYPE_CHECKING:
+    from aiortc import RTCDtlsTransport, RTCRtpSender
+    from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+
+log = logging.getLogger(__name__)
+
+_SENDER = "_RTCRtpSender"
+STARTED, EXITED = f"{_SENDER}__rtp_started", f"{_SENDER}__rtp_exited"
+EXTENSIONS, MID = f"{_SENDER}__rtp_header_extensions_map", f"{_SENDER}__mid"
+PACKETS, OCTETS = f"{_SENDER}__packet_count", f"{_SENDER}__octet_count"
+WALL_TIME, RTP_TIME = f"{_SENDER}__ntp_timestamp", f"{_SENDER}__rtp_timestamp"
+KEPT = (STARTED, EXITED, EXTENSIONS, MID, PACKETS, OCTETS, WALL_TIME, RTP_TIME)
+
+FIRST_OCTET, WITH_EXTENSION, MARKER = 0x80, 0x10, 0x80
+COMPONENT = 1
+"""ICE's number for RTP; RTCP goes with it (RFC 5761)."""
+
+Way = Callable[[bytes], None]
+
+
+class LockedSession:
+    """aiortc's encryption, for two threads: its session has one buffer."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+
+    def protect(self, packet: bytes) -> bytes:
+        """As pylibsrtp's."""
+        with self._lock:
+            protected: bytes = self._session.protect(packet)
+        return protected
+
+    def protect_rtcp(self, packet: bytes) -> bytes:
+        """As pylibsrtp's."""
+        with self._lock:
+            protected: bytes = self._session.protect_rtcp(packet)
+        return protected
+
+
+def _locked(transport: RTCDtlsTransport) -> LockedSession:
+    kept = vars(transport)
+    if not isinstance(kept["_tx_srtp"], LockedSession):
+        kept["_tx_srtp"] = LockedSession(kept["_tx_srtp"])
+    session: LockedSession = kept["_tx_srtp"]
+    return session
+
+
+class RtpStream:
+    """What one of aiortc's senders sends. `send` is called from any thread, by one at a time; all
+    else on the loop.
+    """
+
+    def __init__(self, sender: RTCRtpSender, payload_type: int) -> None:
+        self._sender = sender
+        self._kept = vars(sender)
+        self._session = _locked(sender.transport)
+        self._payload_type = payload_type
+        self._number = secrets.randbits(15)  # does not wrap at once (RFC 3711 section 3.3.1)
+        self._origin = secrets.randbits(32)
+        self._extensions: dict[AudioLevel, bytes] = {}
+        self._loop = asyncio.get_running_loop()
+        self._over: object = None
+        self._way: Way | None = None
+        self._socket: socket.socket | None = None
+
+    def refresh(self) -> bool:
+        """Follow ICE to the addresses that it uses now; False when the connection is over."""
+        transport = self._sender.transport
+        pair = transport.transport._connection._nominated.get(COMPONENT)
+        over = None if pair is None else (pair.protocol.transport, pair.remote_addr)
+        if over != self._over:
+            self.close()
+            self._over = over
+            self._way = None if over is None else self._way_over(*over)
+        return transport._state is State.CONNECTED
+
+    def _way_over(self, transport: asyncio.DatagramTransport, address: tuple[str, int]) -> Way:
+        shared = transport.get_extra_info("socket")
+        if shared is None:  # a relay's (TURN), which wraps each datagram on the loop
+
+            def relay(data: bytes) -> None:
+                if not self._loop.is_closed():
+                    self._loop.call_soon_threadsafe(transport.sendto, data, address)
+
+            return relay
+        self._socket = own = shared.dup()
+        own.setblocking(False)
+
+        def direct(data: bytes) -> None:
+            try:
+                own.sendto(data, address)
+            except OSError as error:  # no room, no route: lost, as on the line
+                log.debug("a packet was not sent: %s", error)
+
+        return direct
+
+    def send(self, payload: bytes, timestamp: int, level: AudioLevel) -> None:
+        """Send *payload* with its time in ticks of the codec's clock, from any origin. Where both
+        sides agreed on it the header tells the audio level (RFC 6464). While the connection has no
+        way, it is lost.
+        """
+        way = self._way
+        if way is None or not self._sender._enabled:
+            return
+        at = (self._origin + timestamp) & 0xFFFFFFFF
+        extension = self._extensions.get(level)
+        if extension is None:
+            extension = self._extensions[level] = self._extension(level)
+        header = struct.pack(
+            "!BBHII",
+            FIRST_OCTET | (WITH_EXTENSION if extension else 0),
+            MARKER | self._payload_type,
+            self._number,
+            at,
+            self._sender._ssrc,
+        )
+        way(self._session.protect(header + extension + payload))
+        self._number = (self._number + 1) & 0xFFFF
+        self._account(at, len(payload))
+
+    def _extension(self, level: AudioLevel) -> bytes:
+        values = HeaderExtensions(mid=self._kept[MID], audio_level=level)
+        profile, value = self._kept[EXTENSIONS].set(values)
+        return struct.pack("!HH", profile, len(value) // 4) + value if value else b""
+
+    def _account(self, at: int, octets: int) -> None:
+        """What aiortc's sender reports tell (RFC 3550 section 6.4.1)."""
+        self._kept[WALL_TIME] = clock.current_ntp_time()
+        self._kept[RTP_TIME] = at
+        self._kept[PACKETS] += 1
+        self._kept[OCTETS] += octets
+
+    def close(self) -> None:
+        """Send nothing more. `send` must not be running."""
+        self._way = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def take_over(sender: RTCRtpSender, run: Callable[[RtpStream], Awaitable[None]]) -> None:
+    """Have *run* send, in place of aiortc, once *sender* may; it is cancelled at the end. Call it
+    before the connection is made.
+
+    Raises RuntimeError when aiortc is not the one this was written for.
+    """
+    kept = vars(sender)
+    if not hasattr(sender, "_run_rtp") or any(name not in kept for name in KEPT):
+        raise RuntimeError("aiortc has changed: its sender keeps nothing by one of these names")
+
+    async def run_rtp(codec: RTCRtpCodecParameters) -> None:
+        kept[STARTED].set()
+        assert codec.payloadType is not None
+        stream = RtpStream(sender, codec.payloadType)
+        try:
+            await run(stream)
+        except asyncio.CancelledError:
+            log.debug("the sender is stopped")
+        except Exception:
+            # As aiortc has it; the call notices that its track has ended.
+            log.exception("the uplink gave up")
+        finally:
+            stream.close()
+            kept[EXITED].set()
+
+    kept["_run_rtp"] = run_rtp
