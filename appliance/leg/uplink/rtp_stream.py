@@ -13,10 +13,10 @@ import secrets
 import socket
 import struct
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from aiortc import clock
 from aiortc.rtcdtlstransport import State
 from aiortc.rtp import HeaderExtensions
 
@@ -36,6 +36,8 @@ WALL_TIME, RTP_TIME = f"{_SENDER}__ntp_timestamp", f"{_SENDER}__rtp_timestamp"
 KEPT = (STARTED, EXITED, EXTENSIONS, MID, PACKETS, OCTETS, WALL_TIME, RTP_TIME)
 
 FIRST_OCTET, WITH_EXTENSION, MARKER = 0x80, 0x10, 0x80
+NTP_EPOCH_S = 2_208_988_800
+"""From 1900 to 1970."""
 COMPONENT = 1
 """ICE's number for RTP; RTCP goes with it (RFC 5761)."""
 
@@ -150,7 +152,7 @@ class RtpStream:
 
     def _account(self, at: int, octets: int) -> None:
         """What aiortc's sender reports tell (RFC 3550 section 6.4.1)."""
-        self._kept[WALL_TIME] = clock.current_ntp_time()
+        self._kept[WALL_TIME] = int((time.time() + NTP_EPOCH_S) * 2**32)
         self._kept[RTP_TIME] = at
         self._kept[PACKETS] += 1
         self._kept[OCTETS] += octets

@@ -22,7 +22,7 @@ from appliance.leg.uplink.uplink import Spoken, Uplink
 
 PATIENCE_S = 0.010
 """How much later than its time a microphone frame may come before silence is sent for it."""
-LOOK_S = 0.060
+LOOK_S = 0.100
 """How seldom the loop looks whether a microphone that gives frames has ceased to: it is not woken
 for those that come."""
 
