@@ -31,7 +31,7 @@ class Notebook:
         self, track: UplinkTrack, sends: Callable[[bytes], None] = lambda payload: None
     ) -> None:
         self.packets: list[Sent] = []
-        self.up = True
+        self.up = self.anywhere = True
         self._track = track
         self._sends = sends
 

@@ -176,6 +176,19 @@ async def test_track_ends_with_its_connection() -> None:
         await eventually(lambda: track.readyState == "ended")
 
 
+async def test_track_that_was_stopped_before_leaves_the_microphone_to_another() -> None:
+    box = Microphone()
+    first, second = (Notebook(UplinkTrack(box.gate, box.uplink)) for _ in range(2))
+    async with second.sending():
+        await eventually(lambda: bool(second.packets))
+        first._track.stop()
+        async with first.sending():
+            await asyncio.sleep(0)
+        box.open()
+        assert first.packets == []
+        assert second.payloads[-1] != OPUS_SILENCE
+
+
 async def test_the_newest_of_two_tracks_has_the_microphone() -> None:
     box = Microphone()
     first, second = (Notebook(UplinkTrack(box.gate, box.uplink)) for _ in range(2))

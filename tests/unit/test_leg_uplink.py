@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from appliance.audio.levels import SILENCE_DBFS
 from appliance.control_link.words import Audience, Gate
-from appliance.leg.codecs.opus import FRAME
+from appliance.leg.codecs.opus import FRAME, Samples
 from appliance.leg.codecs.table import G722, OPUS, PCMA, PCMU
 from appliance.leg.gate import GateError
 from appliance.leg.uplink.preroll import FADE, RISE
@@ -104,6 +104,26 @@ async def test_what_is_encoded_for_another_codec_is_never_handed_out() -> None:
     assert box.taken(OPUS) == []
     box.uplink.push(noise(), 0.0)
     assert len(box.taken(G722)) == 1
+
+
+async def test_what_is_being_encoded_when_all_is_flushed_is_not_handed_out() -> None:
+    """The gate stays open, for others: what was said before was not for them."""
+    box = Microphone()
+    box.open()
+    box.taken()
+
+    class Slow(Ledger):
+        def encode(self, frame: Samples) -> bytes:
+            box.uplink.flush()
+            return super().encode(frame)
+
+    box.uplink._encoder = Slow(box.gate)
+    box.uplink.push(noise(), 0.0)
+    box.uplink._encoder = Ledger(box.gate)
+    assert box.taken() == []
+    for _ in range(2):
+        box.uplink.push(noise(), 0.0)
+    assert len(box.taken()) == 2
 
 
 async def test_long_and_odd_blocks_become_whole_frames() -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pylibsrtp
 import pytest
-from aioice import ice
+from aioice import ice, turn
 from aiortc import (
     RTCConfiguration,
     RTCPeerConnection,
@@ -60,6 +60,8 @@ METHODS = [
         coroutine=True,
     ),
     Method(ice.StunProtocol, "datagram_received", "self data addr"),
+    Method(turn.TurnClientUdpProtocol, "_send", "self data"),
+    Method(turn.TurnClientTcpProtocol, "_send", "self data"),
     Method(ice, "get_host_addresses", "use_ipv4 use_ipv6"),
 ]
 
@@ -124,6 +126,14 @@ async def test_what_an_object_keeps_is_under_the_same_name(held: Held) -> None:
     assert hasattr(owner, held.name), f"{what} is gone"
     found = type(getattr(owner, held.name))
     assert issubclass(found, held.kind), f"{what} was a {held.kind.__name__}, is a {found.__name__}"
+
+
+async def test_a_relay_keeps_its_client_and_the_channels_under_the_same_names() -> None:
+    client = turn.TurnClientUdpProtocol(("192.0.2.1", 3478), None, None, 600, 500)
+    assert client.peer_to_channel == {}, "TurnClientMixin.peer_to_channel is not a dict any more"
+    kept = vars(turn.TurnTransport(client))
+    assert kept.get("_TurnTransport__inner_protocol") is client, "TurnTransport keeps it elsewhere"
+    assert turn.TurnTransport(client).get_extra_info("socket") is None
 
 
 def test_header_extensions_have_an_audio_level() -> None:

@@ -2,7 +2,8 @@
 
 aiortc sends in a task of the loop, so that each packet of the microphone would wake it, and wait
 for its turn. Here the microphone's thread sends what it has encoded. Header: RFC 3550 section 5.1
-and RFC 8285; encryption: RFC 3711, by aiortc's own session. RTCP stays aiortc's.
+and RFC 8285; encryption: RFC 3711, by aiortc's own session. RTCP stays aiortc's, which goes on
+counting what its sender reports tell; its transport's own counters know nothing of our packets.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+import pylibsrtp
 from aiortc.rtcdtlstransport import State
 from aiortc.rtp import HeaderExtensions
 
 from appliance.leg.uplink.audio_level import AudioLevel
 
 if TYPE_CHECKING:
+    from aioice.ice import CandidatePair
     from aiortc import RTCDtlsTransport, RTCRtpSender
     from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
@@ -35,9 +38,12 @@ PACKETS, OCTETS = f"{_SENDER}__packet_count", f"{_SENDER}__octet_count"
 WALL_TIME, RTP_TIME = f"{_SENDER}__ntp_timestamp", f"{_SENDER}__rtp_timestamp"
 KEPT = (STARTED, EXITED, EXTENSIONS, MID, PACKETS, OCTETS, WALL_TIME, RTP_TIME)
 
-FIRST_OCTET, WITH_EXTENSION, MARKER = 0x80, 0x10, 0x80
+FIRST_OCTET, WITH_EXTENSION = 0x80, 0x10
+MARKER = 0x80
+"""On each packet, as aiortc has it."""
 NTP_EPOCH_S = 2_208_988_800
 """From 1900 to 1970."""
+RELAY = "_TurnTransport__inner_protocol"
 COMPONENT = 1
 """ICE's number for RTP; RTCP goes with it (RFC 5761)."""
 
@@ -73,49 +79,49 @@ def _locked(transport: RTCDtlsTransport) -> LockedSession:
 
 
 class RtpStream:
-    """What one of aiortc's senders sends. `send` is called from any thread, by one at a time; all
-    else on the loop.
+    """What one of aiortc's senders sends. `send` is called by one at a time, on the loop and,
+    where `anywhere` says so, from other threads; all else on the loop.
     """
 
     def __init__(self, sender: RTCRtpSender, payload_type: int) -> None:
         self._sender = sender
         self._kept = vars(sender)
+        self._transport = sender.transport
+        self._path = sender.transport.transport._connection
         self._session = _locked(sender.transport)
         self._payload_type = payload_type
         self._number = secrets.randbits(15)  # does not wrap at once (RFC 3711 section 3.3.1)
         self._origin = secrets.randbits(32)
         self._extensions: dict[AudioLevel, bytes] = {}
-        self._loop = asyncio.get_running_loop()
-        self._over: object = None
+        self._pair: CandidatePair | None = None
         self._way: Way | None = None
         self._socket: socket.socket | None = None
+        self._failed = False
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether it sends from any thread: over a socket, and not over a relay."""
+        return self._socket is not None
 
     def refresh(self) -> bool:
         """Follow ICE to the addresses that it uses now; False when the connection is over."""
-        transport = self._sender.transport
-        pair = transport.transport._connection._nominated.get(COMPONENT)
-        over = None if pair is None else (pair.protocol.transport, pair.remote_addr)
-        if over != self._over:
+        pair = self._path._nominated.get(COMPONENT)
+        if pair is not self._pair:
             self.close()
-            self._over = over
-            self._way = None if over is None else self._way_over(*over)
-        return transport._state is State.CONNECTED
+            self._pair = pair
+            self._way = None if pair is None else self._way_over(pair)
+        return self._transport._state is State.CONNECTED and not self._failed
 
-    def _way_over(self, transport: asyncio.DatagramTransport, address: tuple[str, int]) -> Way:
-        shared = transport.get_extra_info("socket")
-        if shared is None:  # a relay's (TURN), which wraps each datagram on the loop
-
-            def relay(data: bytes) -> None:
-                if not self._loop.is_closed():
-                    self._loop.call_soon_threadsafe(transport.sendto, data, address)
-
-            return relay
+    def _way_over(self, pair: CandidatePair) -> Way:
+        shared = pair.protocol.transport.get_extra_info("socket")
+        if shared is None:
+            return relay_way(pair)
         self._socket = own = shared.dup()
         own.setblocking(False)
 
         def direct(data: bytes) -> None:
             try:
-                own.sendto(data, address)
+                own.sendto(data, pair.remote_addr)
             except OSError as error:  # no room, no route: lost, as on the line
                 log.debug("a packet was not sent: %s", error)
 
@@ -127,7 +133,7 @@ class RtpStream:
         way, it is lost.
         """
         way = self._way
-        if way is None or not self._sender._enabled:
+        if way is None or not self._sender._enabled or not self._is_current():
             return
         at = (self._origin + timestamp) & 0xFFFFFFFF
         extension = self._extensions.get(level)
@@ -141,9 +147,20 @@ class RtpStream:
             at,
             self._sender._ssrc,
         )
-        way(self._session.protect(header + extension + payload))
+        try:
+            way(self._session.protect(header + extension + payload))
+        except pylibsrtp.Error:
+            log.exception("a packet cannot be encrypted; the connection is given up")
+            self._failed = True
+            self.close()
+            return
         self._number = (self._number + 1) & 0xFFFF
         self._account(at, len(payload))
+
+    def _is_current(self) -> bool:
+        """Whether the other side still consents, over this pair (RFC 7675); read in any thread."""
+        is_up = self._transport._state is State.CONNECTED
+        return is_up and self._path._nominated.get(COMPONENT) is self._pair
 
     def _extension(self, level: AudioLevel) -> bytes:
         values = HeaderExtensions(mid=self._kept[MID], audio_level=level)
@@ -151,7 +168,9 @@ class RtpStream:
         return struct.pack("!HH", profile, len(value) // 4) + value if value else b""
 
     def _account(self, at: int, octets: int) -> None:
-        """What aiortc's sender reports tell (RFC 3550 section 6.4.1)."""
+        """What aiortc's sender reports tell (RFC 3550 section 6.4.1). One that is being made in
+        the same microseconds may tell of two packets.
+        """
         self._kept[WALL_TIME] = int((time.time() + NTP_EPOCH_S) * 2**32)
         self._kept[RTP_TIME] = at
         self._kept[PACKETS] += 1
@@ -163,6 +182,22 @@ class RtpStream:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def relay_way(pair: CandidatePair) -> Way:
+    """Over a relay (TURN channel data, RFC 8656 section 12.4), at once or not at all.
+
+    aioice would wait for the channel to be bound anew every few minutes, and send what was spoken
+    long after a mute. It is bound by the STUN checks, and RTCP goes on renewing it.
+    """
+    relay: Any = vars(pair.protocol.transport)[RELAY]
+
+    def channel_data(data: bytes) -> None:
+        channel = relay.peer_to_channel.get(pair.remote_addr)
+        if channel is not None and not relay.transport.is_closing():
+            relay._send(struct.pack("!HH", channel, len(data)) + data)
+
+    return channel_data
 
 
 def take_over(sender: RTCRtpSender, run: Callable[[RtpStream], Awaitable[None]]) -> None:
@@ -177,17 +212,20 @@ def take_over(sender: RTCRtpSender, run: Callable[[RtpStream], Awaitable[None]])
 
     async def run_rtp(codec: RTCRtpCodecParameters) -> None:
         kept[STARTED].set()
-        assert codec.payloadType is not None
-        stream = RtpStream(sender, codec.payloadType)
+        stream = None
         try:
+            assert codec.payloadType is not None
+            stream = RtpStream(sender, codec.payloadType)
             await run(stream)
         except asyncio.CancelledError:
             log.debug("the sender is stopped")
         except Exception:
             # As aiortc has it; the call notices that its track has ended.
             log.exception("the uplink gave up")
+            sender.track.stop()
         finally:
-            stream.close()
+            if stream is not None:
+                stream.close()
             kept[EXITED].set()
 
     kept["_run_rtp"] = run_rtp

@@ -63,18 +63,20 @@ class UplinkTrack(MediaStreamTrack):
 
     async def send_over(self, stream: RtpStream) -> None:
         """Send over *stream* until the track, or the connection, ends. What the microphone gives
-        is sent in the thread that brings it, and silence on the loop.
+        is sent in the thread that brings it where *stream* allows, and silence on the loop.
         """
+        if self.readyState != "live":
+            return
         with self._lock:
             self._stream = stream
         self._uplink.follow(self._speak)
         try:
-            while self.readyState == "live" and self._has_way(stream):
+            while self.readyState == "live" and self._goes_on(stream):
                 await self._uplink.wait(self._keep_time())
         finally:
             self.stop()
 
-    def _has_way(self, stream: RtpStream) -> bool:
+    def _goes_on(self, stream: RtpStream) -> bool:
         with self._lock:
             return stream.refresh()
 
@@ -92,9 +94,17 @@ class UplinkTrack(MediaStreamTrack):
         self._loss.report(fraction, time.monotonic())
         self._uplink.expect_loss(self._loss.percent)
 
+    @property
+    def _loop_sends(self) -> bool:
+        stream = self._stream
+        return stream is not None and not stream.anywhere
+
     def _speak(self) -> None:
         """In the microphone's thread: it has given a frame."""
-        self._uplink.pass_on(self._codec, self._say)
+        if self._loop_sends:
+            self._uplink.wake()
+        else:
+            self._uplink.pass_on(self._codec, self._say)
 
     def _say(self, spoken: Spoken) -> None:
         with self._lock:
@@ -106,14 +116,18 @@ class UplinkTrack(MediaStreamTrack):
                 self._timestamp += FRAME
 
     def _keep_time(self) -> float:
-        """Send the silence that is due; how long there is nothing to do then, in seconds."""
+        """Send what waits for the loop, or the silence that is due; how long there is nothing to
+        do then, in seconds.
+        """
+        if self._loop_sends:
+            self._uplink.pass_on(self._codec, self._say)
         with self._lock:
             now = time.monotonic()
             due = self._clock.start(now)
             is_open = self._gate.state is Gate.OPEN
             left = due + (PATIENCE_S if is_open else 0.0) - now
             if left > 0:
-                return max(left, LOOK_S) if is_open and self._flows else left
+                return LOOK_S if is_open and self._flows else left
             self._clock.kept_silent()
             self._flows = False
             self._send(Spoken(self._codec.silence, SILENT))

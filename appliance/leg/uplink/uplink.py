@@ -25,7 +25,7 @@ from appliance.leg.uplink.audio_level import AudioLevel, VoiceMeter
 from appliance.leg.uplink.preroll import PreRoll
 
 MAX_FRAMES = 3
-"""Frames that may wait for the sender; the oldest is dropped."""
+"""Frames that may wait for the loop, where it is the loop that sends; the oldest is dropped."""
 
 
 class Spoken(NamedTuple):
@@ -56,6 +56,8 @@ class Uplink:
         self._codec = self._encoded_by = OPUS
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
+        self._flushed = 0
+        """How often; what was begun before is not what comes after."""
         self._on_frame: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._frames: deque[tuple[int, Codec, Spoken]] = deque(maxlen=MAX_FRAMES)
@@ -71,7 +73,7 @@ class Uplink:
         """Take a captured block, shape ``(n,)``, whose first sample is of the moment *at*
         (monotonic, s); encode each 20 ms that is due.
         """
-        epoch = self._gate.epoch
+        flushed, epoch = self._flushed, self._gate.epoch
         if self._gate.state is Gate.CLOSED:
             return
         self._pre_roll.add(epoch, block, consented=at >= self._gate.consented_at)
@@ -85,12 +87,12 @@ class Uplink:
         if begins:
             self._meter = VoiceMeter()
         while (frame := self._pre_roll.next(epoch)) is not None:
-            self._send(epoch, codec, frame)
+            self._send(epoch, codec, frame, flushed)
 
     def _encoder_of(self, codec: Codec) -> AnyEncoder:
         return self._encoder if codec is OPUS else self._others[codec]
 
-    def _send(self, epoch: int, codec: Codec, frame: Samples) -> None:
+    def _send(self, epoch: int, codec: Codec, frame: Samples, flushed: int) -> None:
         if self._wanted_percent != self._expected_percent:
             self._expected_percent = self._wanted_percent
             self._encoder.expect_loss(self._expected_percent)
@@ -98,6 +100,8 @@ class Uplink:
         payload = self._encoder_of(codec).encode(frame)
         spoken = Spoken(payload, self._meter.measure(self._level))
         with self._lock:
+            if flushed != self._flushed:
+                return
             self._frames.append((epoch, codec, spoken))
         on_frame = self._on_frame
         if on_frame is not None:
@@ -109,15 +113,17 @@ class Uplink:
 
     def flush(self) -> None:
         """Wipe all that was not sent, and wake who waits. Once this has returned, nothing of
-        before is passed on.
+        before is passed on, but for what is in the card still where the gate stays open.
         """
-        self._pre_roll.wipe()
         with self._lock:
+            self._flushed += 1
             self._frames.clear()
+        self._pre_roll.wipe()
         self._level = SILENCE_DBFS
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """End who waits."""
         self._loop.call_soon_threadsafe(self._changed.set)
 
     def follow(self, on_frame: Callable[[], None]) -> None:
@@ -129,7 +135,7 @@ class Uplink:
         """Call *on_frame* no more, and wake who waits."""
         if self._on_frame == on_frame:
             self._on_frame = None
-        self._wake()
+        self.wake()
 
     def pass_on(self, codec: Codec, send: Callable[[Spoken], None]) -> None:
         """*send* the frames of *codec* and of the open gate's epoch, oldest first. What came since
@@ -143,7 +149,7 @@ class Uplink:
                     send(spoken)
 
     async def wait(self, seconds: float) -> None:
-        """Wait until the gate is shut, or whoever followed leaves, at most so long."""
+        """Wait until `wake`, at most so long: when the gate is shut, or whoever followed leaves."""
         self._changed.clear()
         if seconds <= 0:
             return
