@@ -1,5 +1,6 @@
-"""The few places where this project reaches into aiortc and aioice, shared by leg and sandbox;
-`appliance.leg.receive.shortcut` and `appliance.leg.uplink.rtp_stream` are the only others.
+"""The few places where this project reaches into aiortc and aioice, shared by leg and sandbox.
+
+The others are in `appliance.leg`: `receive.shortcut`, and `rtp_stream`, `srtp`, `ways` in `uplink`.
 
 Both libraries are pinned; the contract tests of this module fail loudly when they change.
 """

@@ -37,14 +37,20 @@ class Notebook:
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
-        """As aiortc runs a sender."""
-        task = asyncio.create_task(self._track.send_over(cast(RtpStream, self)))
+        """As `take_over` has it run."""
+        task = asyncio.create_task(self._run())
         try:
             yield
         finally:
             self._track.stop()
             async with asyncio.timeout(5):
                 await task
+
+    async def _run(self) -> None:
+        try:
+            await self._track.send_over(cast(RtpStream, self))
+        finally:
+            self._track.stop()
 
     def refresh(self) -> bool:
         return self.up

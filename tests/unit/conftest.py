@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from tests.support.certificates import self_signed
 from tests.support.console_world import World, make_world
+from tests.support.uplink_line import Line
 
 
 @pytest.fixture
@@ -38,6 +39,14 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """WebRTC in the test has this one address."""
     monkeypatch.setattr(ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
+
+
+@pytest.fixture
+async def line(only_loopback: None) -> AsyncIterator[Line]:
+    """A leg's uplink, before it is connected."""
+    line = Line()
+    yield line
+    await line.close()
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ import asyncio
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from aioice.ice import CandidatePair
 from aioice.turn import TurnClientProtocol, TurnTransport
 from aiortc import RTCRtpSender
 from aiortc.clock import current_datetime, datetime_from_ntp
@@ -25,20 +26,15 @@ from pylibsrtp import Error, Policy, Session
 
 from appliance.control_link.words import Audience
 from appliance.leg.codecs.opus import FRAME
-from appliance.leg.uplink.rtp_stream import LockedSession, RtpStream, take_over
+from appliance.leg.uplink.rtp_stream import RtpStream, take_over
+from appliance.leg.uplink.srtp import LockedSession
+from appliance.leg.uplink.ways import way_over
 from appliance.webrtc import OPUS_SILENCE, on_loss
 from tests.support.microphone import tone
 from tests.support.uplink_line import Line
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("only_loopback", "aiortc_may_wait")
-
-
-@pytest.fixture
-async def line() -> AsyncIterator[Line]:
-    line = Line()
-    yield line
-    await line.close()
 
 
 async def test_sender_reports_tell_of_what_was_sent(line: Line) -> None:
@@ -184,6 +180,16 @@ async def test_nothing_waits_for_a_relay_to_bind_its_channel(line: Line) -> None
         before = line.track.sent
         await eventually(lambda: line.track.sent > before + 5)
     assert relay.sent == []
+
+
+async def test_a_thread_that_began_before_ice_came_to_a_relay_sends_nothing_there() -> None:
+    relay = Relay(("192.0.2.1", 9))
+    way = way_over(cast(CandidatePair, relay.pair))
+    assert not way.anywhere
+    await asyncio.to_thread(way.send, b"late")
+    assert relay.sent == []
+    way.send(b"on the loop")
+    assert [data[4:] for data in relay.sent] == [b"on the loop"]
 
 
 async def test_stream_that_cannot_encrypt_ends_its_track(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
@@ -20,13 +19,6 @@ from tests.support.uplink_line import BLOCK, Line
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("only_loopback", "aiortc_may_wait")
-
-
-@pytest.fixture
-async def line() -> AsyncIterator[Line]:
-    line = Line()
-    yield line
-    await line.close()
 
 
 async def test_each_packet_carries_its_level_and_silence_carries_none(line: Line) -> None:

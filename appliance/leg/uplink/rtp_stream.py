@@ -11,22 +11,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import socket
 import struct
-import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import pylibsrtp
 from aiortc.rtcdtlstransport import State
 from aiortc.rtp import HeaderExtensions
 
 from appliance.leg.uplink.audio_level import AudioLevel
+from appliance.leg.uplink.srtp import locked
+from appliance.leg.uplink.ways import Way, way_over
 
 if TYPE_CHECKING:
     from aioice.ice import CandidatePair
-    from aiortc import RTCDtlsTransport, RTCRtpSender
+    from aiortc import RTCRtpSender
     from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 log = logging.getLogger(__name__)
@@ -43,39 +43,8 @@ MARKER = 0x80
 """On each packet, as aiortc has it."""
 NTP_EPOCH_S = 2_208_988_800
 """From 1900 to 1970."""
-RELAY = "_TurnTransport__inner_protocol"
 COMPONENT = 1
 """ICE's number for RTP; RTCP goes with it (RFC 5761)."""
-
-Way = Callable[[bytes], None]
-
-
-class LockedSession:
-    """aiortc's encryption, for two threads: its session has one buffer."""
-
-    def __init__(self, session: Any) -> None:
-        self._session = session
-        self._lock = threading.Lock()
-
-    def protect(self, packet: bytes) -> bytes:
-        """As pylibsrtp's."""
-        with self._lock:
-            protected: bytes = self._session.protect(packet)
-        return protected
-
-    def protect_rtcp(self, packet: bytes) -> bytes:
-        """As pylibsrtp's."""
-        with self._lock:
-            protected: bytes = self._session.protect_rtcp(packet)
-        return protected
-
-
-def _locked(transport: RTCDtlsTransport) -> LockedSession:
-    kept = vars(transport)
-    if not isinstance(kept["_tx_srtp"], LockedSession):
-        kept["_tx_srtp"] = LockedSession(kept["_tx_srtp"])
-    session: LockedSession = kept["_tx_srtp"]
-    return session
 
 
 class RtpStream:
@@ -88,20 +57,19 @@ class RtpStream:
         self._kept = vars(sender)
         self._transport = sender.transport
         self._path = sender.transport.transport._connection
-        self._session = _locked(sender.transport)
+        self._session = locked(sender.transport)
         self._payload_type = payload_type
         self._number = secrets.randbits(15)  # does not wrap at once (RFC 3711 section 3.3.1)
         self._origin = secrets.randbits(32)
         self._extensions: dict[AudioLevel, bytes] = {}
         self._pair: CandidatePair | None = None
         self._way: Way | None = None
-        self._socket: socket.socket | None = None
         self._failed = False
 
     @property
     def anywhere(self) -> bool:
-        """Whether it sends from any thread: over a socket, and not over a relay."""
-        return self._socket is not None
+        """Whether it sends in any thread, or, over a relay, on the loop only."""
+        return self._way is None or self._way.anywhere
 
     def refresh(self) -> bool:
         """Follow ICE to the addresses that it uses now; False when the connection is over."""
@@ -109,23 +77,8 @@ class RtpStream:
         if pair is not self._pair:
             self.close()
             self._pair = pair
-            self._way = None if pair is None else self._way_over(pair)
+            self._way = None if pair is None else way_over(pair)
         return self._transport._state is State.CONNECTED and not self._failed
-
-    def _way_over(self, pair: CandidatePair) -> Way:
-        shared = pair.protocol.transport.get_extra_info("socket")
-        if shared is None:
-            return relay_way(pair)
-        self._socket = own = shared.dup()
-        own.setblocking(False)
-
-        def direct(data: bytes) -> None:
-            try:
-                own.sendto(data, pair.remote_addr)
-            except OSError as error:  # no room, no route: lost, as on the line
-                log.debug("a packet was not sent: %s", error)
-
-        return direct
 
     def send(self, payload: bytes, timestamp: int, level: AudioLevel) -> None:
         """Send *payload* with its time in ticks of the codec's clock, from any origin. Where both
@@ -148,7 +101,7 @@ class RtpStream:
             self._sender._ssrc,
         )
         try:
-            way(self._session.protect(header + extension + payload))
+            way.send(self._session.protect(header + extension + payload))
         except pylibsrtp.Error:
             log.exception("a packet cannot be encrypted; the connection is given up")
             self._failed = True
@@ -178,26 +131,9 @@ class RtpStream:
 
     def close(self) -> None:
         """Send nothing more. `send` must not be running."""
-        self._way = None
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
-
-def relay_way(pair: CandidatePair) -> Way:
-    """Over a relay (TURN channel data, RFC 8656 section 12.4), at once or not at all.
-
-    aioice would wait for the channel to be bound anew every few minutes, and send what was spoken
-    long after a mute. It is bound by the STUN checks, and RTCP goes on renewing it.
-    """
-    relay: Any = vars(pair.protocol.transport)[RELAY]
-
-    def channel_data(data: bytes) -> None:
-        channel = relay.peer_to_channel.get(pair.remote_addr)
-        if channel is not None and not relay.transport.is_closing():
-            relay._send(struct.pack("!HH", channel, len(data)) + data)
-
-    return channel_data
+        if self._way is not None:
+            self._way.close()
+            self._way = None
 
 
 def take_over(sender: RTCRtpSender, run: Callable[[RtpStream], Awaitable[None]]) -> None:
@@ -212,20 +148,23 @@ def take_over(sender: RTCRtpSender, run: Callable[[RtpStream], Awaitable[None]])
 
     async def run_rtp(codec: RTCRtpCodecParameters) -> None:
         kept[STARTED].set()
+        cast("asyncio.Task[None]", asyncio.current_task()).add_done_callback(_told)
         stream = None
         try:
             assert codec.payloadType is not None
             stream = RtpStream(sender, codec.payloadType)
             await run(stream)
-        except asyncio.CancelledError:
-            log.debug("the sender is stopped")
-        except Exception:
-            # As aiortc has it; the call notices that its track has ended.
-            log.exception("the uplink gave up")
-            sender.track.stop()
         finally:
+            sender.track.stop()  # a call whose track has ended is lost, and says so
             if stream is not None:
                 stream.close()
             kept[EXITED].set()
 
     kept["_run_rtp"] = run_rtp
+
+
+def _told(task: asyncio.Task[None]) -> None:
+    """aiortc never asks how it ended."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.critical("the uplink gave up", exc_info=error)

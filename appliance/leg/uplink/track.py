@@ -63,18 +63,16 @@ class UplinkTrack(MediaStreamTrack):
 
     async def send_over(self, stream: RtpStream) -> None:
         """Send over *stream* until the track, or the connection, ends. What the microphone gives
-        is sent in the thread that brings it where *stream* allows, and silence on the loop.
+        is sent in the thread that brings it where *stream* allows, and silence on the loop. Whoever
+        called stops the track then.
         """
         if self.readyState != "live":
             return
         with self._lock:
             self._stream = stream
         self._uplink.follow(self._speak)
-        try:
-            while self.readyState == "live" and self._goes_on(stream):
-                await self._uplink.wait(self._keep_time())
-        finally:
-            self.stop()
+        while self.readyState == "live" and self._goes_on(stream):
+            await self._uplink.wait(self._keep_time())
 
     def _goes_on(self, stream: RtpStream) -> bool:
         with self._lock:
