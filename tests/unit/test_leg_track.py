@@ -11,12 +11,12 @@ import time
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from appliance.control_link.words import Gate
-from appliance.leg.codecs.opus import FRAME
+from appliance.control_link.words import Audience, Gate
+from appliance.leg.codecs.opus import FRAME, Samples
 from appliance.leg.gate import GateError
 from appliance.leg.uplink.track import LOOK_S, PATIENCE_S, UplinkTrack
 from appliance.webrtc import OPUS_SILENCE
-from tests.support.microphone import Microphone, noise
+from tests.support.microphone import Ledger, Microphone, noise
 from tests.support.notebook import Notebook
 from tests.support.waiting import eventually
 
@@ -142,6 +142,34 @@ async def test_once_the_gate_is_closed_nothing_spoken_is_sent_any_more() -> None
     assert closed == 40
 
 
+@pytest.mark.parametrize("opened_again", [False, True])
+async def test_what_is_encoded_while_the_gate_closes_is_not_sent(opened_again: bool) -> None:
+    """Whoever mutes may be held up by lamp or card before anything is flushed, and another press
+    may have opened by then: the frame is of a closed gate, or of an opening before.
+    """
+    box = Microphone()
+    book = Notebook(UplinkTrack(box.gate, box.uplink))
+
+    class Muted(Ledger):
+        def encode(self, frame: Samples) -> bytes:
+            box.gate._capture_act = lambda on: None  # held up: it flushes nothing
+            box.gate.close("button")
+            if opened_again:
+                box.gate.consent(box.gate.prepare("button"), Audience.EVERYONE)
+                assert box.gate.frame_ready()
+            return super().encode(frame)
+
+    async with book.sending():
+        await eventually(lambda: bool(book.packets))
+        box.open()
+        box.uplink._encoder = Muted(box.gate)
+        sent = len(book.packets)
+        box.uplink.push(noise(), 0.0)
+        assert box.gate.state is (Gate.OPEN if opened_again else Gate.CLOSED)
+        await eventually(lambda: len(book.packets) > sent + 3)
+        assert quiet(book.payloads[sent:])
+
+
 async def test_closing_ends_a_wait_at_once() -> None:
     box = Microphone()
     box.open()
@@ -164,6 +192,21 @@ async def test_stopped_track_sends_nothing() -> None:
         box.uplink.push(noise(), 0.0)
         await asyncio.sleep(0.1)
         assert len(book.packets) == sent == track.sent
+
+
+async def test_a_thread_that_was_about_to_send_when_the_track_stopped_sends_nothing() -> None:
+    box = Microphone()
+    track = UplinkTrack(box.gate, box.uplink)
+    book = Notebook(track)
+    async with book.sending():
+        await eventually(lambda: bool(book.packets))
+        box.open()
+        about_to, sent = track._speak, len(book.packets)
+        track.stop()
+        box.uplink.push(noise(), 0.0)
+        about_to()
+        assert box.taken() == [], "it had nothing to send"
+        assert len(book.packets) == sent
 
 
 async def test_track_ends_with_its_connection() -> None:
