@@ -101,4 +101,6 @@ async def test_speech_does_not_wait_for_the_channel_to_be_bound_anew(line: Relay
         await asyncio.to_thread(line.push, number)
         await eventually(lambda n=before + number: len(line.spoken()) > n)  # type: ignore[misc]
     bound.set()
-    assert await path_answers(line.peer._connection)
+    async with asyncio.timeout(10):  # one question may be lost
+        while not await path_answers(line.peer._connection):
+            await asyncio.sleep(0.05)

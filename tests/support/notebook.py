@@ -12,6 +12,8 @@ from typing import NamedTuple, cast
 from appliance.leg.uplink.audio_level import AudioLevel
 from appliance.leg.uplink.rtp_stream import RtpStream
 from appliance.leg.uplink.track import UplinkTrack
+from tests.support.microphone import Microphone
+from tests.support.waiting import eventually
 
 
 class Sent(NamedTuple):
@@ -25,32 +27,35 @@ class Sent(NamedTuple):
 
 
 class Notebook:
-    """What *track* sends, while `sending`; *sends(payload)* is called in the middle of each."""
+    """What a track of *box* sends, while `sending`; *sends(payload)* is called in the middle of
+    each.
+    """
 
     def __init__(
-        self, track: UplinkTrack, sends: Callable[[bytes], None] = lambda payload: None
+        self, box: Microphone, sends: Callable[[bytes], None] = lambda payload: None
     ) -> None:
         self.packets: list[Sent] = []
         self.up = self.anywhere = True
-        self._track = track
+        self.track = UplinkTrack(box.gate, box.uplink)
         self._sends = sends
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
-        """As `take_over` has it run."""
+        """As `take_over` has it run, from the first packet on, if there is any."""
         task = asyncio.create_task(self._run())
         try:
+            await eventually(lambda: bool(self.packets) or self.track.readyState == "ended")
             yield
         finally:
-            self._track.stop()
+            self.track.stop()
             async with asyncio.timeout(5):
                 await task
 
     async def _run(self) -> None:
         try:
-            await self._track.send_over(cast(RtpStream, self))
+            await self.track.send_over(cast(RtpStream, self))
         finally:
-            self._track.stop()
+            self.track.stop()
 
     def refresh(self) -> bool:
         return self.up

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -28,7 +28,7 @@ from appliance.control_link.words import Audience
 from appliance.leg.codecs.opus import FRAME
 from appliance.leg.uplink.rtp_stream import RtpStream, take_over
 from appliance.leg.uplink.srtp import LockedSession
-from appliance.leg.uplink.ways import way_over
+from appliance.leg.uplink.ways import unsent, way_over
 from appliance.webrtc import OPUS_SILENCE, on_loss
 from tests.support.microphone import tone
 from tests.support.uplink_line import Line
@@ -62,6 +62,10 @@ async def test_sender_reports_tell_of_what_was_sent(line: Line) -> None:
     assert abs(told.octet_count - payloads) <= 5 * 250
 
 
+AROUND = 60
+"""Octets of a packet, or a few more, that are not its payload."""
+
+
 class Relay:
     """What aioice has in place of a socket where a relay (TURN) is used; the relay is not there."""
 
@@ -69,7 +73,13 @@ class Relay:
         self.peer_to_channel = {address: 0x4001}
         self.sent: list[bytes] = []
         self.threads: set[int] = set()
-        self.transport = SimpleNamespace(is_closing=lambda: False)
+        self.closing, self.buffered = False, 0
+        self.socket: Any = SimpleNamespace(type=socket.SOCK_DGRAM)
+        self.transport = SimpleNamespace(
+            is_closing=lambda: self.closing,
+            get_write_buffer_size=lambda: self.buffered,
+            get_extra_info=lambda name: self.socket,
+        )
         as_aioice_has_it = TurnTransport(cast(TurnClientProtocol, self))
         protocol = SimpleNamespace(transport=as_aioice_has_it, send_data=self._rtcp)
         self.pair = SimpleNamespace(protocol=protocol, remote_addr=address)
@@ -81,7 +91,7 @@ class Relay:
     async def _rtcp(self, data: bytes, address: tuple[str, int]) -> None:
         """Goes aiortc's way."""
 
-    @contextmanager
+    @contextlib.contextmanager
     def between(self, line: Line) -> Iterator[None]:
         """ICE has chosen it."""
         pairs = nominated(line)
@@ -104,6 +114,13 @@ def of_speech(relayed: list[bytes]) -> list[bytes]:
     """A silence frame is shorter than a spoken one, encrypted or not."""
     shortest = min(map(len, relayed))
     return [data for data in relayed if len(data) > shortest]
+
+
+def speak_once(line: Line) -> None:
+    """The microphone's thread gives a frame, and the loop does nothing meanwhile."""
+    thread = threading.Thread(target=line.box.uplink.push, args=(tone(500.0, FRAME), 0.0))
+    thread.start()
+    thread.join(10)
 
 
 async def test_stream_follows_ice_to_another_address(line: Line) -> None:
@@ -129,18 +146,39 @@ async def test_nothing_goes_to_an_address_that_ice_has_given_up(line: Line) -> N
     """At once, not when the loop looks next: it may be held up."""
     await line.connect()
     await line.speak(8_000)
-    pairs, taken = nominated(line), len(line.taken)
-    sent = line.track.sent
+    pairs = nominated(line)
+
+    async def none(packet: object) -> None:
+        """A report would find that there is no connection any more, and end it."""
+
+    vars(line.other.getReceivers()[0])["_send_rtcp"] = none
+    await asyncio.sleep(0.1)  # what was on its way has come
+    spoken, sent = len(line.spoken()), line.track.sent
     (pair,) = pairs.values()
     pairs.clear()  # as aioice does where consent has expired (RFC 7675)
-    for number in range(4):
-        line.box.uplink.push(tone(500.0, FRAME, number * FRAME), 0.0)
+    for _ in range(4):
+        speak_once(line)
+        await eventually(lambda sent=line.track.sent: line.track.sent > sent)  # type: ignore[misc]
+    await asyncio.sleep(0.1)
+    taken = len(line.taken)
+    await eventually(lambda: line.track.sent > sent + 10)
+    assert len(line.taken) == taken, "silence goes there"
+    assert len(line.spoken()) == spoken
     pairs[1] = pair
-    assert line.track.sent == sent + 4
-    line.box.gate.close("button")
     await eventually(lambda: len(line.taken) > taken + 3)
-    since = [packet.payload for packet in line.taken[taken:]]
-    assert set(since[2:]) == {OPUS_SILENCE}, "more than was on its way"
+
+
+async def test_a_frame_that_comes_as_ice_chooses_anew_goes_the_new_way_at_once(line: Line) -> None:
+    """It is left to the loop, which would not have looked before the tenth of a second."""
+    await line.connect()
+    await line.speak(8_000)
+    relay, spoken = Relay(("192.0.2.1", 9)), len(line.spoken())
+    with relay.between(line):
+        speak_once(line)
+        await eventually(lambda: bool(relay.sent))
+        assert len(relay.sent[0]) > len(OPUS_SILENCE) + AROUND, "silence came first"
+        speak_once(line)  # waits for the loop
+    await eventually(lambda: len(line.spoken()) == spoken + 1)
 
 
 async def test_over_a_relay_the_loop_sends_and_nothing_after_a_mute(line: Line) -> None:
@@ -192,16 +230,48 @@ async def test_a_thread_that_began_before_ice_came_to_a_relay_sends_nothing_ther
     assert [data[4:] for data in relay.sent] == [b"on the loop"]
 
 
+async def test_nothing_is_given_to_a_relay_that_has_not_sent_what_it_was_given() -> None:
+    """A line that stands still would send it when it goes on, long after a mute."""
+    relay = Relay(("192.0.2.1", 9))
+    way = way_over(cast(CandidatePair, relay.pair))
+    for standing_still in ({"buffered": 1}, {"closing": True}):
+        vars(relay).update(standing_still)
+        way.send(b"late")
+        vars(relay).update(buffered=0, closing=False)
+    assert relay.sent == []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        relay.socket = socket.create_connection(server.getsockname())
+        with relay.socket, server.accept()[0] as reader:
+            way.send(b"first")
+            relay.socket.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:  # until the reader's window is full, and ours
+                    relay.socket.send(bytes(65_536))
+            assert unsent(relay.socket) > 0
+            way.send(b"late")
+            reader.settimeout(5)
+            while unsent(relay.socket):
+                await asyncio.to_thread(reader.recv, 1 << 20)
+            way.send(b"second")
+    assert [data[4:] for data in relay.sent] == [b"first", b"second"]
+
+
 async def test_stream_that_cannot_encrypt_ends_its_track(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where it is the microphone's thread that finds out: the thread goes on."""
     await line.connect()
+    await line.speak(8_000)
     (sender,) = line.peer._connection.getSenders()
 
     def refuses(packet: bytes) -> bytes:
         raise Error("of the test")
 
     monkeypatch.setattr(sender.transport._tx_srtp, "protect", refuses)
+    ended: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: ended.append(args.exc_type))
+    speak_once(line)
+    assert ended == []
     await eventually(lambda: line.track.readyState == "ended")
 
 

@@ -29,8 +29,7 @@ def quiet(payloads: list[bytes]) -> bool:
 
 async def test_packets_keep_one_clock_across_mute_and_unmute() -> None:
     box = Microphone()
-    track = UplinkTrack(box.gate, box.uplink)
-    book = Notebook(track)
+    book = Notebook(box)
     async with book.sending():
         await eventually(lambda: len(book.packets) >= 6)
         assert quiet(book.payloads)
@@ -48,12 +47,12 @@ async def test_packets_keep_one_clock_across_mute_and_unmute() -> None:
     assert [sent.timestamp for sent in book.packets] == [
         number * FRAME for number in range(len(book.packets))
     ]
-    assert track.sent == len(book.packets)
+    assert book.track.sent == len(book.packets)
 
 
 async def test_what_the_microphone_gives_is_sent_in_its_thread_without_the_loop() -> None:
     box = Microphone()
-    book = Notebook(UplinkTrack(box.gate, box.uplink))
+    book = Notebook(box)
     threads: list[int] = []
 
     def speak() -> None:
@@ -63,7 +62,6 @@ async def test_what_the_microphone_gives_is_sent_in_its_thread_without_the_loop(
             box.uplink.push(noise(), 0.0)
 
     async with book.sending():
-        await eventually(lambda: bool(book.packets))
         before = len(book.packets)
         thread = threading.Thread(target=speak)
         thread.start()
@@ -79,9 +77,8 @@ async def test_open_gate_without_sound_sends_the_silence_frame() -> None:
     gives, and RTP time goes on with the wall's.
     """
     box = Microphone()
-    book = Notebook(UplinkTrack(box.gate, box.uplink))
+    book = Notebook(box)
     async with book.sending():
-        await eventually(lambda: bool(book.packets))
         box.open()
         last = book.packets[-1]
         assert last.payload != OPUS_SILENCE
@@ -105,7 +102,7 @@ async def test_once_the_gate_is_closed_nothing_spoken_is_sent_any_more() -> None
             time.sleep(0.003)
             under_way.clear()
 
-    book = Notebook(UplinkTrack(box.gate, box.uplink), slowly)
+    book = Notebook(box, slowly)
     stop = threading.Event()
 
     def speak() -> None:
@@ -148,7 +145,7 @@ async def test_what_is_encoded_while_the_gate_closes_is_not_sent(opened_again: b
     may have opened by then: the frame is of a closed gate, or of an opening before.
     """
     box = Microphone()
-    book = Notebook(UplinkTrack(box.gate, box.uplink))
+    book = Notebook(box)
 
     class Muted(Ledger):
         def encode(self, frame: Samples) -> bytes:
@@ -160,7 +157,6 @@ async def test_what_is_encoded_while_the_gate_closes_is_not_sent(opened_again: b
             return super().encode(frame)
 
     async with book.sending():
-        await eventually(lambda: bool(book.packets))
         box.open()
         box.uplink._encoder = Muted(box.gate)
         sent = len(book.packets)
@@ -182,27 +178,23 @@ async def test_closing_ends_a_wait_at_once() -> None:
 
 async def test_stopped_track_sends_nothing() -> None:
     box = Microphone()
-    track = UplinkTrack(box.gate, box.uplink)
-    book = Notebook(track)
+    book = Notebook(box)
     async with book.sending():
-        await eventually(lambda: bool(book.packets))
         box.open()
-        track.stop()
+        book.track.stop()
         sent = len(book.packets)
         box.uplink.push(noise(), 0.0)
         await asyncio.sleep(0.1)
-        assert len(book.packets) == sent == track.sent
+        assert len(book.packets) == sent == book.track.sent
 
 
 async def test_a_thread_that_was_about_to_send_when_the_track_stopped_sends_nothing() -> None:
     box = Microphone()
-    track = UplinkTrack(box.gate, box.uplink)
-    book = Notebook(track)
+    book = Notebook(box)
     async with book.sending():
-        await eventually(lambda: bool(book.packets))
         box.open()
-        about_to, sent = track._speak, len(book.packets)
-        track.stop()
+        about_to, sent = book.track._speak, len(book.packets)
+        book.track.stop()
         box.uplink.push(noise(), 0.0)
         about_to()
         assert box.taken() == [], "it had nothing to send"
@@ -211,33 +203,28 @@ async def test_a_thread_that_was_about_to_send_when_the_track_stopped_sends_noth
 
 async def test_track_ends_with_its_connection() -> None:
     box = Microphone()
-    track = UplinkTrack(box.gate, box.uplink)
-    book = Notebook(track)
+    book = Notebook(box)
     async with book.sending():
-        await eventually(lambda: bool(book.packets))
         book.up = False
-        await eventually(lambda: track.readyState == "ended")
+        await eventually(lambda: book.track.readyState == "ended")
 
 
 async def test_track_that_was_stopped_before_leaves_the_microphone_to_another() -> None:
     box = Microphone()
-    first, second = (Notebook(UplinkTrack(box.gate, box.uplink)) for _ in range(2))
+    first, second = (Notebook(box) for _ in range(2))
     async with second.sending():
-        await eventually(lambda: bool(second.packets))
-        first._track.stop()
+        first.track.stop()
         async with first.sending():
-            await asyncio.sleep(0)
-        box.open()
+            box.open()
         assert first.packets == []
         assert second.payloads[-1] != OPUS_SILENCE
 
 
 async def test_the_newest_of_two_tracks_has_the_microphone() -> None:
     box = Microphone()
-    first, second = (Notebook(UplinkTrack(box.gate, box.uplink)) for _ in range(2))
+    first, second = (Notebook(box) for _ in range(2))
     async with first.sending(), second.sending():
-        await eventually(lambda: bool(first.packets and second.packets))
-        first._track.stop()
+        first.track.stop()
         box.open()
         assert quiet(first.payloads)
         assert second.payloads[-1] != OPUS_SILENCE

@@ -126,6 +126,23 @@ async def test_what_is_being_encoded_when_all_is_flushed_is_not_handed_out() -> 
     assert len(box.taken()) == 2
 
 
+async def test_what_is_taken_from_the_pre_roll_while_it_is_wiped_is_not_handed_out() -> None:
+    """The capture thread comes in the middle of a flush, with the gate open."""
+    box = Microphone()
+    box.open()
+    box.taken()
+    pre_roll = box.uplink._pre_roll
+    wipe = pre_roll.wipe
+
+    def interrupted() -> None:
+        box.uplink.push(noise(), 0.0)
+        wipe()
+
+    vars(pre_roll)["wipe"] = interrupted
+    box.uplink.flush()
+    assert box.taken() == []
+
+
 async def test_long_and_odd_blocks_become_whole_frames() -> None:
     box = Microphone()
     box.open()

@@ -68,8 +68,11 @@ class RtpStream:
 
     @property
     def anywhere(self) -> bool:
-        """Whether it sends in any thread, or, over a relay, on the loop only."""
-        return self._way is None or self._way.anywhere
+        """Whether it sends in any thread; over a relay, and where ICE has chosen anew, it is the
+        loop's turn.
+        """
+        way = self._way
+        return way is None or (way.anywhere and self._is_current())
 
     def refresh(self) -> bool:
         """Follow ICE to the addresses that it uses now; False when the connection is over."""
@@ -86,7 +89,7 @@ class RtpStream:
         way, it is lost.
         """
         way = self._way
-        if way is None or not self._sender._enabled or not self._is_current():
+        if way is None or not self._sender._enabled:
             return
         at = (self._origin + timestamp) & 0xFFFFFFFF
         extension = self._extensions.get(level)

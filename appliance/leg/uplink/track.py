@@ -42,6 +42,8 @@ class UplinkTrack(MediaStreamTrack):
         self._stream: RtpStream | None = None
         self._flows = False
         """Whether the packet before was the microphone's."""
+        self._left_to_loop = False
+        """Whether a frame waits for it."""
         self._lock = threading.Lock()
         self._loss = ExpectedLoss(uplink.floor_percent)
         uplink.expect_loss(self._loss.percent)
@@ -92,17 +94,14 @@ class UplinkTrack(MediaStreamTrack):
         self._loss.report(fraction, time.monotonic())
         self._uplink.expect_loss(self._loss.percent)
 
-    @property
-    def _loop_sends(self) -> bool:
-        stream = self._stream
-        return stream is not None and not stream.anywhere
-
     def _speak(self) -> None:
         """In the microphone's thread: it has given a frame."""
-        if self._loop_sends:
-            self._uplink.wake()
-        else:
+        stream = self._stream
+        if stream is None or stream.anywhere:
             self._uplink.pass_on(self._codec, self._say)
+        else:
+            self._left_to_loop = True
+            self._uplink.wake()
 
     def _say(self, spoken: Spoken) -> None:
         with self._lock:
@@ -117,7 +116,8 @@ class UplinkTrack(MediaStreamTrack):
         """Send what waits for the loop, or the silence that is due; how long there is nothing to
         do then, in seconds.
         """
-        if self._loop_sends:
+        if self._left_to_loop:
+            self._left_to_loop = False
             self._uplink.pass_on(self._codec, self._say)
         with self._lock:
             now = time.monotonic()

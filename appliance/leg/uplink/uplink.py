@@ -115,10 +115,10 @@ class Uplink:
         """Wipe all that was not sent, and wake who waits. Once this has returned, nothing of
         before is passed on, but for what is in the card still where the gate stays open.
         """
+        self._pre_roll.wipe()  # first: what is taken from it until the count goes up is dropped
         with self._lock:
             self._flushed += 1
             self._frames.clear()
-        self._pre_roll.wipe()
         self._level = SILENCE_DBFS
         self.wake()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import struct
 import threading
+from socket import SOCK_STREAM
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RELAY = "_TurnTransport__inner_protocol"
+SIOCOUTQNSD = 0x894B
+"""Linux's, which Python does not name."""
 
 
 class Way(Protocol):
@@ -66,14 +70,31 @@ class RelayWay:
 
     def send(self, data: bytes) -> None:
         """See `Way`. Nothing in another thread, which may have begun before ICE came here."""
-        if threading.get_ident() != self._loop_s_thread:
+        if threading.get_ident() != self._loop_s_thread or self._would_wait():
             return
         channel = self._relay.peer_to_channel.get(self._address)
-        if channel is not None and not self._relay.transport.is_closing():
+        if channel is not None:
             self._relay._send(struct.pack("!HH", channel, len(data)) + data)
+
+    def _would_wait(self) -> bool:
+        """Whether something is left of what was given before: it would leave when a line that
+        stands still goes on, whatever was muted meanwhile.
+        """
+        transport = self._relay.transport
+        if transport.is_closing() or transport.get_write_buffer_size():
+            return True
+        return unsent(transport.get_extra_info("socket")) > 0
 
     def close(self) -> None:
         """aioice goes on using it."""
+
+
+def unsent(socket: Any) -> int:
+    """Bytes that a TCP socket has not sent at all yet (tcp(7)); 0 of another kind."""
+    if socket.type != SOCK_STREAM:
+        return 0
+    (count,) = struct.unpack("i", fcntl.ioctl(socket.fileno(), SIOCOUTQNSD, bytes(4)))
+    return int(count)
 
 
 def way_over(pair: CandidatePair) -> Way:
