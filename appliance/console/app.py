@@ -21,14 +21,15 @@ from appliance.console.kept_sign_ins import KeptSignIns
 from appliance.console.metrics import Counters
 from appliance.console.ports import Ports
 from appliance.console.routes import (
+    audit,
     device,
     events,
     health,
+    history,
     interactions,
     monitoring,
     pages,
     platform,
-    records,
     session,
 )
 from appliance.console.settings import ConsoleSettings
@@ -39,7 +40,16 @@ from appliance.console.web_sessions import WebSessions
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
 API = "/api/v1"
-FEATURES = (session, interactions, monitoring, events, records, device, platform)
+FEATURES = (
+    session,
+    interactions,
+    monitoring,
+    events,
+    history,
+    audit,
+    device,
+    platform,
+)
 
 
 def create_app(

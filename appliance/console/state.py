@@ -68,7 +68,9 @@ def make_templates(settings: ConsoleSettings) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     environment.filters["rfc3339"] = wording.rfc3339
     environment.filters["elapsed"] = wording.elapsed
     environment.filters["label"] = wording.label

@@ -34,7 +34,7 @@ ASTERISK = PlatformSettings(
 def form(page: Page) -> Page:
     """The form, before a technician."""
     sign_in(page, "tom")
-    page.get_by_role("link", name="Platform").click()
+    page.get_by_role("link", name="Settings").click()
     expect(page.get_by_role("heading", name="Call platform")).to_be_visible()
     expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
     return page
@@ -220,7 +220,7 @@ def test_the_keyboard_alone_is_enough(form: Page, server: Served) -> None:
 
 def test_supervisors_have_no_way_to_it(page: Page) -> None:
     sign_in(page)
-    expect(page.get_by_role("link", name="Platform")).to_have_count(0)
+    expect(page.get_by_role("link", name="Settings")).to_have_count(0)
     page.goto("/settings/platform")
     expect(page.get_by_text("You need the permission MANAGE_DEVICE.")).to_be_visible()
 

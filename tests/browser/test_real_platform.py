@@ -31,7 +31,7 @@ def test_the_list_shows_the_other_platform_s_calls(browser: Browser, tmp_path: P
             box.do(box.admin.create_call(customer="Anna Here"))
             sign_in(page, SUPERVISOR.name, SUPERVISOR.password)
             expect(here).to_be_visible()
-            page.get_by_role("link", name="Platform").click()
+            page.get_by_role("link", name="Settings").click()
             page.get_by_label("Address", exact=True).first.fill(centre.ready.url)
             page.locator("[id='set-sandbox.token']").fill(centre.ready.token)
             page.get_by_role("button", name="Test connection").click()

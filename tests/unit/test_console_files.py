@@ -29,16 +29,33 @@ PINS = {
     ),
 }
 TEMPLATES = sorted((WEB / "templates").glob("*.html"))
+APP = WEB / "templates/app.html"
+PAGES = [
+    path for path in TEMPLATES if re.search(r"extends \"(app|settings_page)", path.read_text())
+]
 SCRIPTS = sorted((WEB / "static/js").glob("*.js"))
 STYLES = sorted((WEB / "static/css").glob("*.css"))
 
 
-def test_the_page_asks_for_all_its_scripts_at_once() -> None:
+@pytest.mark.parametrize("template", PAGES, ids=lambda path: path.stem)
+def test_a_page_asks_for_all_its_scripts_at_once(template: Path) -> None:
     """Else each is asked for only when the one that imports it has come."""
-    named = re.search(r"for name in \[(.+?)\]", (WEB / "templates/app.html").read_text())
-    assert named is not None
-    needed = {script.stem for script in SCRIPTS} - {"early", "main", "sign_in"}
-    assert set(re.findall(r"\w+", named[1])) == needed
+    common = re.search(r"for name in \[(\"api\".+?)\]", APP.read_text())
+    own = re.findall(r"set (?:parts|helpers) = \[(.+?)\]", template.read_text())
+    assert common is not None
+    parts = _names(*re.findall(r"set parts = \[(.+?)\]", template.read_text()))
+    assert _names(common[1], *own) == _imported({"main"} | parts) - {"main"}
+
+
+def _names(*lists: str) -> set[str]:
+    return {name for text in lists for name in re.findall(r"\w+", text)}
+
+
+def _imported(names: set[str]) -> set[str]:
+    """These modules and all that they import."""
+    texts = [(WEB / "static/js" / f"{name}.js").read_text() for name in names]
+    more = {name for text in texts for name in re.findall(r'from "\./(\w+)\.js"', text)}
+    return names if more <= names else _imported(names | more)
 
 
 @pytest.mark.parametrize("path", PINS, ids=lambda path: path.name)

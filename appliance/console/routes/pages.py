@@ -19,14 +19,12 @@ from appliance.console.access import (
     Viewer,
     find_caller,
 )
-from appliance.console.hub import sees_calls
+from appliance.console.menu import home_of
+from appliance.console.page import page
 from appliance.console.platform_form import sections
 from appliance.console.routes.interactions import ListQuery, list_for
 from appliance.console.state import Console, console
 from appliance.console.views import DeviceOut, PlatformOut
-from appliance.control_link.words import Audience
-from appliance.monitoring.policy import Permission
-from appliance.platforms.protocol import Capability
 
 router = APIRouter(include_in_schema=False)
 
@@ -45,7 +43,7 @@ COLUMNS = [
 @router.get("/")
 async def home(caller: SignedIn) -> RedirectResponse:
     """To the page that is most use to the account."""
-    return RedirectResponse("/interactions" if sees_calls(caller.account) else "/panel", 303)
+    return RedirectResponse(home_of(caller.account), 303)
 
 
 @router.get("/sign-in", dependencies=[PUBLIC])
@@ -59,7 +57,7 @@ async def sign_in(request: Request) -> Response:
 @router.get("/change-password")
 async def change_password(request: Request, caller: SignedInOrNew) -> HTMLResponse:
     """The form that a new account meets first."""
-    return _page(request, caller, "change_password.html", {})
+    return page(request, caller, "change_password.html", {})
 
 
 @router.get("/interactions")
@@ -69,7 +67,7 @@ async def interactions(
     """Interaction Monitoring."""
     state = console(request)
     context = _list(state, caller, query) | {"facets": state.ports.book.facets()}
-    return _page(request, caller, "interactions.html", context)
+    return page(request, caller, "interactions.html", context)
 
 
 @router.get("/interactions/list")
@@ -77,7 +75,7 @@ async def interaction_list(
     request: Request, caller: Viewer, query: Annotated[ListQuery, Query()]
 ) -> HTMLResponse:
     """Only the list, for the page to put in place."""
-    response = _page(request, caller, "_list.html", _list(console(request), caller, query))
+    response = page(request, caller, "_list.html", _list(console(request), caller, query))
     response.headers["HX-Push-Url"] = "/interactions" + _search(query)
     return response
 
@@ -86,7 +84,7 @@ async def interaction_list(
 async def panel(request: Request, caller: PanelViewer) -> HTMLResponse:
     """The box with its lamps and buttons."""
     device = DeviceOut.of(console(request).ports.monitoring.device())
-    return _page(request, caller, "panel.html", {"device": device})
+    return page(request, caller, "panel.html", {"device": device})
 
 
 @router.get("/settings/platform")
@@ -100,33 +98,7 @@ async def platform(request: Request, caller: DeviceManager, saved: bool = False)
         "title": wording.platform(ports.choice.now.settings.driver),
         "saved": saved,
     }
-    return _page(request, caller, "platform.html", context)
-
-
-def _page(request: Request, caller: Caller, template: str, context: dict[str, Any]) -> HTMLResponse:
-    state = console(request)
-    return state.page(request, template, _common(state, caller) | context)
-
-
-def _common(state: Console, caller: Caller) -> dict[str, Any]:
-    capable = state.ports.platform.capabilities
-    may_barge = caller.may(Permission.BARGE_ALL_CALLS) and Capability.BARGE in capable
-    may_coach = caller.may(Permission.COACH_ALL_CALLS) and Capability.COACH in capable
-    audiences = [
-        audience
-        for audience, allowed in ((Audience.EVERYONE, may_barge), (Audience.AGENT, may_coach))
-        if allowed
-    ]
-    return {
-        "account": caller.account,
-        "sees_calls": sees_calls(caller.account),
-        "may_listen": caller.may(Permission.MONITOR_ALL_CALLS),
-        "sees_panel": caller.may(Permission.MONITOR_ALL_CALLS)
-        or caller.may(Permission.MANAGE_DEVICE),
-        "manages": caller.may(Permission.MANAGE_DEVICE),
-        "audiences": audiences,
-        "words": wording.for_browser(),
-    }
+    return page(request, caller, "platform.html", context)
 
 
 def _list(state: Console, caller: Caller, query: ListQuery) -> dict[str, Any]:

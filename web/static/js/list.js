@@ -236,7 +236,6 @@ function showAll() {
 }
 
 export function start() {
-  if (!form) return;
   // On a small screen the filters would push the list off it.
   if (matchMedia("(max-width: 700px)").matches) document.getElementById("more").open = false;
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -2,9 +2,6 @@
 
 import { call } from "./api.js";
 import * as chips from "./chips.js";
-import * as list from "./list.js";
-import * as panel from "./panel.js";
-import * as platform from "./platform.js";
 import * as quality from "./quality.js";
 import * as room from "./room.js";
 import * as stream from "./stream.js";
@@ -24,5 +21,7 @@ document.getElementById("sign-out").addEventListener("click", async () => {
   location.assign("/sign-in");
 });
 
-for (const part of [chips, list, toolbar, quality, panel, platform, room]) part.start();
+const names = document.body.dataset.parts.split(" ").filter(Boolean);
+const own = await Promise.all(names.map((name) => import(`./${name}.js`)));
+for (const part of [chips, ...own, toolbar, quality, room]) part.start();
 stream.start();

@@ -73,7 +73,6 @@ function failed(error) {
 }
 
 export function start() {
-  if (!drawing) return;
   listen((name) => ["snapshot", "device", "known"].includes(name) && show());
   if (drawing.dataset.virtual === "yes") {
     drawing.querySelectorAll("button").forEach(makePressable);

@@ -112,7 +112,6 @@ function makeReset() {
 }
 
 export function start() {
-  if (!form) return;
   makeRows(form);
   makeReset();
   form.addEventListener("input", () => (changed = true));

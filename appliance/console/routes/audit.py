@@ -1,4 +1,4 @@
-"""History of monitoring sessions, the audit log, and its export."""
+"""The audit log, and its export."""
 
 from __future__ import annotations
 
@@ -9,31 +9,17 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter
 
-from appliance.console.access import AuditViewer, Viewer
+from appliance.console.access import AuditViewer
 from appliance.console.ports import AuditLog
-from appliance.console.record_views import AuditPage, HistoryPage, SessionOut
+from appliance.console.record_views import AuditPage
 from appliance.console.state import console
 from appliance.console.views import now
 from appliance.monitoring.audit import AuditRow
-from appliance.monitoring.policy import Permission
 
 router = APIRouter(tags=["records"])
-Page = Annotated[int, Query(ge=1, le=100_000)]
-PerPage = Annotated[int, Query(ge=1, le=200)]
+Limit = Annotated[int, Query(ge=1, le=200)]
 
 _row: TypeAdapter[AuditRow] = TypeAdapter(AuditRow)
-
-
-@router.get("/history")
-async def history(
-    request: Request, caller: Viewer, page: Page = 1, per_page: PerPage = 50
-) -> HistoryPage:
-    """Sessions that ended: all of them for those who may view them, else one's own."""
-    sees_all = caller.may(Permission.VIEW_ALL_MONITORED_CALLS)
-    records, total = await console(request).ports.history.page(
-        supervisor=None if sees_all else caller.account.name, page=page, per_page=per_page
-    )
-    return HistoryPage(items=[SessionOut.of(record) for record in records], total=total)
 
 
 @router.get("/audit")
@@ -41,7 +27,7 @@ async def audit(
     request: Request,
     caller: AuditViewer,
     before: Annotated[int | None, Query(ge=1)] = None,
-    limit: PerPage = 100,
+    limit: Limit = 100,
 ) -> AuditPage:
     """The audit log, newest first."""
     rows = await console(request).ports.audit.latest(before=before, limit=limit)

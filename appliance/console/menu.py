@@ -1,0 +1,47 @@
+"""The pages that the page's own menus lead to: one line each, with who sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from appliance.console.hub import SEES_CALLS
+from appliance.monitoring.policy import Account, Permission
+
+Place = Literal["bar", "settings", "person"]
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """A page, by its address; any one of the permissions opens it, an empty set to everybody."""
+
+    path: str
+    label: str
+    place: Place
+    any_of: frozenset[Permission] = frozenset()
+
+    def open_to(self, account: Account) -> bool:
+        """The account may use the page."""
+        return not self.any_of or not self.any_of.isdisjoint(account.permissions)
+
+
+DEVICE: Final = frozenset({Permission.MANAGE_DEVICE})
+PANEL: Final = DEVICE | {Permission.MONITOR_ALL_CALLS}
+
+MENU: Final = (
+    MenuItem("/interactions", "Interactions", "bar", SEES_CALLS),
+    MenuItem("/panel", "Panel", "bar", PANEL),
+    MenuItem("/settings/platform", "Call platform", "settings", DEVICE),
+    MenuItem("/change-password", "Change password", "person"),
+)
+
+
+def menu_of(account: Account, place: Place) -> list[MenuItem]:
+    """What *account* sees there, in the menu's order."""
+    return [item for item in MENU if item.place == place and item.open_to(account)]
+
+
+def home_of(account: Account) -> str:
+    """The address of the page that is most use to the account."""
+    pages = [item for place in ("bar", "settings", "person") for item in menu_of(account, place)]
+    return pages[0].path

@@ -1,0 +1,43 @@
+"""The menus lead where the account may go, and nowhere else."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from appliance.console.menu import MENU, MenuItem, home_of, menu_of
+from appliance.monitoring.policy import ROLES, Account, Permission
+
+PAGE = {"Authorization": "Bearer token-admin", "Accept": "text/html"}
+
+
+def account(*permissions: Permission) -> Account:
+    return Account("somebody", "custom", frozenset(permissions))
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_a_page_is_in_the_menu_of_those_who_may_use_it(permission: Permission) -> None:
+    who = account(permission)
+    for item in MENU:
+        shown = item in menu_of(who, item.place)
+        assert shown == (not item.any_of or permission in item.any_of)
+
+
+def test_everybody_has_a_home() -> None:
+    homes = {role: home_of(Account("x", role, ROLES[role])) for role in ROLES}
+    assert homes == {
+        "Administrator": "/interactions",
+        "Supervisor": "/interactions",
+        "Technician": "/panel",
+    }
+    assert home_of(account()).startswith("/")
+
+
+@pytest.mark.parametrize("item", MENU, ids=lambda item: item.path)
+async def test_each_page_of_the_menu_is_there_and_marks_itself(
+    client: httpx.AsyncClient, item: MenuItem
+) -> None:
+    answer = await client.get(item.path, headers=PAGE)
+    assert answer.status_code == 200
+    if item.place != "person":
+        assert f'<a href="{item.path}" aria-current="page">' in answer.text
