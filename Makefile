@@ -29,7 +29,8 @@ demo: setup-demo ## Start the box with its sandbox contact centre; Ctrl-C ends i
 	@exec setpriv --pdeathsig TERM .venv/bin/bargebox demo $(ARGS)
 
 test: lint ## Everything that must be green: lint, unit, integration, browser and platform tests
-	@$(PY) -m pytest
+	@$(PY) -m pytest tests/unit -n $(WORKERS)
+	@$(PY) -m pytest tests/integration tests/browser
 	@$(PLATFORM_TESTS)
 
 lint: setup-test ## ruff, mypy --strict and the import contracts
