@@ -196,6 +196,14 @@ class AccountManager:
 
     # -- sign-ins, which the page keeps
 
+    async def signed_out(self, by: Account, name: str, detail: Mapping[str, JsonValue]) -> None:
+        """Somebody ended sign-ins of the account. Done already, whatever the disk says."""
+        entry = Entry(by.name, "sign_in_ended", detail={"account": name, **detail})
+        try:
+            await self._audit.append(entry)
+        except AuditUnwritableError:
+            self._audit.note(entry)
+
     async def signed_in(self, account: Account, detail: Mapping[str, JsonValue]) -> None:
         """Somebody signed in. A disk that fails refuses nobody: they may have a call to leave."""
         entry = Entry(account.name, "signed_in", detail=detail)

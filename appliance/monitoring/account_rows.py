@@ -39,6 +39,11 @@ class AccountRecord:
     last_sign_in_at: datetime | None
 
 
+def folded(name: str) -> str:
+    """All ways to type a name as one."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()
+
+
 def checked_name(name: str, what: str = "name") -> str:
     """*name* as it is kept. Raises `AccountError`."""
     name = unicodedata.normalize("NFC", name.strip())
