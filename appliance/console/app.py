@@ -26,6 +26,7 @@ from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.routes import (
     account_access,
+    account_pages,
     accounts,
     audit,
     device,
@@ -108,6 +109,7 @@ def create_app(
         app.include_router(feature.router, prefix=API)
     app.include_router(health.router)
     app.include_router(pages.router)
+    app.include_router(account_pages.router)
     app.mount("/static", StaticFiles(directory=settings.web_root / "static"), name="static")
     app.add_middleware(Gatekeeper, settings=settings)
     add_error_handlers(app)

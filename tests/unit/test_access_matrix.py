@@ -27,10 +27,12 @@ GET    /static                                       A S T N K -
 GET    /sign-in                                      A S T N K -
 GET    /                                             A S T N K
 GET    /change-password                              A S T N K
+GET    /account                                      A S T N K
 GET    /interactions                                 A S K
 GET    /interactions/list                            A S K
 GET    /panel                                        A S T
 GET    /settings/platform                            A T
+GET    /settings/accounts                            A
 GET    /api/v1/openapi.json                          A S T N K -
 POST   /api/v1/session                               A S T N K -
 GET    /api/v1/session                               A S T N K

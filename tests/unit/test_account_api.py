@@ -13,8 +13,10 @@ import pytest
 
 from appliance.console.access import Caller
 from appliance.console.browsers import browser_of
+from appliance.console.device_cookies import cookie_name
 from appliance.console.routes.events import _wire
 from appliance.console.web_sessions import COOKIE
+from appliance.monitoring.policy import Permission
 from tests.support.accounts_world import SUBSET, AccountsWorld, accounts_world
 from tests.support.console_memory import PASSWORD
 
@@ -273,6 +275,19 @@ async def test_the_file_with_the_first_password_goes_when_it_is_reset(
     assert file.exists()
     await admin.post(f"{API}/accounts/admin/password")
     assert not file.exists()
+
+
+async def test_the_own_page_and_the_managers_show_what_there_is(box: AccountsWorld) -> None:
+    async with box.signed_in("admin") as admin:
+        page = await admin.get("/account", headers={"Accept": "text/html"})
+        assert page.status_code == 200
+        assert "10.0.0.9" in page.text
+        for secret in (admin.cookies[COOKIE], box.tokens["admin"]):
+            assert secret not in page.text
+        page = await admin.get("/settings/accounts", headers={"Accept": "text/html"})
+        for word in ("sam", "Technician", "Nothing", *Permission):
+            assert word in page.text
+    assert cookie_name("admin") == cookie_name(" ADMIN")
 
 
 @pytest.mark.parametrize(
