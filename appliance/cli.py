@@ -35,6 +35,7 @@ COMMANDS = {
     "status": "appliance.commands.remote",
     "selftest": "appliance.commands.remote",
     "platform": "appliance.commands.remote",
+    "reset-password": "appliance.commands.reset_password",
 }
 
 
@@ -61,6 +62,10 @@ def build_parser() -> argparse.ArgumentParser:
         process = sub.add_parser(name, help=words)
         process.add_argument("--settings", type=Path, default=SETTINGS, help=f"default {SETTINGS}")
         process.add_argument("--log-level", default="info", choices=LOG_LEVELS)
+
+    reset = sub.add_parser("reset-password", help="a new one-time password, on the box itself")
+    reset.add_argument("name", help="of the account")
+    reset.add_argument("--settings", type=Path, default=SETTINGS, help=f"default {SETTINGS}")
 
     remote = argparse.ArgumentParser(add_help=False)
     remote.add_argument("--url", help="of the box; default: the control process on this machine")

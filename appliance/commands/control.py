@@ -15,6 +15,8 @@ from appliance.console.platform_choice import PlatformChooser, choose
 from appliance.console.platform_file import PlatformFile
 from appliance.console.ports import Ports
 from appliance.console.server import serve
+from appliance.monitoring.account_manager import AccountManager
+from appliance.monitoring.roles import Roles
 from appliance.monitoring.store import Store
 from appliance.monitoring.supervisor import MonitoringService
 from appliance.panel.virtual_client import AsyncVirtualPanel
@@ -86,6 +88,8 @@ async def _serve(
     app = create_app(
         Ports(
             accounts=accounts,
+            manager=AccountManager(store, service.audit, accounts),
+            roles=Roles(store, service.audit),
             book=service.book,
             monitoring=service,
             history=service.history,

@@ -32,19 +32,25 @@ class Caller:
         return self.account.has(permission)
 
     async def still_valid(self, state: Console) -> bool:
-        """The sign-in has not ended since; for long-lived answers."""
-        return await _account_of(state, self.secret, by_token=self.by_token) is not None
+        """The sign-in has not ended since, and may do the same; for long-lived answers."""
+        now = await _account_of(state, self.secret, by_token=self.by_token)
+        return now is not None and now.permissions == self.account.permissions
 
 
 class Requires:
     """A route's permission: any one of those named, or just a sign-in when none is named.
 
-    ``must_change_ok`` opens a route to someone who still has the one-time password.
+    ``must_change_ok`` opens a route to someone who still has the one-time password. ``own``
+    opens it to the account that the path's ``name`` names: in person, for a token that leaked
+    must not make others or sign its owner out.
     """
 
-    def __init__(self, *any_of: Permission, must_change_ok: bool = False) -> None:
+    def __init__(
+        self, *any_of: Permission, must_change_ok: bool = False, own: bool = False
+    ) -> None:
         self.any_of = any_of
         self.must_change_ok = must_change_ok
+        self.own = own
 
     async def __call__(self, request: Request) -> Caller:
         """The caller. Raises ConsoleError 401 or 403."""
@@ -57,6 +63,9 @@ class Requires:
             raise ConsoleError(
                 403, "must_change_password", "Change the one-time password first, on the page."
             )
+        # As it is written, and not as a database might compare it: it is a permission.
+        if self.own and not caller.by_token and request.path_params["name"] == caller.account.name:
+            return caller
         if self.any_of and not any(caller.may(p) for p in self.any_of):
             names = " or ".join(self.any_of)
             raise ConsoleError(403, EndReason.NOT_PERMITTED, f"You need the permission {names}.")
@@ -83,6 +92,8 @@ PanelViewer = Annotated[
     Depends(Requires(Permission.MONITOR_ALL_CALLS, Permission.MANAGE_DEVICE)),
 ]
 DeviceManager = Annotated[Caller, Depends(Requires(Permission.MANAGE_DEVICE))]
+AccountManager = Annotated[Caller, Depends(Requires(Permission.MANAGE_ACCOUNTS))]
+OwnerOrManager = Annotated[Caller, Depends(Requires(Permission.MANAGE_ACCOUNTS, own=True))]
 AuditViewer = Annotated[Caller, Depends(Requires(Permission.VIEW_AUDIT))]
 
 
@@ -112,8 +123,9 @@ async def _account_of(state: Console, secret: str, *, by_token: bool) -> Account
     if session is None:
         return None
     account = await accounts.get(session.account)
-    if account is None:
-        state.sessions.close_account(session.account)
+    if account is None or account.stamp != session.stamp:
+        state.sessions.close(secret)
+        return None
     return account
 
 

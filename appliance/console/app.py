@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import mimetypes
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -13,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.routing import Mount
 
 from appliance.console.access import Public, Requires
+from appliance.console.device_cookies import DeviceCookies
 from appliance.console.errors import PROBLEMS, add_error_handlers
 from appliance.console.fingers import Fingers
 from appliance.console.gatekeeper import Gatekeeper
@@ -20,7 +23,11 @@ from appliance.console.hub import EventHub
 from appliance.console.kept_sign_ins import KeptSignIns
 from appliance.console.metrics import Counters
 from appliance.console.ports import Ports
+from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.routes import (
+    account_access,
+    account_pages,
+    accounts,
     audit,
     device,
     events,
@@ -30,14 +37,19 @@ from appliance.console.routes import (
     monitoring,
     pages,
     platform,
+    roles,
     session,
 )
 from appliance.console.settings import ConsoleSettings
+from appliance.console.sign_in_brake import SignInBrake
 from appliance.console.state import Console, make_templates
 from appliance.console.throttle import Throttle
 from appliance.console.visitors import SPARE, Visitors
 from appliance.console.web_sessions import WebSessions
+from appliance.service.errors import BargeboxError
 from appliance.service.tasks import deadly_task, die, stop_tasks
+
+log = logging.getLogger(__name__)
 
 API = "/api/v1"
 FEATURES = (
@@ -49,6 +61,9 @@ FEATURES = (
     audit,
     device,
     platform,
+    accounts,
+    roles,
+    account_access,
 )
 
 
@@ -81,6 +96,9 @@ def create_app(
         sessions=sessions,
         kept_sign_ins=KeptSignIns(sessions, ports.accounts),
         throttle=Throttle(),
+        brake=SignInBrake(),
+        devices=DeviceCookies(secrets.token_bytes(32)),
+        refused=RefusedSignIns(ports.audit.append, ports.accounts.known_as),
         counters=counters,
         visitors=Visitors(settings.max_event_clients + SPARE, counters),
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
@@ -91,6 +109,7 @@ def create_app(
         app.include_router(feature.router, prefix=API)
     app.include_router(health.router)
     app.include_router(pages.router)
+    app.include_router(account_pages.router)
     app.mount("/static", StaticFiles(directory=settings.web_root / "static"), name="static")
     app.add_middleware(Gatekeeper, settings=settings)
     add_error_handlers(app)
@@ -133,7 +152,12 @@ def _life(
         console: Console = app.state.console
         await console.kept_sign_ins.recall()
         console.hub.start()
-        works = {"console events": console.hub.run(), "sign-ins": console.kept_sign_ins.run()}
+        await _know_browsers_again(console)
+        works = {
+            "console events": console.hub.run(),
+            "sign-ins": console.kept_sign_ins.run(),
+            "refused sign-ins": console.refused.run(),
+        }
         tasks = [deadly_task(work, name, on_death=on_death) for name, work in works.items()]
         try:
             yield
@@ -142,6 +166,14 @@ def _life(
             if console.fingers is not None:
                 console.fingers.close()
             await stop_tasks(*tasks)
-            await console.kept_sign_ins.keep()
+            await console.refused.write()
+            await console.kept_sign_ins.keep_all()
 
     return life
+
+
+async def _know_browsers_again(console: Console) -> None:
+    try:
+        console.devices.key = await console.ports.accounts.device_key()
+    except BargeboxError as error:
+        log.warning("browsers that signed in before are not known again: %s", error.detail)

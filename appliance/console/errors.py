@@ -45,6 +45,7 @@ STATUS = {
     "not_found": 404,
     "no_session": 404,
     "sign_in_refused": 401,
+    "account_locked": 403,
     "invalid_account": 422,
     "invalid_query": 422,
     "platform_file": 503,

@@ -54,8 +54,16 @@ class KeptSignIns:
             except BargeboxError as error:
                 log.warning("the sign-ins were not kept: %s", error)
 
+    async def keep_all(self) -> None:
+        """Also when each token was used last."""
+        await self.keep()
+        try:
+            await self._accounts.keep_token_uses()
+        except BargeboxError as error:
+            log.warning("the last uses of tokens were not kept: %s", error)
+
     async def run(self) -> None:
         """Keep them for ever, every few minutes."""
         while True:
             await asyncio.sleep(KEEP_EVERY_S)
-            await self.keep()
+            await self.keep_all()

@@ -13,6 +13,7 @@ import sqlite3
 from pathlib import Path
 
 from appliance.console.first_password import FirstPassword
+from appliance.monitoring import account_rows
 from appliance.monitoring.accounts import FIRST_ACCOUNT, Accounts, SignInError
 from appliance.monitoring.policy import ROLES, Account
 from appliance.monitoring.store import Store
@@ -21,6 +22,7 @@ from appliance.service.files import write_whole
 
 LOCAL_NAME = "local console"
 _SIGN_INS = "web_sign_ins"
+_DEVICE_KEY = "device_key"
 
 
 class LocalAccessError(BargeboxError):
@@ -37,7 +39,7 @@ class BoxAccounts(Accounts):
         self._kept = store
         self._first_password = first_password
         self.local_token = secrets.token_urlsafe(32)
-        self._local = Account(
+        self.local = Account(
             name=LOCAL_NAME, role="Administrator", permissions=ROLES["Administrator"]
         )
 
@@ -55,26 +57,52 @@ class BoxAccounts(Accounts):
     async def change_password(self, name: str, old: str, new: str) -> Account:
         """Also the end of the one-time password. Raises `SignInError`, `AccountError`."""
         account = await super().change_password(name, old, new)
-        if account.name == FIRST_ACCOUNT:
-            await self._first_password.forget()
+        await self.forget_first_password(account.name)
         return account
+
+    async def forget_first_password(self, name: str) -> None:
+        """Delete the file with the one-time password of the first start, if it was *name*'s."""
+        if name.casefold() == FIRST_ACCOUNT:
+            await self._first_password.forget()
 
     async def get(self, name: str) -> Account | None:
         """Also the local command line, by its name."""
-        return self._local if name == LOCAL_NAME else await super().get(name)
+        return self.local if name == LOCAL_NAME else await super().get(name)
 
     async def sign_in(self, name: str, password: str) -> Account:
         """Never as the local command line, whatever the store holds. Raises `SignInError`."""
         account = await super().sign_in(name, password)
-        if account is self._local:
+        if account is self.local:
             raise SignInError("The name or the password is not right.")
         return account
 
     async def verify_token(self, token: str) -> Account:
         """Also the local command line's token. Raises `SignInError`."""
         if secrets.compare_digest(token.encode(), self.local_token.encode()):
-            return self._local
+            return self.local
         return await super().verify_token(token)
+
+    async def known_as(self, name: str) -> str | None:
+        """How the account of that name is written, locked or not. Raises `StoreError`."""
+        record = await self._kept.read(lambda database: account_rows.find(database, name))
+        return None if record is None else record.account.name
+
+    async def keep_token_uses(self) -> None:
+        """Write down when each token was used last. Raises `StoreError`."""
+        await self.tokens.keep()
+
+    async def device_key(self) -> bytes:
+        """The box's own secret for the cookies of known browsers. Raises `StoreError`."""
+
+        def work(database: sqlite3.Connection) -> str:
+            database.execute(
+                "INSERT INTO kv VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (_DEVICE_KEY, secrets.token_hex(32)),
+            )
+            row = database.execute("SELECT value FROM kv WHERE key = ?", (_DEVICE_KEY,)).fetchone()
+            return str(row[0])
+
+        return bytes.fromhex(await self._kept.write(work))
 
     async def kept_sign_ins(self) -> str:
         """What `keep_sign_ins` wrote last, or nothing. Raises `StoreError`."""

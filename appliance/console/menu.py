@@ -26,13 +26,15 @@ class MenuItem:
 
 
 DEVICE: Final = frozenset({Permission.MANAGE_DEVICE})
+ACCOUNTS: Final = frozenset({Permission.MANAGE_ACCOUNTS})
 PANEL: Final = DEVICE | {Permission.MONITOR_ALL_CALLS}
 
 MENU: Final = (
     MenuItem("/interactions", "Interactions", "bar", SEES_CALLS),
     MenuItem("/panel", "Panel", "bar", PANEL),
     MenuItem("/settings/platform", "Call platform", "settings", DEVICE),
-    MenuItem("/change-password", "Change password", "person"),
+    MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),
+    MenuItem("/account", "Your account", "person"),
 )
 
 

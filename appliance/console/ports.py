@@ -13,10 +13,12 @@ from typing import Literal, Protocol
 from appliance.control_link.events import Levels, Quality
 from appliance.control_link.states import CheckResult
 from appliance.control_link.words import Audience, Button
+from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.audit import AuditRow, Entry
 from appliance.monitoring.history import SessionRecord
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.policy import Account
+from appliance.monitoring.roles import Roles
 from appliance.monitoring.session import DeviceView, MonitoringView
 from appliance.platforms.protocol import Capability, Check
 from appliance.platforms.settings import PlatformSettings
@@ -39,6 +41,18 @@ class Accounts(Protocol):
 
     async def change_password(self, name: str, old: str, new: str) -> Account:
         """Set a new password; `AccountError` (``invalid_account``) when it is a weak one."""
+
+    async def forget_first_password(self, name: str) -> None:
+        """The one-time password of the first start, if it was *name*'s, opens nothing any more."""
+
+    async def known_as(self, name: str) -> str | None:
+        """How the account of that name is written, locked or not; None when there is none."""
+
+    async def device_key(self) -> bytes:
+        """The box's own secret that signs the cookies of known browsers."""
+
+    async def keep_token_uses(self) -> None:
+        """Keep when each token was used last."""
 
     async def kept_sign_ins(self) -> str:
         """What was kept last, or nothing."""
@@ -155,6 +169,8 @@ class Ports:
     """All of it, handed to `create_app`. ``panel`` is None where the buttons are real."""
 
     accounts: Accounts
+    manager: AccountManager
+    roles: Roles
     book: InteractionBook
     monitoring: Monitoring
     history: History

@@ -13,12 +13,15 @@ from fastapi.responses import HTMLResponse
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from appliance.console import wording
+from appliance.console.device_cookies import DeviceCookies
 from appliance.console.fingers import Fingers
 from appliance.console.hub import EventHub
 from appliance.console.kept_sign_ins import KeptSignIns
 from appliance.console.metrics import Counters
 from appliance.console.ports import Ports
+from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.settings import ConsoleSettings
+from appliance.console.sign_in_brake import SignInBrake
 from appliance.console.throttle import Throttle
 from appliance.console.visitors import Visitors
 from appliance.console.web_sessions import WebSessions
@@ -33,6 +36,10 @@ class Console:
     sessions: WebSessions
     kept_sign_ins: KeptSignIns
     throttle: Throttle
+    """Pauses in guessing one's own password, to change it."""
+    brake: SignInBrake
+    devices: DeviceCookies
+    refused: RefusedSignIns
     counters: Counters
     visitors: Visitors
     hub: EventHub
@@ -40,7 +47,9 @@ class Console:
     fingers: Fingers | None
     """None where the buttons are real."""
     checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
-    """Password checks at one time: each takes a core and 64 MiB for a moment."""
+    """Strangers' password checks at one time: each takes a core and 19 MiB for a moment."""
+    checking_known: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Those of browsers that are known, which wait for no stranger."""
 
     def page(
         self, request: Request, template: str, context: Mapping[str, Any], status: int = 200

@@ -1,4 +1,4 @@
-"""A brake on guessing passwords: growing pauses per address and name, bounded in memory."""
+"""Failures that are counted and forgotten again, and the growing pauses they cost. Bounded."""
 
 from __future__ import annotations
 
@@ -12,53 +12,74 @@ from appliance.console.settings import ConsoleError
 FREE_TRIES = 5
 LONGEST_PAUSE = 60.0
 FORGET_AFTER = 900.0
-MAX_KEYS = 2048
+MAX_KEYS = 4096
 """When full, the key that failed longest ago is forgotten."""
 
 
-class Throttle:
-    """After five failures in a row each further one doubles the pause, from 1 s to 60 s.
+def too_many(wait: float, advice: str = "") -> ConsoleError:
+    """The refusal of a sign-in that may be tried again after *wait* seconds."""
+    seconds = max(1, math.ceil(wait))
+    words = f"Too many failed sign-ins. Wait {seconds} s and try again{advice}."
+    return ConsoleError(429, "too_many_attempts", words, retry_after=seconds)
 
-    Keys are addresses and names; a stranger's failures on one address delay that address for
-    every name, and failures on a name delay that name from everywhere, but never longer than a
-    minute, so that nobody can lock a supervisor out for long.
-    """
+
+class Failures:
+    """How often each key failed lately; a quarter of an hour without a failure clears it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failures: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
+        self._counts: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
 
-    def check(self, *keys: Hashable) -> None:
-        """Raise ConsoleError 429 while one of *keys* has to pause."""
-        wait = max(self._pause(key) for key in keys)
-        if wait > 0:
-            seconds = math.ceil(wait)
-            raise ConsoleError(
-                429,
-                "too_many_attempts",
-                f"Too many failed sign-ins. Wait {seconds} s and try again.",
-                retry_after=seconds,
-            )
+    def __len__(self) -> int:
+        return len(self._counts)
 
-    def failed(self, *keys: Hashable) -> None:
-        """Count a failure."""
-        now = self._clock()
-        for key in keys:
-            count, last = self._failures.pop(key, (0, now))
-            if now - last > FORGET_AFTER:
-                count = 0
-            self._failures[key] = (count + 1, now)
-            if len(self._failures) > MAX_KEYS:
-                self._failures.popitem(last=False)
+    def count(self, key: Hashable) -> int:
+        """Failures of *key* that are not forgotten."""
+        return self._now(key)[0]
 
-    def succeeded(self, *keys: Hashable) -> None:
-        """Forget the failures of *keys*."""
-        for key in keys:
-            self._failures.pop(key, None)
-
-    def _pause(self, key: Hashable) -> float:
-        count, last = self._failures.get(key, (0, 0.0))
+    def pause(self, key: Hashable) -> float:
+        """Seconds for which *key* has still to wait."""
+        count, last = self._now(key)
         if count < FREE_TRIES:
             return 0.0
         pause = min(LONGEST_PAUSE, 2.0 ** min(count - FREE_TRIES, 6))
-        return last + pause - self._clock()
+        return max(0.0, last + pause - self._clock())
+
+    def add(self, key: Hashable) -> None:
+        """One more."""
+        self._counts[key] = (self._now(key)[0] + 1, self._clock())
+        self._counts.move_to_end(key)
+        if len(self._counts) > MAX_KEYS:
+            self._counts.popitem(last=False)
+
+    def take_back(self, key: Hashable) -> None:
+        """The last one was none; those before it still count."""
+        count, last = self._now(key)
+        if count > 1:
+            self._counts[key] = (count - 1, last)
+        else:
+            self._counts.pop(key, None)
+
+    def _now(self, key: Hashable) -> tuple[int, float]:
+        count, last = self._counts.get(key, (0, 0.0))
+        return (0, 0.0) if self._clock() - last > FORGET_AFTER else (count, last)
+
+
+class Throttle:
+    """After five failures in a row each further one doubles the pause, from 1 s to 60 s."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._failures = Failures(clock)
+
+    def check(self, key: Hashable) -> None:
+        """Raise ConsoleError 429 while *key* has to pause."""
+        if (wait := self._failures.pause(key)) > 0:
+            raise too_many(wait)
+
+    def failed(self, key: Hashable) -> None:
+        """Count a failure."""
+        self._failures.add(key)
+
+    def took_back(self, key: Hashable) -> None:
+        """It was none."""
+        self._failures.take_back(key)

@@ -9,7 +9,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from appliance.monitoring.policy import Account
+
 COOKIE = "bargebox_session"
+MAX_OF_ONE = 20
+"""Sign-ins of one account, so that none pushes the others out."""
 
 
 @dataclass(slots=True)
@@ -19,6 +23,10 @@ class WebSession:
     account: str
     created: float
     used: float
+    stamp: str = ""
+    """The account's when it signed in; it ends when the account has another one."""
+    address: str = ""
+    browser: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +37,20 @@ class KeptSession:
     account: str
     created: float
     used: float
+    stamp: str = ""
+    address: str = ""
+    browser: str = ""
+
+    @property
+    def id(self) -> str:
+        """What it is called in lists; it tells nothing of the cookie."""
+        return self.key[:16]
 
 
 class WebSessions:
     """Sign-ins by the SHA-256 of their cookie, so that reading them gives no usable cookie.
 
-    When full, the sign-in unused for longest gives way.
+    When full, the sign-in unused for longest gives way, of the same account where it has many.
     """
 
     def __init__(
@@ -48,13 +64,18 @@ class WebSessions:
         self._idle, self._longest, self._limit, self._clock = idle, longest, limit, clock
         self._sessions: OrderedDict[bytes, WebSession] = OrderedDict()
 
-    def open(self, account: str) -> str:
+    def open(self, account: Account, *, address: str = "", browser: str = "") -> str:
         """Sign *account* in and return the cookie's value."""
         cookie = secrets.token_urlsafe(32)
         now = self._clock()
+        own = [key for key, s in self._sessions.items() if s.account == account.name]
+        for key in own[: max(0, len(own) - MAX_OF_ONE + 1)]:
+            del self._sessions[key]
         while len(self._sessions) >= self._limit:
             self._sessions.popitem(last=False)
-        self._sessions[_key(cookie)] = WebSession(account, now, now)
+        self._sessions[_key(cookie)] = WebSession(
+            account.name, now, now, account.stamp, address, browser
+        )
         return cookie
 
     def use(self, cookie: str) -> WebSession | None:
@@ -64,7 +85,7 @@ class WebSessions:
         if session is None:
             return None
         now = self._clock()
-        if now - session.used > self._idle or now - session.created > self._longest:
+        if self._over(session):
             del self._sessions[key]
             return None
         session.used = now
@@ -75,18 +96,44 @@ class WebSessions:
         """Sign out."""
         self._sessions.pop(_key(cookie), None)
 
-    def close_account(self, account: str, *, keep: str = "") -> None:
-        """Sign *account* out everywhere, except from the cookie *keep*."""
+    def close_account(self, account: str, *, keep: str = "") -> int:
+        """Sign *account* out everywhere, except from the cookie *keep*; how often it was."""
         kept = _key(keep)
         gone = [k for k, s in self._sessions.items() if s.account == account and k != kept]
         for key in gone:
             del self._sessions[key]
+        return len(gone)
+
+    def close_one(self, account: str, session_id: str) -> WebSession | None:
+        """Sign *account* out of one browser; None when there is no such sign-in."""
+        for key, session in self._sessions.items():
+            if session.account == account and key.hex()[:16] == session_id:
+                return self._sessions.pop(key)
+        return None
+
+    def of_account(self, account: str, wall: float) -> list[KeptSession]:
+        """Where *account* is signed in, last used first; *wall* is the time now."""
+        living = [k.hex() for k, s in self._sessions.items() if not self._over(s)]
+        kept = [one for one in self.kept(wall) if one.account == account and one.key in living]
+        return kept[::-1]
+
+    def id_of(self, cookie: str) -> str:
+        """What the cookie's sign-in is called in lists."""
+        return _key(cookie).hex()[:16]
 
     def kept(self, wall: float) -> list[KeptSession]:
         """All of them, unused for longest first; *wall* is the time now."""
         ahead = wall - self._clock()
         return [
-            KeptSession(key.hex(), s.account, s.created + ahead, s.used + ahead)
+            KeptSession(
+                key.hex(),
+                s.account,
+                s.created + ahead,
+                s.used + ahead,
+                s.stamp,
+                s.address,
+                s.browser,
+            )
             for key, s in self._sessions.items()
         ]
 
@@ -98,11 +145,21 @@ class WebSessions:
         ahead = wall - self._clock()
         for one in kept:
             if one.created <= one.used <= wall and len(self._sessions) < self._limit:
-                session = WebSession(one.account, one.created - ahead, one.used - ahead)
-                self._sessions[bytes.fromhex(one.key)] = session
+                self._sessions[bytes.fromhex(one.key)] = WebSession(
+                    one.account,
+                    one.created - ahead,
+                    one.used - ahead,
+                    one.stamp,
+                    one.address,
+                    one.browser,
+                )
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def _over(self, session: WebSession) -> bool:
+        now = self._clock()
+        return now - session.used > self._idle or now - session.created > self._longest
 
 
 def _key(cookie: str) -> bytes:

@@ -1,51 +1,32 @@
-"""Accounts: sign-in with argon2id passwords (RFC 9106), and API tokens kept as hashes."""
+"""Accounts as the box uses them: who signs in, who a token belongs to, who somebody is now.
+
+What people change about accounts is in `account_manager`.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import json
-import secrets
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from typing import TypeVar
+from dataclasses import replace
+from datetime import timedelta
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
-
-from appliance.monitoring.policy import ROLES, Account, Permission
+from appliance.monitoring import account_rows, tokens
+from appliance.monitoring.account_rows import AccountRecord
+from appliance.monitoring.audit import Entry, insert
+from appliance.monitoring.passwords import (
+    AccountError,
+    Passwords,
+    SignInError,
+    check_password,
+    one_time_password,
+)
+from appliance.monitoring.policy import ROLES, Account
 from appliance.monitoring.store import Store
-from appliance.service.errors import BargeboxError
+from appliance.monitoring.tokens import TokenCheck
+
+__all__ = ["FIRST_ACCOUNT", "AccountError", "Accounts", "SignInError"]
 
 FIRST_ACCOUNT = "admin"
-MIN_PASSWORD = 10
-MAX_PASSWORD = 200
-MAX_NAME = 64
-LIMIT_S = 10.0
-MAX_WAITING = 16
-"""Sign-ins that may wait for the one hashing thread; further ones are refused."""
-
-# One thread and 19 MiB at a time: OWASP's second choice, so that a burst of sign-ins cannot
-# starve the small box that a call is running on.
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-
-_COLUMNS = "name, role, permissions, agent_ids, must_change"
-
-T = TypeVar("T")
-
-
-class AccountError(BargeboxError):
-    """The account cannot be made or changed as asked."""
-
-    code = "invalid_account"
-
-
-class SignInError(BargeboxError):
-    """Name and password, or the token, are not right. It does not say which."""
-
-    code = "sign_in_refused"
 
 
 class Accounts:
@@ -53,14 +34,12 @@ class Accounts:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._hashing = ThreadPoolExecutor(1, "passwords")
-        self._waiting = 0
-        # Unknown names are checked against this, so that they take as long as known ones.
-        self._nobody: str | None = None
+        self.passwords = Passwords()
+        self.tokens = TokenCheck(store)
 
     async def close(self) -> None:
         """End the hashing thread."""
-        await asyncio.to_thread(self._hashing.shutdown)
+        await self.passwords.close()
 
     async def first_start(self, tell: Callable[[str], Awaitable[None]] | None = None) -> str | None:
         """Make the first account if there is none; its one-time password is told only here.
@@ -68,15 +47,12 @@ class Accounts:
         *tell* has it before the account is made, so that no accident between the two leaves a box
         that nobody can enter.
         """
-        count = await self._store.read(
-            lambda database: database.execute("SELECT COUNT(*) FROM accounts").fetchone()[0]
-        )
-        if count:
+        if await self.all():
             return None
-        password = "-".join(secrets.token_hex(2) for _ in range(4))
+        password = one_time_password()
         if tell is not None:
             await tell(password)
-        await self.create(FIRST_ACCOUNT, "Administrator", password, must_change=True)
+        await self.create(FIRST_ACCOUNT, "Administrator", password, by="bargebox")
         return password
 
     async def create(
@@ -85,172 +61,105 @@ class Accounts:
         role: str,
         password: str,
         *,
-        permissions: Iterable[Permission] | None = None,
         agent_ids: Mapping[str, Iterable[str]] | None = None,
         must_change: bool = True,
+        by: str | None = None,
     ) -> Account:
-        """Make an account with a default *role*, or a custom one that *permissions* spell out.
+        """Make an account that no person asked for: at the first start, on record; in a demo.
 
         Raises `AccountError` for a bad or taken name, an unknown role or a short password.
         """
-        name = name.strip()
-        if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
-            raise AccountError(f"A name has 1 to {MAX_NAME} printable characters.")
-        if permissions is None and role not in ROLES:
-            raise AccountError(f"There is no role {role!r}. Use one of: {', '.join(ROLES)}.")
-        _check_password(password)
-        row = (
-            name,
-            role,
-            None if permissions is None else json.dumps(sorted(permissions)),
-            json.dumps({platform: sorted(ids) for platform, ids in (agent_ids or {}).items()}),
-            await self._hash(password),
-            int(must_change),
-            _now(),
-        )
+        name = account_rows.checked_name(name)
+        check_password(password, name)
+        hashed = await self.passwords.hash(password)
 
-        def work(database: sqlite3.Connection) -> bool:
-            added = database.execute(
-                "INSERT INTO accounts (name, role, permissions, agent_ids, password, must_change,"
-                " created_at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                row,
+        def work(database: sqlite3.Connection) -> AccountRecord:
+            if account_rows.find_role(database, role) is None:
+                raise AccountError(f"There is no role {role!r}. Use one of: {', '.join(ROLES)}.")
+            made = account_rows.add(
+                database, name, role, agent_ids or {}, hashed, must_change=must_change
             )
-            return added.rowcount == 1
+            if by is not None:
+                detail = {"account": name, "role": role}
+                insert(database, [Entry(by, "account_created", detail=detail)])
+            return made
 
-        if not await self._store.write(work):
-            raise AccountError(f"There is an account {name!r} already. Choose another name.")
-        account = await self.get(name)
-        assert account is not None
-        return account
+        return (await self._store.write(work)).account
 
     async def get(self, name: str) -> Account | None:
-        """The account of that name (case does not matter)."""
-        return await self._store.read(lambda database: _find(database, "WHERE name = ?", name))
+        """The account of that name (case does not matter), unless it is locked."""
+        record = await self._find(name)
+        return None if record is None or record.locked else record.account
 
     async def all(self) -> list[Account]:
         """Every account, by name."""
-
-        def work(database: sqlite3.Connection) -> list[Account]:
-            rows = database.execute(f"SELECT {_COLUMNS} FROM accounts ORDER BY name")  # noqa: S608
-            return [_account(row) for row in rows]
-
-        return await self._store.read(work)
+        return [record.account for record in await self._store.read(account_rows.every)]
 
     async def sign_in(self, name: str, password: str) -> Account:
-        """The account, if the password is right. Raises `SignInError`."""
-        stored = await self._store.read(
-            lambda database: database.execute(
-                "SELECT password FROM accounts WHERE name = ?", (name,)
-            ).fetchone()
-        )
-        if self._nobody is None:
-            self._nobody = await self._hash(secrets.token_hex())
-        right = await self._in_thread(
-            _verify, stored[0] if stored else self._nobody, password[: MAX_PASSWORD + 1]
-        )
-        account = await self.get(name) if stored and right else None
-        if account is None:
+        """The account, if the password is right. Raises `SignInError`.
+
+        An unknown name takes the same way as a known one and costs one hash too. That an account
+        is locked (``account_locked``) is told only to whoever knows its password.
+        """
+        record, hashed = await self._store.read(lambda database: _with_hash(database, name))
+        if not await self.passwords.match(hashed, password) or record is None:
             raise SignInError("The name or the password is not right.")
-        return account
+        if record.locked:
+            raise SignInError(
+                "This account is locked. Ask whoever manages the accounts.", code="account_locked"
+            )
+        return record.account
 
     async def change_password(self, name: str, old: str, new: str) -> Account:
-        """Set a new password. Raises `SignInError` for the old, `AccountError` for the new."""
+        """Set a new password; whoever is signed in with the old one is so no more.
+
+        Raises `SignInError` for the old, `AccountError` for the new.
+        """
         account = await self.sign_in(name, old)
-        _check_password(new)
+        check_password(new, account.name)
         if new == old:
             raise AccountError("The new password is the old one. Choose another.")
-        if new.casefold() == account.name.casefold():
-            raise AccountError("The password is the account's name. Choose another.")
-        hashed = await self._hash(new)
+        hashed = await self.passwords.hash(new)
 
-        def work(database: sqlite3.Connection) -> None:
-            database.execute(
-                "UPDATE accounts SET password = ?, must_change = 0 WHERE name = ?",
-                (hashed, account.name),
-            )
+        def work(database: sqlite3.Connection) -> Account:
+            now = account_rows.find(database, account.name)
+            if now is None or now.locked or now.account.stamp != account.stamp:
+                raise SignInError("The account was changed meanwhile. Sign in again.")
+            stamp = account_rows.set_password(database, account.name, hashed, must_change=False)
+            insert(database, [Entry(account.name, "password_changed")])
+            return replace(now.account, must_change_password=False, stamp=stamp)
 
-        await self._store.write(work)
-        changed = await self.get(account.name)
-        assert changed is not None
-        return changed
+        return await self._store.write(work)
 
-    async def create_token(self, name: str, label: str) -> str:
-        """A new API token for the account, told only here. Raises `AccountError`."""
-        if await self.get(name) is None:
-            raise AccountError(f"There is no account {name!r}.")
-        token = secrets.token_urlsafe(32)
+    async def create_token(self, name: str, label: str, *, lasts: timedelta | None = None) -> str:
+        """A token with all that the account may, told only here. Raises `AccountError`.
 
-        def work(database: sqlite3.Connection) -> None:
-            database.execute(
-                "INSERT INTO tokens (hash, account, label, created_at) VALUES (?, ?, ?, ?)",
-                (_token_hash(token), name, label[:MAX_NAME], _now()),
-            )
+        For the demo and for tests; people make theirs through the account manager.
+        """
 
-        await self._store.write(work)
-        return token
+        def work(database: sqlite3.Connection) -> str:
+            record = account_rows.find(database, name)
+            if record is None:
+                raise AccountError(f"There is no account {name!r}.")
+            return tokens.add(database, record.account, label, None, lasts)[1]
+
+        return await self._store.write(work)
 
     async def verify_token(self, token: str) -> Account:
-        """The account that *token* belongs to. Raises `SignInError`."""
-        hashed = _token_hash(token)
-        where = "WHERE name = (SELECT account FROM tokens WHERE hash = ?)"
-        account = await self._store.read(lambda database: _find(database, where, hashed))
-        if account is None:
-            raise SignInError("The token is not valid. Make a new one.")
-        return account
+        """Whom *token* belongs to, with the token's permissions. Raises `SignInError`."""
+        return await self.tokens.verify(token)
 
-    async def _hash(self, password: str) -> str:
-        return await self._in_thread(_hasher.hash, password)
-
-    async def _in_thread(self, work: Callable[..., T], *values: str) -> T:
-        if self._waiting >= MAX_WAITING:
-            raise SignInError("Too many sign-ins at once. Try again.", code="busy")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._hashing, work, *values)
-        except TimeoutError:
-            raise SignInError("The sign-in took too long. Try again.", code="busy") from None
-        finally:
-            self._waiting -= 1
+    async def _find(self, name: str) -> AccountRecord | None:
+        return await self._store.read(lambda database: account_rows.find(database, name))
 
 
-def _check_password(password: str) -> None:
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise AccountError(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
-
-
-def _verify(hashed: str, password: str) -> bool:
-    try:
-        return _hasher.verify(hashed, password)
-    except (VerifyMismatchError, InvalidHashError):
-        return False
-
-
-def _token_hash(token: str) -> str:
-    """A plain hash is enough: the token has 256 random bits, there is nothing to guess."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _find(database: sqlite3.Connection, where: str, value: str) -> Account | None:
-    row = database.execute(f"SELECT {_COLUMNS} FROM accounts {where}", (value,)).fetchone()  # noqa: S608
-    return _account(row) if row else None
-
-
-def _account(row: tuple[str, str, str | None, str, int]) -> Account:
-    name, role, permissions, agent_ids, must_change = row
-    return Account(
-        name=name,
-        role=role,
-        permissions=(
-            ROLES.get(role, frozenset())
-            if permissions is None
-            else frozenset(Permission(text) for text in json.loads(permissions))
-        ),
-        agent_ids={platform: frozenset(ids) for platform, ids in json.loads(agent_ids).items()},
-        must_change_password=bool(must_change),
-    )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
+def _with_hash(
+    database: sqlite3.Connection, name: str
+) -> tuple[AccountRecord, str] | tuple[None, None]:
+    record = account_rows.find(database, name)
+    if record is None:
+        return None, None
+    (hashed,) = database.execute(
+        "SELECT password FROM accounts WHERE name = ?", (record.account.name,)
+    ).fetchone()
+    return record, hashed

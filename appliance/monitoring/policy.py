@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -45,13 +45,17 @@ ROLES: Final[Mapping[str, frozenset[Permission]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who is signed in. ``agent_ids`` are this person's agent ids, by platform name."""
+    """Who is signed in. ``agent_ids`` are this person's agent ids, by platform name.
+
+    Sign-ins made under another ``stamp`` have ended.
+    """
 
     name: str
     role: str
     permissions: frozenset[Permission]
     agent_ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
     must_change_password: bool = False
+    stamp: str = ""
 
     def has(self, permission: Permission) -> bool:
         """Whether the account carries *permission*."""
@@ -88,6 +92,17 @@ class RefusedError(BargeboxError):
     def because(cls, refusal: Refusal) -> RefusedError:
         """The error for a refusal."""
         return cls(refusal.detail, code=refusal.code)
+
+
+def grant_refusal(by: Account, wanted: Collection[Permission]) -> Refusal | None:
+    """Why *by* cannot give these permissions to anybody, a token included.
+
+    Whoever manages accounts may give all of them; everybody else no more than they have.
+    """
+    lacking = sorted(set(wanted) - by.permissions)
+    if not lacking or by.has(Permission.MANAGE_ACCOUNTS):
+        return None
+    return Refusal("not_permitted", f"You cannot give what you do not have: {', '.join(lacking)}.")
 
 
 def is_own_call(account: Account, interaction: Interaction, platform: str) -> bool:

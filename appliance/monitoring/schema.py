@@ -84,6 +84,37 @@ MIGRATIONS: Final = (
         / (json_extract (quality, '$.lost') + json_extract (quality, '$.received')), 2
     ) WHERE json_valid (quality);
     """,
+    """
+    CREATE TABLE roles (
+        name TEXT PRIMARY KEY COLLATE NOCASE,
+        permissions TEXT NOT NULL,   -- JSON list
+        created_at TEXT NOT NULL
+    ) STRICT;
+    ALTER TABLE accounts ADD COLUMN stamp TEXT NOT NULL DEFAULT '';
+    ALTER TABLE accounts ADD COLUMN locked INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE accounts ADD COLUMN last_sign_in_at TEXT;
+    -- An account with permissions of its own gets a role of its own.
+    INSERT INTO roles SELECT 'Role of ' || name, permissions, created_at FROM accounts
+        WHERE permissions IS NOT NULL;
+    UPDATE accounts SET role = 'Role of ' || name WHERE permissions IS NOT NULL;
+    ALTER TABLE accounts DROP COLUMN permissions;
+
+    CREATE TABLE api_tokens (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        hash TEXT NOT NULL UNIQUE,   -- SHA-256 of the token, which is random
+        account TEXT NOT NULL COLLATE NOCASE REFERENCES accounts (name) ON DELETE CASCADE,
+        label TEXT NOT NULL,
+        permissions TEXT,            -- JSON list, NULL for all that the account has
+        created_at TEXT NOT NULL,
+        expires_at TEXT,
+        last_used_at TEXT
+    ) STRICT;
+    INSERT INTO api_tokens (hash, account, label, created_at)
+        SELECT hash, account, label, created_at FROM tokens;
+    DROP TABLE tokens;
+    ALTER TABLE api_tokens RENAME TO tokens;
+    CREATE INDEX tokens_by_account ON tokens (account);
+    """,
 )
 """Step *n* leads from ``user_version`` *n* to *n* + 1. Steps are added, never edited."""
 

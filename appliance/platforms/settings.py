@@ -11,13 +11,15 @@ from appliance.platforms.cxengage.settings import CxEngageSettings
 from appliance.platforms.janus.settings import JanusSettings
 from appliance.platforms.sandbox.settings import SandboxSettings
 
+DriverName = Literal["sandbox", "asterisk", "janus", "cxengage"]
+
 
 class PlatformSettings(BaseModel):
     """Section ``platform``; the section of a driver that is not chosen may stay as it is."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    driver: Literal["sandbox", "asterisk", "janus", "cxengage"] = "sandbox"
+    driver: DriverName = "sandbox"
     sandbox: SandboxSettings = SandboxSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
     janus: JanusSettings = JanusSettings()

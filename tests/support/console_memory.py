@@ -57,6 +57,18 @@ class MemoryAccounts:
         self.accounts[name] = replace(account, must_change_password=False)
         return self.accounts[name]
 
+    async def known_as(self, name: str) -> str | None:
+        return name if name in self.accounts else None
+
+    async def forget_first_password(self, name: str) -> None:
+        """There is none."""
+
+    async def device_key(self) -> bytes:
+        return b"of this box"
+
+    async def keep_token_uses(self) -> None:
+        """Nothing to keep."""
+
     async def kept_sign_ins(self) -> str:
         return self.sign_ins
 

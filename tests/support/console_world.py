@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
@@ -11,7 +12,12 @@ from appliance.console.app import create_app
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
 from appliance.control_link.words import Button
+from appliance.monitoring.account_manager import AccountManager
+from appliance.monitoring.accounts import Accounts
+from appliance.monitoring.audit import Audit
 from appliance.monitoring.interactions import InteractionBook
+from appliance.monitoring.roles import Roles
+from appliance.monitoring.store import Store, StoreError, T, Work
 from appliance.platforms.protocol import (
     Interaction,
     InteractionChanged,
@@ -39,6 +45,19 @@ class FingerPanel:
         self.presses.append((button, down))
 
 
+class NoDisk(Store):
+    """A disk that has failed."""
+
+    def __init__(self) -> None:
+        """Nothing to open."""
+
+    async def write(self, work: Work[T], *, committed: Callable[[], None] | None = None) -> T:
+        raise StoreError("The box's disk has a fault. Replace the card.")
+
+    async def read(self, work: Work[T]) -> T:
+        raise StoreError("The box's disk has a fault. Replace the card.")
+
+
 @dataclass
 class World:
     """Everything behind the page. *sam* and *sue* are supervisors, *tom* a technician."""
@@ -51,11 +70,15 @@ class World:
     platform: FakePlatform
     choice: MemoryChooser
     panel: FingerPanel
+    disk: Store = field(default_factory=NoDisk)
+    """What is managed of accounts is on it; `accounts_world` has a real one."""
 
     def ports(self) -> Ports:
         """As `create_app` takes it."""
         return Ports(
             accounts=self.accounts,
+            manager=AccountManager(self.disk, Audit(self.disk), Accounts(self.disk)),
+            roles=Roles(self.disk, Audit(self.disk)),
             book=self.book,
             monitoring=self.monitoring,
             history=self.history,

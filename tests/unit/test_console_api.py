@@ -20,6 +20,8 @@ from appliance.console.settings import ConsoleSettings
 from appliance.control_link.quality import SessionQuality
 from appliance.control_link.states import HeadsetState
 from appliance.control_link.words import Button, EndReason
+from appliance.monitoring.account_manager import AccountManager
+from appliance.monitoring.roles import Roles
 from appliance.monitoring.supervisor import MonitoringService
 from appliance.panel.virtual_client import AsyncVirtualPanel
 from appliance.platforms.protocol import Driver, PlatformConnection
@@ -36,6 +38,8 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 def real_ports_fit(
     accounts: BoxAccounts,
+    manager: AccountManager,
+    roles: Roles,
     service: MonitoringService,
     driver: Driver,
     choice: PlatformChooser,
@@ -44,6 +48,8 @@ def real_ports_fit(
     """The domain's own classes need no adapter: the type checker reads this."""
     return Ports(
         accounts=accounts,
+        manager=manager,
+        roles=roles,
         book=service.book,
         monitoring=service,
         history=service.history,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import httpx
+from pathlib import Path
+
 import pytest
 
 from appliance.console.menu import MENU, MenuItem, home_of, menu_of
 from appliance.monitoring.policy import ROLES, Account, Permission
-
-PAGE = {"Authorization": "Bearer token-admin", "Accept": "text/html"}
+from tests.support.accounts_world import accounts_world
 
 
 def account(*permissions: Permission) -> Account:
@@ -35,9 +35,10 @@ def test_everybody_has_a_home() -> None:
 
 @pytest.mark.parametrize("item", MENU, ids=lambda item: item.path)
 async def test_each_page_of_the_menu_is_there_and_marks_itself(
-    client: httpx.AsyncClient, item: MenuItem
+    tmp_path: Path, item: MenuItem
 ) -> None:
-    answer = await client.get(item.path, headers=PAGE)
+    async with accounts_world(tmp_path) as box, box.client("admin") as client:
+        answer = await client.get(item.path, headers={"Accept": "text/html"})
     assert answer.status_code == 200
     if item.place != "person":
         assert f'<a href="{item.path}" aria-current="page">' in answer.text

@@ -13,11 +13,21 @@ from appliance.console.first_password import FirstPassword
 from appliance.console.kept_sign_ins import KeptSignIns
 from appliance.console.local_access import BoxAccounts
 from appliance.console.settings import ConsoleError, ConsoleSettings
-from appliance.console.throttle import FREE_TRIES, LONGEST_PAUSE, MAX_KEYS, Throttle
-from appliance.console.web_sessions import WebSessions
+from appliance.console.throttle import (
+    FORGET_AFTER,
+    FREE_TRIES,
+    LONGEST_PAUSE,
+    MAX_KEYS,
+    Failures,
+    Throttle,
+)
+from appliance.console.web_sessions import MAX_OF_ONE, WebSessions
+from appliance.monitoring.policy import ROLES, Account
 from appliance.monitoring.store import Store, StoreError
 from tests.support.console_memory import PASSWORD
 from tests.support.console_world import World
+
+SAM, SUE = (Account(name, "Supervisor", ROLES["Supervisor"]) for name in ("sam", "sue"))
 
 
 class Clock:
@@ -39,13 +49,13 @@ def sessions(clock: Clock, limit: int = 3) -> WebSessions:
 
 def test_a_session_ends_when_idle_and_when_old(clock: Clock) -> None:
     store = sessions(clock)
-    cookie = store.open("sam")
+    cookie = store.open(SAM)
     for _ in range(3):
         clock.now += 80
         assert store.use(cookie) is not None
     clock.now += 80  # 320 s old, though never idle
     assert store.use(cookie) is None
-    cookie = store.open("sam")
+    cookie = store.open(SAM)
     clock.now += 101
     assert store.use(cookie) is None
     assert len(store) == 0
@@ -53,11 +63,11 @@ def test_a_session_ends_when_idle_and_when_old(clock: Clock) -> None:
 
 def test_cookies_are_random_and_bounded(clock: Clock) -> None:
     store = sessions(clock)
-    first, second, third = (store.open("sam") for _ in range(3))
+    first, second, third = (store.open(SAM) for _ in range(3))
     assert len({first, second, third}) == 3
     assert len(first) >= 43  # 256 bits
     store.use(first)
-    store.open("sue")
+    store.open(SUE)
     assert store.use(second) is None  # unused for longest
     assert store.use(first) is not None
     assert len(store) == 3
@@ -65,7 +75,7 @@ def test_cookies_are_random_and_bounded(clock: Clock) -> None:
 
 def test_an_account_is_signed_out_everywhere_but_here(clock: Clock) -> None:
     store = sessions(clock, limit=9)
-    here, there, other = store.open("sam"), store.open("sam"), store.open("sue")
+    here, there, other = store.open(SAM), store.open(SAM), store.open(SUE)
     store.close_account("sam", keep=here)
     assert store.use(here) is not None
     assert store.use(there) is None
@@ -81,7 +91,7 @@ async def test_a_sign_in_outlives_the_process_and_a_sign_out_too(
     store = await Store.open(tmp_path / "box.sqlite3")
     accounts = BoxAccounts(store, FirstPassword(tmp_path / "first-password"))
     former = sessions(clock)
-    here, left = former.open("sam"), former.open("sue")
+    here, left = former.open(SAM), former.open(SUE)
     former.close(left)
     clock.now += 30
     await KeptSignIns(former, accounts, clock=lambda: 5000.0).keep()
@@ -149,13 +159,21 @@ def _browser(app: FastAPI, cookies: dict[str, str] | None = None) -> httpx.Async
     return httpx.AsyncClient(transport=transport, base_url="http://box", cookies=cookies)
 
 
+def test_no_account_pushes_the_others_out(clock: Clock) -> None:
+    store = sessions(clock, limit=MAX_OF_ONE + 5)
+    other = store.open(SUE)
+    opened = [store.open(SAM) for _ in range(MAX_OF_ONE + 9)]
+    assert store.use(other) is not None
+    assert [store.use(cookie) is not None for cookie in opened] == [False] * 9 + [True] * MAX_OF_ONE
+
+
 def test_the_pause_grows_and_ends(clock: Clock) -> None:
     brake = Throttle(clock)
     for _ in range(FREE_TRIES):
         brake.check("a")
         brake.failed("a")
     with pytest.raises(ConsoleError) as refused:
-        brake.check("b", "a")
+        brake.check("a")
     assert (refused.value.status, refused.value.retry_after) == (429, 1)
     brake.check("b")
     for _ in range(20):
@@ -165,21 +183,24 @@ def test_the_pause_grows_and_ends(clock: Clock) -> None:
     assert refused.value.retry_after == LONGEST_PAUSE
     clock.now += LONGEST_PAUSE
     brake.check("a")
-    brake.succeeded("a")
-    brake.failed("a")
-    brake.check("a")
 
 
-def test_old_failures_are_forgotten_and_memory_is_bounded(clock: Clock) -> None:
-    brake = Throttle(clock)
-    for _ in range(FREE_TRIES + 4):
-        brake.failed("a")
-    clock.now += 1000
-    brake.failed("a")
-    brake.check("a")
+def test_failures_are_taken_back_one_by_one_forgotten_and_bounded(clock: Clock) -> None:
+    failures = Failures(clock)
+    for _ in range(3):
+        failures.add("a")
+    failures.take_back("a")
+    assert failures.count("a") == 2
+    clock.now += FORGET_AFTER + 1
+    assert failures.count("a") == 0
+    failures.add("a")
+    failures.take_back("a")
+    failures.take_back("a")
+    assert (failures.count("a"), len(failures)) == (0, 0)
     for n in range(MAX_KEYS + 50):
-        brake.failed(n)
-    assert len(brake._failures) == MAX_KEYS
+        failures.add(n)
+    assert len(failures) == MAX_KEYS
+    assert (failures.count(49), failures.count(50)) == (0, 1)
 
 
 async def test_guessing_slows_down_the_address_for_every_name(app: FastAPI) -> None:

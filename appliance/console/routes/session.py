@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 
 from appliance.console.access import PUBLIC, SignedInOrNew, refuse_foreign_page
+from appliance.console.browsers import browser_of
+from appliance.console.device_cookies import LASTS_S, PATH, cookie_name
 from appliance.console.settings import ConsoleError
 from appliance.console.state import Console, console
 from appliance.console.views import AccountOut
@@ -38,29 +40,50 @@ class PasswordChange(BaseModel):
 
 @router.post("/session", status_code=201, dependencies=[PUBLIC])
 async def sign_in(request: Request, response: Response, body: SignIn) -> AccountOut:
-    """Sign in: sets the cookie."""
+    """Sign in: sets the cookie, and one by which the browser is known at the next sign-in."""
     refuse_foreign_page(request, header_needed=False)
     state = console(request)
-    keys = ("address", request.client.host if request.client else ""), ("name", body.user)
-    state.throttle.check(*keys)
-    if state.checking.locked():
-        raise ConsoleError(429, "busy", "Others are signing in. Try again.", retry_after=1)
+    address = request.client.host if request.client else ""
+    device = state.devices.known(request.cookies, body.user)
+    try:
+        account = await _checked(state, body, address, device)
+    except (ConsoleError, SignInError) as error:
+        state.refused.add(body.user, address, error.code)
+        raise
+    state.counters.sign_ins += 1
+    state.visitors.vouch(request.client)
+    browser = browser_of(request.headers.get("user-agent", ""))
+    told: dict[str, JsonValue] = {
+        "address": address,
+        "browser": browser,
+        "known_browser": device is not None,
+    }
+    await state.ports.manager.signed_in(account, told)
+    _set_cookies(request, response, account, device)
+    await state.kept_sign_ins.keep()
+    return _out(account)
+
+
+async def _checked(state: Console, body: SignIn, address: str, device: str | None) -> Account:
+    """The account, after the brake let the attempt pass; only then anything is hashed."""
     # Counted before the check, so that many at once cannot slip through together.
-    state.throttle.failed(*keys)
-    async with state.checking:
+    attempt = state.brake.admit(body.user, address, device)
+    lane = state.checking if attempt.device is None else state.checking_known
+    if lane.locked():
+        state.brake.take_back(attempt, hashed=False)
+        raise ConsoleError(429, "busy", "Others are signing in. Try again.", retry_after=1)
+    async with lane:
         try:
             account = await state.ports.accounts.sign_in(
                 body.user, body.password.get_secret_value()
             )
-        except SignInError:
+        except SignInError as error:
+            if error.code != SignInError.code:  # the password was not looked at, or was right
+                state.brake.take_back(attempt, hashed=error.code != "busy")
             state.counters.sign_in_failures += 1
             raise
-    state.throttle.succeeded(*keys)
-    state.counters.sign_ins += 1
-    state.visitors.vouch(request.client)
-    _set_cookie(response, state, account)
-    await state.kept_sign_ins.keep()
-    return _out(account)
+    state.brake.take_back(attempt, hashed=True)
+    return account
 
 
 @router.get("/session")
@@ -95,21 +118,37 @@ async def change_password(
     except SignInError as error:
         # 401 would say that the caller is not signed in.
         raise ConsoleError(403, error.code, "The password in use is not right.") from error
-    state.throttle.succeeded(key)
-    state.sessions.close_account(caller.account.name)
+    state.throttle.took_back(key)
+    state.sessions.close_account(account.name)
     if not caller.by_token:
-        _set_cookie(response, state, account)
+        device = state.devices.known(request.cookies, account.name)
+        _set_cookies(request, response, account, device)
     await state.kept_sign_ins.keep()
 
 
-def _set_cookie(response: Response, state: Console, account: Account) -> None:
+def _set_cookies(
+    request: Request, response: Response, account: Account, device: str | None
+) -> None:
+    state = console(request)
+    secure = state.settings.secure
+    address = request.client.host if request.client else ""
+    browser = browser_of(request.headers.get("user-agent", ""))
     response.set_cookie(
         COOKIE,
-        state.sessions.open(account.name),
+        state.sessions.open(account, address=address, browser=browser),
         httponly=True,
         samesite="strict",
-        secure=state.settings.secure,
+        secure=secure,
         path="/",
+    )
+    response.set_cookie(
+        cookie_name(account.name),
+        state.devices.issue(account.name, device),
+        max_age=LASTS_S,
+        httponly=True,
+        samesite="strict",
+        secure=secure,
+        path=PATH,
     )
 
 

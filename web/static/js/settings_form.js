@@ -12,6 +12,8 @@ function valueOf(setting) {
     case "secret":
       if (setting.querySelector("[data-remove-secret]")?.checked) return "";
       return input.value || undefined;
+    case "set":
+      return [...setting.querySelectorAll("input:checked")].map((box) => box.value);
     case "lines":
       return input.value.split("\n").map((line) => line.trim()).filter(Boolean);
     case "rows":

@@ -1,0 +1,163 @@
+"""Every route × everybody: what the route declares, what this table says, and what it answers.
+
+A new route needs a line here. The table is written by hand on purpose: a permission that was
+declared by mistake does not change it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from appliance.console.access import Public, Requires
+from appliance.console.app import permissions
+from appliance.console.web_sessions import COOKIE
+from appliance.monitoring.policy import Account
+from tests.support.accounts_world import SUBSET, AccountsWorld, accounts_world
+from tests.support.console_world import make_world
+
+TABLE = """
+GET    /healthz                                      A S T N K -
+GET    /metrics                                      A T
+GET    /static                                       A S T N K -
+GET    /sign-in                                      A S T N K -
+GET    /                                             A S T N K
+GET    /change-password                              A S T N K
+GET    /account                                      A S T N K
+GET    /interactions                                 A S K
+GET    /interactions/list                            A S K
+GET    /panel                                        A S T
+GET    /settings/platform                            A T
+GET    /settings/accounts                            A
+GET    /api/v1/openapi.json                          A S T N K -
+POST   /api/v1/session                               A S T N K -
+GET    /api/v1/session                               A S T N K
+DELETE /api/v1/session                               A S T N K
+PUT    /api/v1/session/password                      A S T N K
+GET    /api/v1/interactions                          A S K
+GET    /api/v1/interactions/{interaction_id}         A S K
+POST   /api/v1/interactions/{interaction_id}/monitor A S
+GET    /api/v1/monitoring                            A S K
+PUT    /api/v1/monitoring/microphone                 A S T
+DELETE /api/v1/monitoring                            A S T
+GET    /api/v1/events                                A S T N K
+GET    /api/v1/history                               A S K
+GET    /api/v1/audit                                 A
+GET    /api/v1/audit/export                          A
+GET    /api/v1/device                                A S T N K
+PUT    /api/v1/device/volume                         A S T
+POST   /api/v1/device/selftest                       A S T
+POST   /api/v1/device/panel                          A S T
+POST   /api/v1/platform/check                        A T
+GET    /api/v1/platform/settings                     A T
+PUT    /api/v1/platform/settings                     A T
+DELETE /api/v1/platform/settings                     A T
+GET    /api/v1/accounts                              A
+POST   /api/v1/accounts                              A
+GET    /api/v1/accounts/{name}                       A
+PUT    /api/v1/accounts/{name}                       A
+DELETE /api/v1/accounts/{name}                       A
+POST   /api/v1/accounts/{name}/password              A
+PUT    /api/v1/accounts/{name}/lock                  A
+DELETE /api/v1/accounts/{name}/lock                  A
+GET    /api/v1/accounts/{name}/tokens                A S
+POST   /api/v1/accounts/{name}/tokens                A S
+DELETE /api/v1/accounts/{name}/tokens/{token_id}     A S
+GET    /api/v1/accounts/{name}/sign-ins              A S
+DELETE /api/v1/accounts/{name}/sign-ins              A S
+DELETE /api/v1/accounts/{name}/sign-ins/{sign_in_id} A S
+GET    /api/v1/roles                                 A
+POST   /api/v1/roles                                 A
+PUT    /api/v1/roles/{name}                          A
+DELETE /api/v1/roles/{name}                          A
+"""
+"""Who may: (A)dministrator, (S)upervisor *sam*, (T)echnician, (N)obody's permissions, a to(K)en
+of the administrator's with VIEW_ALL_MONITORED_CALLS alone, and whoever is signed out (-). The
+account that a path names is *sam*'s."""
+NAMES = {"A": "admin", "S": "sam", "T": "tom", "N": "nil"}
+JSON = "application/json"
+ORDER = "-NKTSA"
+"""The administrator comes last, for only that call changes something that the others need."""
+
+
+def table() -> dict[str, set[str]]:
+    lines = (line.split() for line in TABLE.strip().splitlines())
+    return {f"{method} {path}": set(who) for method, path, *who in lines}
+
+
+ALLOWED = table()
+RULES = dict(permissions(make_world(0).app()))
+
+
+def test_every_route_is_in_the_table_and_no_other() -> None:
+    assert set(ALLOWED) == set(RULES)
+    assert TABLE.count("\n") == len(ALLOWED) + 1, "a route is in the table twice"
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[AccountsWorld]:
+    async with accounts_world(tmp_path) as box:
+        yield box
+
+
+def declared(rule: Requires | Public | None, who: str, account: Account | None) -> bool:
+    """What the route itself says."""
+    assert rule is not None
+    if isinstance(rule, Public):
+        return True
+    if account is None:
+        return False
+    own = rule.own and who == "S"
+    return own or not rule.any_of or bool(account.permissions.intersection(rule.any_of))
+
+
+async def caller(box: AccountsWorld, who: str) -> tuple[httpx.AsyncClient, Account | None]:
+    """A browser that the account signed in with, a script with the token, or neither."""
+    if who == "-":
+        return box.client(), None
+    if who == "K":
+        return box.client(SUBSET), await box.accounts.verify_token(box.tokens[SUBSET])
+    account = await box.accounts.get(NAMES[who])
+    assert account is not None
+    cookie = box.app.state.console.sessions.open(account)
+    return box.client(cookies={COOKIE: cookie}), account
+
+
+@pytest.mark.parametrize("route", RULES)
+async def test_everybody_gets_what_they_may_and_nothing_else(
+    box: AccountsWorld, route: str
+) -> None:
+    method, path = route.split(" ")
+    path = {"/static": "/static/icon.svg"}.get(path, path)
+    for part, value in {"name": "sam", "token_id": "1", "interaction_id": "call-00001"}.items():
+        path = path.replace(f"{{{part}}}", value)
+    path = re.sub(r"{\w+}", "none", path)
+    for who in ORDER:
+        client, account = await caller(box, who)
+        allowed = who in ALLOWED.get(route, set())
+        assert declared(RULES[route], who, account) is allowed, (route, who)
+        if allowed and path == "/api/v1/events":
+            await client.aclose()
+            continue  # it would never end; the event tests read it
+        answer = await client.request(method, path)
+        await client.aclose()
+        told = answer.json() if answer.headers.get("content-type") == JSON and answer.text else {}
+        refused = (answer.status_code, told.get("code")) in (
+            (401, "not_signed_in"),
+            (403, "not_permitted"),
+        )
+        assert refused is not allowed, (route, who, answer.status_code, answer.text)
+        assert answer.status_code < 500 or told.get("code") == "failed", (route, who, answer.text)
+        if who == "-" and not allowed:
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_own_routes_name_the_account_in_their_path() -> None:
+    own = {route for route, rule in RULES.items() if isinstance(rule, Requires) and rule.own}
+    assert all("/accounts/{name}/" in route for route in own)
+    assert len(own) == 6
