@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import Audience, EndReason
+from appliance.monitoring.curve import Curve
 from appliance.monitoring.history_rows import (
     BargeSpan,
     OpenLeg,
@@ -18,7 +19,9 @@ from appliance.monitoring.history_rows import (
     close_barges,
     find,
     interaction_json,
+    read_curve,
     replace_barges,
+    write_curve,
     write_sound,
 )
 from appliance.monitoring.store import Store
@@ -87,11 +90,14 @@ class History:
         quality: Mapping[str, JsonValue] | None = None,
         sound: SessionQuality | None = None,
         barges: Sequence[BargeSpan] | None = None,
+        curve: Curve | None = None,
     ) -> None:
         """Close a session and its open barge; a session closed before stays as it is.
 
         *barges*, where given, are all there were: the disk may not have taken each in its time.
+        Without a *curve* the one that was kept so far stays.
         """
+        kept = (curve.step_s, curve.to_bytes()) if curve is not None else None
 
         def work(database: sqlite3.Connection) -> None:
             at = ended_at.isoformat()
@@ -111,6 +117,8 @@ class History:
                 write_sound(database, session_id, sound)
             if closing.rowcount and barges is not None:
                 replace_barges(database, session_id, barges)
+            if closing.rowcount and kept is not None:
+                write_curve(database, session_id, *kept)
             close_barges(database, session_id, at)
 
         await self._store.write(work)
@@ -131,6 +139,14 @@ class History:
     async def replace_barges(self, session_id: str, barges: Sequence[BargeSpan]) -> None:
         """These are all the barges there were so far."""
         await self._store.write(lambda database: replace_barges(database, session_id, barges))
+
+    async def keep_curve(self, session_id: str, step_s: int, points: bytes) -> None:
+        """Keep the curve of a running session so far, over a restart of the process."""
+        await self._store.write(lambda database: write_curve(database, session_id, step_s, points))
+
+    async def curve(self, session_id: str) -> Curve | None:
+        """A session's curve; None where none was kept."""
+        return await self._store.read(lambda database: read_curve(database, session_id))
 
     async def running(self) -> list[SessionRecord]:
         """Sessions without an end, oldest first."""

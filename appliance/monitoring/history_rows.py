@@ -13,6 +13,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import Audience, EndReason
+from appliance.monitoring.curve import Curve
 from appliance.platforms.protocol import Interaction
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,22 @@ def write_sound(database: sqlite3.Connection, session_id: str, sound: SessionQua
         f"UPDATE sessions SET {', '.join(f'{name} = ?' for name in _SOUND)} WHERE id = ?",  # noqa: S608
         (*(figures[name] for name in _SOUND), session_id),
     )
+
+
+def write_curve(database: sqlite3.Connection, session_id: str, step_s: int, points: bytes) -> None:
+    """A session's curve, so far or whole; *points* as `Curve.to_bytes` gives them."""
+    database.execute(
+        "INSERT OR REPLACE INTO curves (session_id, step_s, points) VALUES (?, ?, ?)",
+        (session_id, step_s, points),
+    )
+
+
+def read_curve(database: sqlite3.Connection, session_id: str) -> Curve | None:
+    """The curve of a session, if one was kept."""
+    row = database.execute(
+        "SELECT step_s, points FROM curves WHERE session_id = ?", (session_id,)
+    ).fetchone()
+    return Curve.of_bytes(*row) if row else None
 
 
 def close_barges(database: sqlite3.Connection, session_id: str, at: str) -> None:

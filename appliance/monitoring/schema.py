@@ -115,6 +115,14 @@ MIGRATIONS: Final = (
     ALTER TABLE api_tokens RENAME TO tokens;
     CREATE INDEX tokens_by_account ON tokens (account);
     """,
+    """
+    -- Loudness and MOS over the time of a session, as `Curve.to_bytes` writes them; no sound.
+    CREATE TABLE curves (
+        session_id TEXT PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE,
+        step_s INTEGER NOT NULL,
+        points BLOB NOT NULL
+    ) STRICT;
+    """,
 )
 """Step *n* leads from ``user_version`` *n* to *n* + 1. Steps are added, never edited."""
 
