@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from pydantic import JsonValue
 
 from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.curve import Curve
+from appliance.monitoring.history_list import START, Names, after, enlist, names, pick
+from appliance.monitoring.history_query import HistoryQuery
 from appliance.monitoring.history_rows import (
     BargeSpan,
     OpenLeg,
@@ -28,6 +31,8 @@ from appliance.monitoring.store import Store
 from appliance.platforms.protocol import Interaction
 
 __all__ = ["BargeSpan", "History", "OpenLeg", "SessionRecord"]
+
+EXPORTED_AT_ONCE = 500
 
 
 def _now() -> str:
@@ -120,6 +125,8 @@ class History:
             if closing.rowcount and kept is not None:
                 write_curve(database, session_id, *kept)
             close_barges(database, session_id, at)
+            if closing.rowcount:
+                enlist(database, session_id)
 
         await self._store.write(work)
 
@@ -181,6 +188,33 @@ class History:
             return rows, total
 
         return await self._store.read(work)
+
+    async def pick(
+        self, query: HistoryQuery, *, only: str | None = None
+    ) -> tuple[list[SessionRecord], int]:
+        """One page of the ended sessions that *query* asks for, and how many there are in all.
+
+        *only* is whose sessions may be seen, None for everybody's; here and below.
+        """
+        return await self._store.read(lambda database: pick(database, query, only))
+
+    async def names(self, *, only: str | None = None) -> Names:
+        """The names that the ended sessions can be filtered by."""
+        return await self._store.read(lambda database: names(database, only))
+
+    async def export(
+        self, query: HistoryQuery, *, only: str | None = None
+    ) -> AsyncIterator[SessionRecord]:
+        """Every ended session that *query* lets through, oldest first, a few in memory at once."""
+        place = START
+        while True:
+            records, place = await self._store.read(
+                partial(after, query=query, only=only, place=place, limit=EXPORTED_AT_ONCE)
+            )
+            if not records:
+                return
+            for record in records:
+                yield record
 
     async def open_legs(self) -> list[OpenLeg]:
         """Legs that may still exist on a platform."""
