@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -32,7 +33,10 @@ from appliance.platforms.protocol import Interaction
 
 __all__ = ["BargeSpan", "History", "OpenLeg", "SessionRecord"]
 
-EXPORTED_AT_ONCE = 500
+EXPORTED_AT_ONCE = 100
+"""So few sessions that the page is not kept waiting while they are written out."""
+
+MAX_KEPT_NAMES = 100
 
 
 def _now() -> str:
@@ -44,6 +48,8 @@ class History:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._names: OrderedDict[str | None, Names] = OrderedDict()
+        """What `names` found, until a session ends."""
 
     @staticmethod
     def beginning(record: SessionRecord) -> Callable[[sqlite3.Connection], None]:
@@ -129,6 +135,7 @@ class History:
                 enlist(database, session_id)
 
         await self._store.write(work)
+        self._names = OrderedDict()
 
     async def barge(self, session_id: str, at: datetime, audience: Audience | None) -> None:
         """From *at* on *audience* hears the supervisor, or nobody with ``None``."""
@@ -200,7 +207,14 @@ class History:
 
     async def names(self, *, only: str | None = None) -> Names:
         """The names that the ended sessions can be filtered by."""
-        return await self._store.read(lambda database: names(database, only))
+        found = self._names.get(only)
+        if found is None:
+            kept = self._names
+            found = await self._store.read(lambda database: names(database, only))
+            kept[only] = found
+            while len(kept) > MAX_KEPT_NAMES:
+                kept.popitem(last=False)
+        return found
 
     async def export(
         self, query: HistoryQuery, *, only: str | None = None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from appliance.monitoring.history_query import HistoryQuery
-from appliance.monitoring.history_rows import BargeSpan, SessionRecord, find
+from appliance.monitoring.history_rows import SessionRecord, find
 from appliance.monitoring.query import search_text
 
 START = ("", "")
@@ -34,12 +33,6 @@ class Names:
     flows: tuple[str, ...]
 
 
-def barged_s(barges: Iterable[BargeSpan]) -> float:
-    """For how many seconds the supervisor was heard, in all spans that ended."""
-    spans = ((span.started_at, span.ended_at) for span in barges)
-    return round(sum((end - start).total_seconds() for start, end in spans if end), 3)
-
-
 def enlist(database: sqlite3.Connection, session_id: str) -> None:
     """Put a session that has ended on the list."""
     for record in find(database, "WHERE id = ? AND ended_at IS NOT NULL", session_id):
@@ -50,7 +43,6 @@ def enlist(database: sqlite3.Connection, session_id: str) -> None:
 
 def _row(record: SessionRecord) -> tuple[object, ...]:
     call = record.interaction
-    assert record.ended_at is not None
     folded = (
         record.supervisor,
         call.agents[0].name if call.agents else "",
@@ -67,9 +59,9 @@ def _row(record: SessionRecord) -> tuple[object, ...]:
         *(text.casefold() for text in folded),
         call.direction,
         record.end_reason or "",
-        round((record.ended_at - record.started_at).total_seconds(), 3),
+        record.length_s,
         len(record.barges),
-        barged_s(record.barges),
+        record.barged_s,
         record.sound.mos if record.sound else None,
         f"{record.supervisor.casefold()}\n{search_text(call)}",
     )
@@ -80,16 +72,21 @@ def pick(
 ) -> tuple[list[SessionRecord], int]:
     """One page of what *query* asks for, and how many there are; *only* is whose may be seen."""
     where, values = query.where(only)
+    before = (query.page - 1) * query.per_page
+    chosen = database.execute(
+        f"SELECT session_id FROM session_list WHERE {where} ORDER BY {query.order()}"  # noqa: S608
+        " LIMIT ? OFFSET ?",
+        (*values, query.per_page, before),
+    ).fetchall()
+    records = _records(database, [session_id for (session_id,) in chosen])
+    is_last = len(chosen) < query.per_page
+    if is_last and (chosen or not before):
+        return records, before + len(chosen)  # without a second look through all
     (total,) = database.execute(
         f"SELECT count (*) FROM session_list WHERE {where}",  # noqa: S608
         values,
     ).fetchone()
-    chosen = database.execute(
-        f"SELECT session_id FROM session_list WHERE {where} ORDER BY {query.order()}"  # noqa: S608
-        " LIMIT ? OFFSET ?",
-        (*values, query.per_page, (query.page - 1) * query.per_page),
-    ).fetchall()
-    return _records(database, [session_id for (session_id,) in chosen]), total
+    return records, total
 
 
 def after(

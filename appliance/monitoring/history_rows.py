@@ -59,6 +59,20 @@ class SessionRecord:
     """The whole session's; None where nothing was measured."""
     barges: tuple[BargeSpan, ...] = ()
 
+    @property
+    def length_s(self) -> float:
+        """From the beginning to the end, in seconds; 0 while it has none."""
+        return _seconds(self.started_at, self.ended_at)
+
+    @property
+    def barged_s(self) -> float:
+        """For how many seconds the supervisor was heard, in all spans that ended."""
+        return round(sum(_seconds(span.started_at, span.ended_at) for span in self.barges), 3)
+
+
+def _seconds(start: datetime, end: datetime | None) -> float:
+    return round((end - start).total_seconds(), 3) if end else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class OpenLeg:

@@ -77,7 +77,9 @@ def curve_of(record: SessionRecord) -> Curve:
     return curve
 
 
-def write_past(database: sqlite3.Connection, records: Iterable[SessionRecord]) -> None:
+def write_past(
+    database: sqlite3.Connection, records: Iterable[SessionRecord], *, curves: bool = True
+) -> None:
     """Put *records*, all of which have ended, into the database, in the caller's transaction."""
     for record in records:
         assert record.ended_at is not None
@@ -98,6 +100,7 @@ def write_past(database: sqlite3.Connection, records: Iterable[SessionRecord]) -
         if record.sound is not None:
             write_sound(database, record.id, record.sound)
         replace_barges(database, record.id, record.barges)
-        curve = curve_of(record)
-        write_curve(database, record.id, curve.step_s, curve.to_bytes())
+        if curves:
+            curve = curve_of(record)
+            write_curve(database, record.id, curve.step_s, curve.to_bytes())
         enlist(database, record.id)

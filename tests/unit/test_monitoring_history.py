@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -16,11 +17,12 @@ from appliance.monitoring.history import BargeSpan, History
 from appliance.monitoring.history_query import SORTS, HistoryQuery
 from appliance.monitoring.query import QueryError
 from appliance.monitoring.schema import MIGRATIONS
-from appliance.monitoring.store import Store
+from appliance.monitoring.store import Store, Work
 from appliance.platforms.protocol import Agent
 from tests.support.past_sessions import AGENTS, QUEUES, START, curve_of, past, write_past
 
 COUNT = 60
+T = TypeVar("T")
 STEP = next(n for n, step in enumerate(MIGRATIONS) if "CREATE TABLE session_list" in step)
 
 
@@ -163,10 +165,35 @@ async def test_names_are_those_written_last_and_sorted(history: History, store: 
     later = past(COUNT)
     shouted = replace(later, interaction=replace(later.interaction, queue="SUPPORT", flow=""))
     await store.write(lambda database: write_past(database, [shouted]))
-    names = await history.names()
+    names = await History(store).names()
     assert "SUPPORT" in names.queues
     assert "Support" not in names.queues
     assert "" not in names.flows
+
+
+async def test_names_are_looked_up_again_when_a_session_has_ended(
+    store: Store, history: History
+) -> None:
+    looks: list[str] = []
+    read = store.read
+
+    async def counted(work: Work[T]) -> T:
+        looks.append("look")
+        return await read(work)
+
+    store.read = counted  # type: ignore[method-assign]
+    for _ in range(3):
+        names = await history.names()
+    assert len(looks) == 1
+    assert len((await history.names(only="sam")).queues) == len(names.queues)
+    later = past(COUNT)
+    moved = replace(later.interaction, queue="Elsewhere")
+    running = replace(later, ended_at=None, barges=(), sound=None)
+    await Audit(store).append(Entry("sam", "monitor"), also=history.beginning(running))
+    assert later.ended_at is not None
+    await history.end(later.id, later.ended_at, EndReason.FAILED, "Oh.", interaction=moved)
+    assert "Elsewhere" in (await history.names()).queues
+    assert "Elsewhere" in (await history.names(only="sam")).queues
 
 
 async def test_export_gives_each_once_oldest_first(
