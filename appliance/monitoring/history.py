@@ -106,9 +106,9 @@ class History:
         """Close a session and its open barge; a session closed before stays as it is.
 
         *barges*, where given, are all there were: the disk may not have taken each in its time.
-        Without a *curve* the one that was kept so far stays.
+        Without a *curve*, or with an empty one, what was kept so far stays.
         """
-        kept = (curve.step_s, curve.to_bytes()) if curve is not None else None
+        kept = (curve.step_s, curve.to_bytes()) if curve is not None and curve.points else None
 
         def work(database: sqlite3.Connection) -> None:
             at = ended_at.isoformat()

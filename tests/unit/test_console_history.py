@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -15,11 +15,13 @@ from fastapi import FastAPI
 from appliance.console.routes import history as routes
 from appliance.monitoring.audit import AuditUnwritableError
 from appliance.monitoring.policy import Permission
-from appliance.monitoring.store import StoreError
+from appliance.monitoring.store import StoreError, Work
+from tests.support.console_served import served
 from tests.support.console_world import World, make_world
 from tests.support.past_sessions import past
 
 COUNT = 30
+T = TypeVar("T")
 SAM = {"Authorization": "Bearer token-sam"}
 PAGE = SAM | {"Accept": "text/html"}
 
@@ -194,3 +196,29 @@ async def test_every_session_s_page_can_be_made(app: FastAPI, client: httpx.Asyn
         page = await client.get(f"http://box/history/past-{number:06}", headers=PAGE)
         assert page.status_code == 200, number
         assert '<svg class="timeline"' in page.text
+
+
+async def test_a_file_that_breaks_off_cannot_be_taken_for_a_whole_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk goes while it is being sent: the transfer fails, whatever the kind of file."""
+    monkeypatch.setattr("appliance.monitoring.history.EXPORTED_AT_ONCE", 5)
+    monkeypatch.setattr(routes, "CHUNK", 1)
+    look = world.database.read
+    looks = 0
+
+    async def read_twice(work: Work[T]) -> T:
+        nonlocal looks
+        looks += 1
+        if looks > 2:
+            raise StoreError("The box's disk has a fault.")
+        return await look(work)
+
+    monkeypatch.setattr(world.database, "read", read_twice)
+    with served(world) as server:
+        for kind in ("csv", "json"):
+            looks = 0
+            address = f"{server.url}/api/v1/history/export?format={kind}"
+            async with httpx.AsyncClient(headers=SAM) as client:
+                with pytest.raises(httpx.RemoteProtocolError):
+                    await client.get(address)

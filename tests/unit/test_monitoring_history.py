@@ -13,6 +13,7 @@ import pytest
 
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.audit import Audit, Entry
+from appliance.monitoring.curve import Curve, Point
 from appliance.monitoring.history import BargeSpan, History
 from appliance.monitoring.history_query import SORTS, HistoryQuery
 from appliance.monitoring.query import QueryError
@@ -234,6 +235,21 @@ async def test_what_goes_from_history_goes_from_the_list(store: Store, history: 
     await store.write(lambda database: database.execute("DELETE FROM sessions"))
     assert await store.read(count) == [0, 0, 0]
     assert await numbers(history) == []
+
+
+async def test_a_session_of_which_nothing_was_heard_has_no_curve(
+    store: Store, history: History
+) -> None:
+    """And leaves what a former life of the process kept."""
+    later = past(COUNT)
+    assert later.ended_at is not None
+    for number, kept in ((COUNT, None), (COUNT + 1, Curve(2, [Point(4.0, -20.0)]))):
+        running = replace(past(number), ended_at=None, barges=(), sound=None)
+        await Audit(store).append(Entry("sam", "monitor"), also=history.beginning(running))
+        if kept is not None:
+            await history.keep_curve(running.id, kept.step_s, kept.to_bytes())
+        await history.end(running.id, later.ended_at, EndReason.FAILED, "Oh.", curve=Curve())
+        assert await history.curve(running.id) == kept
 
 
 async def test_the_curve_is_kept(history: History) -> None:
