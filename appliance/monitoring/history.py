@@ -177,24 +177,7 @@ class History:
         self, *, supervisor: str | None = None, page: int = 1, per_page: int = 50
     ) -> tuple[list[SessionRecord], int]:
         """Ended sessions, newest first, and how many there are in all."""
-
-        def work(database: sqlite3.Connection) -> tuple[list[SessionRecord], int]:
-            where = "WHERE ended_at IS NOT NULL AND (? IS NULL OR supervisor = ?)"
-            (total,) = database.execute(
-                f"SELECT COUNT(*) FROM sessions {where}",  # noqa: S608
-                (supervisor, supervisor),
-            ).fetchone()
-            rows = find(
-                database,
-                f"{where} ORDER BY started_at DESC, id LIMIT ? OFFSET ?",
-                supervisor,
-                supervisor,
-                per_page,
-                (page - 1) * per_page,
-            )
-            return rows, total
-
-        return await self._store.read(work)
+        return await self.pick(HistoryQuery(page=page, per_page=per_page), only=supervisor)
 
     async def pick(
         self, query: HistoryQuery, *, only: str | None = None

@@ -16,7 +16,8 @@ from appliance.monitoring.query import MAX_TEXT, QueryError
 
 Barged = Literal["all", "yes", "no"]
 
-MAX_PER_PAGE = 200
+MAX_PER_PAGE = 10_000
+"""As many as the list of interactions recalls at the start."""
 
 SORTS: Final[Mapping[str, str]] = MappingProxyType(
     {

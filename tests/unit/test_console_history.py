@@ -198,6 +198,15 @@ async def test_every_session_s_page_can_be_made(app: FastAPI, client: httpx.Asyn
         assert '<svg class="timeline"' in page.text
 
 
+async def test_what_was_asked_for_is_text_on_the_page(client: httpx.AsyncClient) -> None:
+    nasty = "<script>alert(1)</script>\"'%(x)s"
+    for name in ("interaction", "search", "supervisor", "agent", "queue"):
+        page = await client.get("http://box/history", params={name: nasty}, headers=PAGE)
+        assert page.status_code == 200
+        assert "<script>alert" not in page.text
+        assert "&lt;script&gt;alert(1)" in page.text
+
+
 async def test_a_file_that_breaks_off_cannot_be_taken_for_a_whole_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from appliance.control_link.words import EndReason
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.curve import Curve
 from appliance.monitoring.history import SessionRecord
-from appliance.monitoring.history_query import MAX_PER_PAGE, SORTS, HistoryQuery
+from appliance.monitoring.history_query import SORTS, HistoryQuery
 from appliance.monitoring.policy import Permission
 from appliance.monitoring.query import MAX_TEXT
 
@@ -32,6 +32,7 @@ Id = Annotated[str, Path(min_length=1, max_length=200)]
 At = Annotated[datetime | None, BeforeValidator(lambda text: text or None)]
 SORT = f"^-?({'|'.join(SORTS)})$"
 CHUNK = 64 * 1024
+MAX_PER_PAGE = 200
 
 
 class Filters(BaseModel):
