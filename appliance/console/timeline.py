@@ -66,6 +66,8 @@ class Sounding:
     """Seconds after the beginning, and what was heard from then on; at most `MOST_ROWS`."""
     step_s: int
     """So many seconds is a line of the table."""
+    point_s: int
+    """And so many a point of the curves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ def _sounding(curve: Curve, length_s: float) -> Sounding:
         fair=_height_of_mos(FAIR_FROM),
         rows=tuple((n * float(coarse.step_s), point) for n, point in enumerate(coarse.points)),
         step_s=coarse.step_s,
+        point_s=curve.step_s,
     )
 
 

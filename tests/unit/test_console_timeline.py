@@ -95,7 +95,7 @@ def test_curves_are_broken_where_nothing_was_heard() -> None:
     curve = Curve(2, [Point(4.5, 0, -60), Point(1.0, -30), Point(), Point(2.75, -90, -15)])
     drawn = timeline(lasting(7), curve).sounding
     assert drawn is not None
-    assert drawn.width == 3.5
+    assert (drawn.width, drawn.point_s, drawn.step_s) == (3.5, 2, 2)
     assert drawn.mos == "M0.5 0h0L1.5 100M3.5 50h0"
     assert drawn.call == "M0 100V0H1V50H2V100Z"
     assert drawn.microphone == "M3 100V25H4V100Z"
