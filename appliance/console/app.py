@@ -33,6 +33,7 @@ from appliance.console.routes import (
     events,
     health,
     history,
+    history_pages,
     interactions,
     monitoring,
     pages,
@@ -110,6 +111,7 @@ def create_app(
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(account_pages.router)
+    app.include_router(history_pages.router)
     app.mount("/static", StaticFiles(directory=settings.web_root / "static"), name="static")
     app.add_middleware(Gatekeeper, settings=settings)
     add_error_handlers(app)

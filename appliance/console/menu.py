@@ -31,6 +31,7 @@ PANEL: Final = DEVICE | {Permission.MONITOR_ALL_CALLS}
 
 MENU: Final = (
     MenuItem("/interactions", "Interactions", "bar", SEES_CALLS),
+    MenuItem("/history", "History", "bar", SEES_CALLS),
     MenuItem("/panel", "Panel", "bar", PANEL),
     MenuItem("/settings/platform", "Call platform", "settings", DEVICE),
     MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),

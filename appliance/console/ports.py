@@ -15,7 +15,10 @@ from appliance.control_link.states import CheckResult
 from appliance.control_link.words import Audience, Button
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.audit import AuditRow, Entry
+from appliance.monitoring.curve import Curve
 from appliance.monitoring.history import SessionRecord
+from appliance.monitoring.history_list import Names
+from appliance.monitoring.history_query import HistoryQuery
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.policy import Account
 from appliance.monitoring.roles import Roles
@@ -98,12 +101,26 @@ class Monitoring(Protocol):
 
 
 class History(Protocol):
-    """Sessions that ended."""
+    """Sessions that ended. *only* is whose of them may be seen, None for everybody's."""
 
-    async def page(
-        self, *, supervisor: str | None = None, page: int = 1, per_page: int = 50
+    async def pick(
+        self, query: HistoryQuery, *, only: str | None = None
     ) -> tuple[list[SessionRecord], int]:
-        """One page, newest first, and how many there are in all."""
+        """One page of what *query* asks for, and how many there are in all."""
+
+    async def names(self, *, only: str | None = None) -> Names:
+        """The names that they can be filtered by."""
+
+    def export(
+        self, query: HistoryQuery, *, only: str | None = None
+    ) -> AsyncIterator[SessionRecord]:
+        """All that *query* lets through, oldest first."""
+
+    async def get(self, session_id: str) -> SessionRecord | None:
+        """One, also while it is running."""
+
+    async def curve(self, session_id: str) -> Curve | None:
+        """How it sounded over its time; None where that was not kept."""
 
 
 class AuditLog(Protocol):

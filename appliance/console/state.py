@@ -81,7 +81,11 @@ def make_templates(settings: ConsoleSettings) -> Environment:
     )
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     environment.filters["rfc3339"] = wording.rfc3339
+    environment.filters["utc"] = wording.utc
     environment.filters["elapsed"] = wording.elapsed
+    environment.filters["clock"] = wording.clock
+    environment.filters["level"] = wording.level
+    environment.filters["ending"] = wording.ending
     environment.filters["label"] = wording.label
     environment.filters["reason"] = wording.refusal
     environment.globals["ear_url"] = settings.ear_url

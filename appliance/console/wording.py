@@ -29,6 +29,31 @@ STATES = {
 }
 """Presence state of an interaction."""
 
+ENDINGS = {
+    "hung_up": "Supervisor left",
+    "agent_ended": "Agent ended the call",
+    "customer_ended": "Customer ended the call",
+    "call_ended": "Call ended",
+    "removed": "Removed by the platform",
+    "not_permitted": "Not permitted",
+    "no_monitoring_object": "Flow has no Silent Monitoring",
+    "monitoring_disabled": "Silent Monitoring is off",
+    "own_call": "Own call",
+    "platform_lost": "Platform lost",
+    "media_lost": "No sound",
+    "headset_lost": "Headset lost",
+    "control_lost": "Control process away",
+    "failed": "Failed",
+}
+"""How a session of the past ended, for those who read its record."""
+
+LANES = {
+    "everyone": "Heard by agent and customer",
+    "agent": "Heard by the agent only",
+    "muted": "Muted: heard by nobody",
+}
+"""The lanes of a session's picture."""
+
 LAMPS = {
     "off": "off",
     "on": "steady on",
@@ -105,6 +130,18 @@ def refusal(code: str | None) -> str:
     return REFUSALS.get(code or "", "Cannot be monitored now")
 
 
+def ending(reason: str | None) -> str:
+    """How a session ended, in short."""
+    return ENDINGS.get(reason or "", "Unknown")
+
+
+def level(dbfs: float | None) -> str:
+    """Loudness for people; the meters begin at -60 too."""
+    if dbfs is None:
+        return "–"
+    return "silent" if dbfs <= -60 else f"{dbfs:.0f} dB".replace("-", "−")
+
+
 def sound(quality: SessionQuality) -> str:
     """How a session sounded, in short: *MOS 4.2 · 0.3 % lost*."""
     parts = []
@@ -121,9 +158,18 @@ def rfc3339(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
+def utc(moment: datetime) -> str:
+    """Date and time in UTC, until the page's script knows the reader's zone."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+
+
 def elapsed(moment: datetime, now: datetime) -> str:
     """``m:ss`` or ``h:mm:ss`` since *moment*."""
-    seconds = max(0, int((now - moment).total_seconds()))
-    hours, rest = divmod(seconds, 3600)
+    return clock((now - moment).total_seconds())
+
+
+def clock(seconds: float) -> str:
+    """``m:ss`` or ``h:mm:ss``."""
+    hours, rest = divmod(max(0, int(seconds)), 3600)
     minutes, seconds = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -144,6 +144,13 @@ class Desk:
 
         self.jobs.spawn(quietly(), name)
 
+    def keep_curve(self, session: Session) -> None:
+        """Write down how the running session sounded so far."""
+        curve = session.curve
+        if curve.points:
+            writing = self.history.keep_curve(session.id, curve.step_s, curve.to_bytes())
+            self.write_down(writing, "the curve so far")
+
     @property
     def idle(self) -> bool:
         """Whether a session may begin."""

@@ -9,9 +9,10 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from appliance.control_link.events import Quality
+from appliance.control_link.events import Levels, Quality
 from appliance.control_link.states import HeadsetState, Lamps
 from appliance.control_link.words import Audience, EndReason, Gate, Media
+from appliance.monitoring.curve import Curve, Point
 from appliance.monitoring.history import BargeSpan, SessionRecord
 from appliance.monitoring.policy import Account, Running
 from appliance.monitoring.session_machine import State
@@ -19,6 +20,10 @@ from appliance.platforms.protocol import Interaction, Monitor
 
 STEADY_S = 10.0
 """A leg that is lost sooner after an outage is part of the same one."""
+KEEP_CURVE_S = 60.0
+"""So much of the curve may be lost with the process: a disk of flash does not last for ever."""
+TOLD_LATE_S = 0.5
+"""A second's MOS is told at its end and belongs to its middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,10 @@ class Session:
     muted_by: str | None = None
     """Who asked to mute, until the gate was seen closed; None when nobody did."""
     quality: Quality | None = None
+    curve: Curve = field(default_factory=Curve)
+    """How it sounded so far, over its time."""
+    curve_kept_at: float = field(default_factory=time.monotonic)
+    """When the curve was written down last; on the monotonic clock."""
     ours: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while the platform takes orders for the leg from this life of the process."""
     joining: asyncio.Task[None] | None = None
@@ -77,8 +86,11 @@ class Session:
     ending: Ending | None = None
     begun: float = field(default_factory=time.monotonic)
     """When this life of the process took the session up, on the monotonic clock."""
+    age_s: float = field(init=False)
+    """How old the session was then."""
 
     def __post_init__(self) -> None:
+        self.age_s = max(0.0, (datetime.now(UTC) - self.started_at).total_seconds())
         if not self.handle:
             self.handle = f"bargebox-{self.id}"
 
@@ -99,6 +111,22 @@ class Session:
         """Whether there is an outage, or its end is so fresh that it may still cost the leg."""
         fresh = time.monotonic() - self.back_since < STEADY_S
         return fresh or self.is_lost or self.away_s > 0
+
+    def measured(self, event: Levels | Quality) -> None:
+        """The leg told how it sounds."""
+        at_s = self.age_s + time.monotonic() - self.begun
+        if isinstance(event, Quality):
+            self.quality = event
+            self.curve.take(at_s - TOLD_LATE_S, Point(mos=event.mos))
+        else:
+            self.curve.take(at_s, Point(call=event.downlink, microphone=event.uplink))
+
+    def curve_is_due(self) -> bool:
+        """Whether the curve is to be written down again; says so once."""
+        due = time.monotonic() - self.curve_kept_at >= KEEP_CURVE_S
+        if due:
+            self.curve_kept_at = time.monotonic()
+        return due
 
     def new_handle(self) -> str:
         """A handle for a fresh leg; unlike all before, also those of a former life."""

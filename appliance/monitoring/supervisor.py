@@ -126,6 +126,8 @@ class MonitoringService:
         session = self._desk.running()
         if session is not None and (leave_call or self._desk.machine.state is State.JOINING):
             self._endings.end(session, EndReason.CONTROL_LOST)
+        elif session is not None:
+            self._desk.keep_curve(session)
         await stop_tasks(self._watching)
         await self._jobs.finish(TIDY_LIMIT_S if leave_call else RESTART_LIMIT_S)
         await self._presses.write(now=True)

@@ -21,6 +21,7 @@ from appliance.demo.world import Options, World
 from tests.bench.figures import Figure, table
 from tests.bench.headset_path import measure_headset_path
 from tests.bench.hearing import measure_ear, measure_join
+from tests.bench.history import measure_history
 from tests.bench.load import measure_load
 from tests.bench.pressing import measure_presses
 from tests.bench.stock_peer import measure_stock_peer
@@ -29,7 +30,7 @@ from tests.support.centre import SPEECH_DIRECTORY
 
 RESULT = Path("build/bench.json")
 PLATFORMS = "platforms"
-APART = {"headset-path", "underruns"}
+APART = {"headset-path", "history", "underruns"}
 """Measured in worlds of their own."""
 MOST_AT_PLATFORMS = 30
 """Repetitions there, since one takes 4 s."""
@@ -44,6 +45,10 @@ async def bench(repetitions: int, only: set[str], seconds: float) -> list[Figure
         print("measuring headset-path …", flush=True)
         with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
             figures += await measure_headset_path(Path(folder), repetitions)
+    if not only or "history" in only:
+        print("measuring history …", flush=True)
+        with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
+            figures += await asyncio.to_thread(measure_history, Path(folder), repetitions)
     if not only or "underruns" in only:
         print(f"measuring underruns for {seconds:g} s …", flush=True)
         with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
@@ -86,7 +91,7 @@ def main() -> None:
         "--only",
         nargs="*",
         default=[],
-        help="mute, join, ear, peer, cpu, leg-live, headset-path, underruns, platforms",
+        help="mute, join, ear, peer, cpu, leg-live, headset-path, history, underruns, platforms",
     )
     parser.add_argument("--seconds", type=float, default=600, help="of looking for underruns")
     chosen = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Accounts, history and audit log for the page, in memory."""
+"""Accounts, some of history, and the audit log for the page, in memory."""
 
 from __future__ import annotations
 
@@ -76,34 +76,25 @@ class MemoryAccounts:
         self.sign_ins = text
 
 
-class MemoryHistory:
-    """Sessions that ended."""
-
-    def __init__(self) -> None:
-        start = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-        self.records = [
-            SessionRecord(
-                id=f"old-{name}",
-                handle=f"bargebox-old-{name}",
-                platform=PLATFORM,
-                supervisor=name,
-                interaction=call_number(1),
-                started_at=start,
-                ended_at=start + timedelta(minutes=3),
-                end_reason=EndReason.HUNG_UP,
-                end_detail=WORDS[EndReason.HUNG_UP],
-                quality={"lost": 3},
-                sound=SessionQuality(mos=4.16, mos_worst=2.4, lost_percent=0.28, delay_ms=120.0),
-                barges=(BargeSpan(start, start + timedelta(seconds=9), Audience.AGENT),),
-            )
-            for name in ("sam", "sue")
-        ]
-
-    async def page(
-        self, *, supervisor: str | None = None, page: int = 1, per_page: int = 50
-    ) -> tuple[list[SessionRecord], int]:
-        found = [r for r in self.records if supervisor in (None, r.supervisor)]
-        return found[(page - 1) * per_page : page * per_page], len(found)
+def past_of_two() -> list[SessionRecord]:
+    """A session of sam and one of sue that ended; each coached at its beginning."""
+    start = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+    return [
+        SessionRecord(
+            id=f"old-{name}",
+            handle=f"bargebox-old-{name}",
+            platform=PLATFORM,
+            supervisor=name,
+            interaction=call_number(1),
+            started_at=start,
+            ended_at=start + timedelta(minutes=3),
+            end_reason=EndReason.HUNG_UP,
+            end_detail=WORDS[EndReason.HUNG_UP],
+            sound=SessionQuality(mos=4.16, mos_worst=2.4, lost_percent=0.28, delay_ms=120.0),
+            barges=(BargeSpan(start, start + timedelta(seconds=9), Audience.AGENT),),
+        )
+        for name in ("sam", "sue")
+    ]
 
 
 class MemoryAudit:

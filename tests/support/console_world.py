@@ -1,8 +1,8 @@
-"""A small world for the page: the real book of interactions, everything else in memory."""
+"""A small world for the page: the real book of interactions and history, all of it in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
@@ -15,6 +15,7 @@ from appliance.control_link.words import Button
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.audit import Audit
+from appliance.monitoring.history import History, SessionRecord
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.store import Store, StoreError, T, Work
@@ -27,9 +28,11 @@ from appliance.platforms.protocol import (
 from appliance.platforms.sandbox.settings import SandboxSettings
 from appliance.platforms.settings import PlatformSettings
 from tests.support.console_calls import PLATFORM, call_number
-from tests.support.console_memory import MemoryAccounts, MemoryAudit, MemoryHistory
+from tests.support.console_memory import MemoryAccounts, MemoryAudit, past_of_two
 from tests.support.console_monitoring import FakePlatform, MemoryMonitoring
 from tests.support.console_platform import MemoryChooser, MemoryPlatformFile
+from tests.support.memory_store import MemoryStore
+from tests.support.past_sessions import write_past
 
 TOKEN = "the-token-in-the-settings-file"
 """Of the sandbox that the settings file names."""
@@ -65,7 +68,7 @@ class World:
     accounts: MemoryAccounts
     book: InteractionBook
     monitoring: MemoryMonitoring
-    history: MemoryHistory
+    database: MemoryStore
     audit: MemoryAudit
     platform: FakePlatform
     choice: MemoryChooser
@@ -81,7 +84,7 @@ class World:
             roles=Roles(self.disk, Audit(self.disk)),
             book=self.book,
             monitoring=self.monitoring,
-            history=self.history,
+            history=History(self.database),
             audit=self.audit,
             platform=self.platform,
             choice=self.choice,
@@ -91,6 +94,10 @@ class World:
     def change(self, interaction: Interaction) -> None:
         """The platform reports an interaction."""
         self.book.take(InteractionChanged(interaction))
+
+    def remember(self, records: Iterable[SessionRecord]) -> None:
+        """History has these sessions as well."""
+        self.database.write_now(lambda database: write_past(database, records))
 
     def app(self, **settings: object) -> FastAPI:
         """A new app on this world; it goes by the name ``box``."""
@@ -116,6 +123,6 @@ def make_world(calls: int = 12) -> World:
     choice = MemoryChooser(
         MemoryPlatformFile(), platform, monitoring, audit, PlatformSettings(sandbox=sandbox)
     )
-    return World(
-        accounts, book, monitoring, MemoryHistory(), audit, platform, choice, FingerPanel()
-    )
+    database = MemoryStore()
+    database.write_now(lambda database: write_past(database, past_of_two()))
+    return World(accounts, book, monitoring, database, audit, platform, choice, FingerPanel())
