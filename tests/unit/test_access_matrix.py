@@ -30,6 +30,9 @@ GET    /change-password                              A S T N K
 GET    /account                                      A S T N K
 GET    /interactions                                 A S K
 GET    /interactions/list                            A S K
+GET    /history                                      A S K
+GET    /history/list                                 A S K
+GET    /history/{session_id}                         A S K
 GET    /panel                                        A S T
 GET    /settings/platform                            A T
 GET    /settings/accounts                            A
@@ -46,6 +49,8 @@ PUT    /api/v1/monitoring/microphone                 A S T
 DELETE /api/v1/monitoring                            A S T
 GET    /api/v1/events                                A S T N K
 GET    /api/v1/history                               A S K
+GET    /api/v1/history/export                        A S K
+GET    /api/v1/history/{session_id}                  A S K
 GET    /api/v1/audit                                 A
 GET    /api/v1/audit/export                          A
 GET    /api/v1/device                                A S T N K
