@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from appliance.service.errors import BargeboxError
+from appliance.service.errors import BargeboxError, ValuesError
 
 
-class CertificateError(BargeboxError):
+class CertificateError(ValuesError):
     """What was given cannot be used (``invalid_certificate``); nothing was changed.
 
     The words belong to one value: ``certificate``, ``key``, ``password`` or ``names``.
@@ -14,8 +14,7 @@ class CertificateError(BargeboxError):
     code = "invalid_certificate"
 
     def __init__(self, field: str, words: str) -> None:
-        super().__init__(words)
-        self.fields = {field: words}
+        super().__init__(words, {field: words})
 
 
 class CertificateStateError(BargeboxError):
