@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from appliance.console.views import Moment
+from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.errors import CertificateError
 from appliance.provisioning.certificates.facts import Facts
 from appliance.provisioning.certificates.folder import Pending
@@ -89,6 +90,11 @@ class AuthoritiesOut(BaseModel):
 
     items: list[FactsOut]
     fault: str
+
+    @classmethod
+    def of(cls, believed: Authorities) -> Self:
+        """As they are now."""
+        return cls(items=[FactsOut.of(one) for one in believed.trusted], fault=believed.fault)
 
 
 class UploadIn(BaseModel):

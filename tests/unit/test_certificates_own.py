@@ -26,7 +26,7 @@ async def test_the_first_start_makes_a_key_and_a_certificate_for_the_owner_alone
     facts = box.keeper.now.facts
     assert (box.keeper.now.origin, facts.subject, facts.issuer) == ("own", "CN=box", "CN=box")
     assert facts.names == ("box", "box.local", "192.0.2.7", "127.0.0.1")
-    assert facts.key == "EC secp256r1"
+    assert facts.key == "EC P-256"
     assert facts.valid_until - facts.valid_from < timedelta(days=825)
     assert box.actions() == [("bargebox", "certificate_made")]
     file = box.path / "own.pem"

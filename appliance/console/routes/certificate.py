@@ -9,7 +9,6 @@ from appliance.console.certificate_views import (
     AuthoritiesOut,
     AuthorityIn,
     CertificateOut,
-    FactsOut,
     RequestIn,
     RequestOut,
     UploadIn,
@@ -95,5 +94,4 @@ async def _now(request: Request) -> CertificateOut:
 
 
 def _authorities(request: Request) -> AuthoritiesOut:
-    found = console(request).ports.authorities
-    return AuthoritiesOut(items=[FactsOut.of(one) for one in found.trusted], fault=found.fault)
+    return AuthoritiesOut.of(console(request).ports.authorities)

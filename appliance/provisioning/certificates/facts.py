@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+"""Those that browsers take, by OpenSSL's name, as people call them."""
 WARN_BEFORE = timedelta(days=30)
 """So long before the end somebody is told."""
 
@@ -74,9 +76,9 @@ def key_fingerprint(key: PublicKeyTypes) -> str:
 
 
 def key_words(key: PublicKeyTypes) -> str:
-    """Such as ``EC secp256r1`` or ``RSA 3072 bits``."""
+    """Such as ``EC P-256`` or ``RSA 3072 bits``."""
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return f"EC {key.curve.name}"
+        return f"EC {CURVES.get(key.curve.name, key.curve.name)}"
     if isinstance(key, rsa.RSAPublicKey):
         return f"RSA {key.key_size} bits"
     return type(key).__name__.removesuffix("PublicKey")

@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from appliance.provisioning.certificates.errors import CertificateError
 from appliance.provisioning.certificates.facts import (
+    CURVES,
     Facts,
     key_fingerprint,
     key_words,
@@ -115,11 +116,7 @@ def check_key(certificate: x509.Certificate) -> None:
     if isinstance(key, rsa.RSAPublicKey):
         good = RSA_LEAST <= key.key_size <= RSA_MOST
     else:
-        good = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in (
-            "secp256r1",
-            "secp384r1",
-            "secp521r1",
-        )
+        good = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in CURVES
     if not good:
         raise CertificateError(
             "certificate",
