@@ -27,6 +27,6 @@ DAY_S = 86400
 def ends_in(seconds: float) -> str:
     """How long a certificate still lasts; *seconds* are negative after its end."""
     if seconds < 0:
-        return "The certificate has ended"
+        return "Certificate ended"
     days = math.ceil(seconds / DAY_S)
-    return f"The certificate ends in {days} day{'' if days == 1 else 's'}"
+    return f"Certificate: {days} day{'' if days == 1 else 's'} left"

@@ -188,21 +188,21 @@ def test_a_real_browser_over_https_and_its_open_page(
         for each in (page, other):
             sign_in(each, "admin") if each is page else each.goto("/interactions")
             expect(each.locator("#chip-box")).to_have_attribute("data-tone", "good")
-        expect(page.get_by_role("link", name="The certificate ends")).to_have_count(0)
+        expect(page.get_by_role("link", name="Certificate: ")).to_have_count(0)
         other.evaluate("() => { document.body.dataset.same = 'yes' }")
         page.goto(PAGE)
         page.get_by_label("Certificate", exact=True).set_input_files(tmp_path / "leaf.pem")
         page.get_by_label("Private key").set_input_files(tmp_path / "key.pem")
         upload(page)
         expect(page.get_by_text("Uploaded. New connections")).to_be_visible()
-        chip = page.get_by_role("link", name="The certificate ends in 10 days")
+        chip = page.get_by_role("link", name="Certificate: 10 days left")
         expect(chip).to_be_visible()
         clients = server.do(lambda: server.app.state.console.counters.event_clients)
         assert clients >= 1
         expect(other.locator("#chip-box")).to_have_attribute("data-tone", "good")
         assert other.evaluate("() => document.body.dataset.same") == "yes"
         other.goto("/interactions")
-        other.get_by_role("link", name="The certificate ends in 10 days").click()
+        other.get_by_role("link", name="Certificate: 10 days left").click()
         expect(other.get_by_role("heading", name="In use")).to_be_visible()
         made.close()
 
