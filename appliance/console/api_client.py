@@ -103,7 +103,7 @@ class _PinnedHandler(urllib.request.HTTPSHandler):
     """Takes the one certificate, whatever its names, issuer and dates."""
 
     def __init__(self, fingerprint: str) -> None:
-        super().__init__(context=_unjudged())
+        super().__init__()
         self._wanted = fingerprint
 
     def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 from datetime import timedelta
 from ipaddress import ip_address
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.provisioning.certificates import folder
 from appliance.provisioning.certificates.errors import CertificateError, CertificateFileError
 from appliance.provisioning.certificates.names import BoxNames, box_names, cleaned, matches
 from tests.support.certificate_site import SiteBox, openssl
@@ -114,6 +116,25 @@ async def test_drafts_that_a_power_cut_left_are_cleared_away(box: SiteBox) -> No
         (box.path / name).write_text("left")
     await box.keeper.begin()
     assert [p.name for p in box.path.iterdir()] == ["own.pem"]
+
+
+async def test_a_full_disk_does_not_take_the_certificate_away(
+    box: SiteBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await box.keeper.begin()
+    before = box.keeper.now
+
+    def full(path: Path, data: bytes, mode: int = 0o600) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(folder, "write_whole", full)
+    box.names = ("renamed",)
+    await box.keeper.look()
+    await box.keeper_again().begin()
+    assert box.keeper.now.like(before)
+    monkeypatch.undo()
+    await box.keeper.look()
+    assert "renamed" in box.keeper.now.facts.names
 
 
 async def test_a_place_that_cannot_be_used_is_told(tmp_path: Path) -> None:

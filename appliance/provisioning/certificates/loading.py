@@ -79,15 +79,24 @@ class Loader:
         """The box's own, made anew where it has to be; its key stays."""
         pair, names, now = self._readable_own(), self._names(), self._clock()
         if pair is not None and not needs_renewal(pair.facts, names, now):
-            try:
-                return InUse("own", pair.chain, pair.facts, server_context(self._folder.path / OWN))
-            except OSError as error:
-                raise _unusable(self._folder.path / OWN, error) from error
+            return self._kept(pair)
         key = make_key() if pair is None else pair.key
         fresh = Pair(key, (make_own(key, names, now),))
-        context = self._folder.try_out(fresh)
-        self._folder.keep(OWN)
+        try:
+            context = self._folder.try_out(fresh)
+            self._folder.keep(OWN)
+        except CertificateFileError as error:
+            if pair is None:
+                raise
+            log.error("%s The box keeps its certificate as it is.", error.detail)
+            return self._kept(pair)  # a full disk is no reason to serve nothing
         return InUse("own", fresh.chain, fresh.facts, context, made=True)
+
+    def _kept(self, pair: Pair) -> InUse:
+        try:
+            return InUse("own", pair.chain, pair.facts, server_context(self._folder.path / OWN))
+        except (OSError, ValueError) as error:
+            raise _unusable(self._folder.path / OWN, error) from error
 
     def pending(self) -> Pending | None:
         """The open request; a damaged one is as good as none."""
