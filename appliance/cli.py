@@ -70,6 +70,10 @@ def build_parser() -> argparse.ArgumentParser:
     remote = argparse.ArgumentParser(add_help=False)
     remote.add_argument("--url", help="of the box; default: the control process on this machine")
     remote.add_argument("--token", help="API token; better in BARGEBOX_TOKEN")
+    remote.add_argument(
+        "--fingerprint",
+        help="SHA-256 of the box's certificate, where this machine does not know it",
+    )
     remote.add_argument("--run-dir", type=Path, default=Path("/run/bargebox"))
     remote.add_argument("--json", action="store_true", help="print JSON")
 

@@ -37,8 +37,8 @@ class BoxSettings(BaseModel):
     run_dir: Path = Path("/run/bargebox")
     """Sockets and the local command line's token; gone at power-off."""
     state_dir: Path = Path("/var/lib/bargebox")
-    """Accounts, history, audit log, the platform chosen on the page, and the one-time password
-    until it is changed."""
+    """Accounts, history, audit log, the platform chosen on the page, certificates with their keys,
+    and the one-time password until it is changed."""
 
     @property
     def leg_socket(self) -> Path:
@@ -64,6 +64,11 @@ class BoxSettings(BaseModel):
     def platform_file(self) -> Path:
         """The platform that was chosen on the page, which goes before the section here."""
         return self.state_dir / "platform.json"
+
+    @property
+    def certificates(self) -> Path:
+        """The folder of the page's certificates with their keys, and of authorities believed."""
+        return self.state_dir / "tls"
 
     @property
     def first_password(self) -> Path:

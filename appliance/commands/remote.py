@@ -15,7 +15,7 @@ Answer = Any
 
 def run(chosen: argparse.Namespace) -> int:
     """Carry out the command and print its answer."""
-    access = find_access(chosen.url, chosen.token, chosen.run_dir / "cli.json")
+    access = find_access(chosen.url, chosen.token, chosen.run_dir / "cli.json", chosen.fingerprint)
     answer, code, words = _ACTIONS[chosen.command](access, chosen)
     print(json.dumps(answer, indent=2) if chosen.json else words)
     return code

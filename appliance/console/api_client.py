@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hmac
+import http.client
 import json
 import os
 import ssl
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +37,13 @@ class Access:
 
     url: str
     token: str
-    certificate: str | None = None
-    """PEM file to trust, where the box serves its own certificate."""
+    fingerprint: str | None = None
+    """SHA-256 of the certificate that the box shows; None: one that this machine trusts."""
 
 
-def find_access(url: str | None, token: str | None, local: Path) -> Access:
+def find_access(
+    url: str | None, token: str | None, local: Path, fingerprint: str | None = None
+) -> Access:
     """From the command line, the environment, or the file that control writes on the box.
 
     Raises `UnreachableError` with what to do when none of them says.
@@ -45,10 +51,11 @@ def find_access(url: str | None, token: str | None, local: Path) -> Access:
     url = url or os.environ.get("BARGEBOX_URL")
     token = token or os.environ.get("BARGEBOX_TOKEN")
     if url and token:
-        return Access(url.rstrip("/"), token)
+        fingerprint = fingerprint or os.environ.get("BARGEBOX_FINGERPRINT")
+        return Access(url.rstrip("/"), token, fingerprint)
     try:
         found = json.loads(local.read_text())
-        return Access(found["url"].rstrip("/"), found["token"], found.get("certificate"))
+        return Access(found["url"].rstrip("/"), found["token"], found.get("fingerprint"))
     except PermissionError as error:
         raise UnreachableError(
             f"you may not read {local}; use sudo, or give --url and --token"
@@ -75,21 +82,58 @@ def call(access: Access, method: str, path: str, body: object = None) -> Any:
             "Accept": "application/json",
         },
     )
-    context = (
-        ssl.create_default_context(cafile=access.certificate)
-        if access.url.startswith("https:")
-        else None
-    )
+    handlers = [] if access.fingerprint is None else [_PinnedHandler(access.fingerprint)]
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context) as answer:  # noqa: S310
+        opener = urllib.request.build_opener(*handlers)
+        with opener.open(request, timeout=TIMEOUT_S) as answer:
             data = answer.read(MAX_ANSWER)
     except urllib.error.HTTPError as error:
         with error:
             raise _refusal(error.code, error.read(MAX_ANSWER)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise UnreachableError(f"no answer from {access.url}: {reason}") from error
+        advice = ""
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            advice = "; give its SHA-256 with --fingerprint, as the page Certificate shows it"
+        raise UnreachableError(f"no answer from {access.url}: {reason}{advice}") from error
     return json.loads(data) if data else None
+
+
+class _PinnedHandler(urllib.request.HTTPSHandler):
+    """Takes the one certificate, whatever its names, issuer and dates."""
+
+    def __init__(self, fingerprint: str) -> None:
+        super().__init__()
+        self._wanted = fingerprint
+
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        """As the standard library does it, over a connection that looks at the certificate."""
+        made = partial(_PinnedConnection, wanted=self._wanted)
+        return self.do_open(made, request, context=_unjudged())
+
+
+class _PinnedConnection(http.client.HTTPSConnection):
+    """Says nothing, the token least of all, before the certificate is known."""
+
+    def __init__(self, host: str, *, wanted: str, **options: Any) -> None:
+        super().__init__(host, **options)
+        self._wanted = wanted.replace(":", "").strip().lower()
+
+    def connect(self) -> None:
+        """Raises ``ssl.SSLCertVerificationError`` for any other certificate."""
+        super().connect()
+        shown = sha256(self.sock.getpeercert(binary_form=True) or b"").hexdigest()
+        if not hmac.compare_digest(shown.encode(), self._wanted.encode()):
+            self.close()
+            raise ssl.SSLCertVerificationError("its certificate is another one")
+
+
+def _unjudged() -> ssl.SSLContext:
+    """For a connection that compares the certificate itself."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _refusal(status: int, data: bytes) -> ApiError:

@@ -29,6 +29,7 @@ from appliance.console.routes import (
     account_pages,
     accounts,
     audit,
+    certificate,
     device,
     events,
     health,
@@ -65,6 +66,7 @@ FEATURES = (
     accounts,
     roles,
     account_access,
+    certificate,
 )
 
 
@@ -113,7 +115,7 @@ def create_app(
     app.include_router(account_pages.router)
     app.include_router(history_pages.router)
     app.mount("/static", StaticFiles(directory=settings.web_root / "static"), name="static")
-    app.add_middleware(Gatekeeper, settings=settings)
+    app.add_middleware(Gatekeeper, settings=settings, certificates=ports.certificates)
     add_error_handlers(app)
     undeclared = [path for path, rule in permissions(app) if rule is None]
     if undeclared:

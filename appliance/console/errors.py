@@ -18,7 +18,7 @@ from appliance.console.gatekeeper import security_headers
 from appliance.console.settings import ConsoleError
 from appliance.console.state import console
 from appliance.control_link.words import EndReason
-from appliance.service.errors import BargeboxError
+from appliance.service.errors import BargeboxError, ValuesError
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,8 @@ STATUS = {
     "invalid_account": 422,
     "invalid_query": 422,
     "platform_file": 503,
+    "invalid_certificate": 422,
+    "certificate_file": 503,
 }
 """HTTP status by code; what is not named here is 409, a refusal in the present state."""
 
@@ -114,7 +116,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, BargeboxError)
-    fields = error.fields if isinstance(error, ConsoleError) else None
+    fields = error.fields if isinstance(error, ConsoleError | ValuesError) else None
     response = answer(request, status_of(error), error.code, error.detail, fields)
     if isinstance(error, ConsoleError) and error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
@@ -151,6 +153,7 @@ async def _accident(request: Request, error: Exception) -> Response:
     detail = "Something went wrong in the box. Try again; the box's log has the cause."
     response = answer(request, 500, EndReason.FAILED, detail)
     # Starlette answers accidents outside all other layers, the gatekeeper included.
-    response.headers.update(security_headers(console(request).settings))
+    state = console(request)
+    response.headers.update(security_headers(state.settings, state.ports.certificates))
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -34,6 +34,7 @@ MENU: Final = (
     MenuItem("/history", "History", "bar", SEES_CALLS),
     MenuItem("/panel", "Panel", "bar", PANEL),
     MenuItem("/settings/platform", "Call platform", "settings", DEVICE),
+    MenuItem("/settings/certificate", "Certificate", "settings", DEVICE),
     MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),
     MenuItem("/account", "Your account", "person"),
 )

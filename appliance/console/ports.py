@@ -25,6 +25,8 @@ from appliance.monitoring.roles import Roles
 from appliance.monitoring.session import DeviceView, MonitoringView
 from appliance.platforms.protocol import Capability, Check
 from appliance.platforms.settings import PlatformSettings
+from appliance.provisioning.certificates.authorities import Authorities
+from appliance.provisioning.certificates.keeper import CertificateKeeper
 
 Notice = MonitoringView | DeviceView | Levels | Quality
 Unlisten = Callable[[], None]
@@ -195,3 +197,5 @@ class Ports:
     platform: Platform
     choice: PlatformChoice
     panel: Panel | None
+    certificates: CertificateKeeper
+    authorities: Authorities

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from uuid import uuid4
 
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -27,6 +33,10 @@ from appliance.platforms.protocol import (
 )
 from appliance.platforms.sandbox.settings import SandboxSettings
 from appliance.platforms.settings import PlatformSettings
+from appliance.provisioning.certificates.authorities import Authorities
+from appliance.provisioning.certificates.folder import CertificateFolder
+from appliance.provisioning.certificates.keeper import CertificateKeeper
+from appliance.provisioning.certificates.names import BoxNames
 from tests.support.console_calls import PLATFORM, call_number
 from tests.support.console_memory import MemoryAccounts, MemoryAudit, past_of_two
 from tests.support.console_monitoring import FakePlatform, MemoryMonitoring
@@ -36,6 +46,9 @@ from tests.support.past_sessions import write_past
 
 TOKEN = "the-token-in-the-settings-file"
 """Of the sandbox that the settings file names."""
+FOLDERS = Path(tempfile.mkdtemp(prefix="bargebox-worlds-"))
+atexit.register(shutil.rmtree, FOLDERS, ignore_errors=True)
+NAMES = BoxNames(("box", "box.local", "localhost"), (ip_address("127.0.0.1"),))
 
 
 @dataclass
@@ -75,6 +88,17 @@ class World:
     panel: FingerPanel
     disk: Store = field(default_factory=NoDisk)
     """What is managed of accounts is on it; `accounts_world` has a real one."""
+    tls: Path = field(default_factory=lambda: FOLDERS / str(uuid4()))
+    """Of its certificates; made when they begin."""
+
+    def __post_init__(self) -> None:
+        self.folder = CertificateFolder(self.tls)
+        self.authorities = Authorities(self.folder, self.audit)
+        self.certificates = self.keeper()
+
+    def keeper(self, fixed: tuple[Path, Path] | None = None) -> CertificateKeeper:
+        """Of the certificates; still to begin."""
+        return CertificateKeeper(self.folder, self.audit, lambda: NAMES, fixed=fixed)
 
     def ports(self) -> Ports:
         """As `create_app` takes it."""
@@ -89,6 +113,8 @@ class World:
             platform=self.platform,
             choice=self.choice,
             panel=self.panel,
+            certificates=self.certificates,
+            authorities=self.authorities,
         )
 
     def change(self, interaction: Interaction) -> None:
@@ -102,7 +128,10 @@ class World:
     def app(self, **settings: object) -> FastAPI:
         """A new app on this world; it goes by the name ``box``."""
         settings = {"port": 0, "names": ["box"], **settings}
-        return create_app(self.ports(), ConsoleSettings.model_validate(settings))
+        made = ConsoleSettings.model_validate(settings)
+        if made.tls_pair is not None:
+            self.certificates = self.keeper(made.tls_pair)
+        return create_app(self.ports(), made)
 
 
 def make_world(calls: int = 12) -> World:

@@ -35,6 +35,7 @@ GET    /history/list                                 A S K
 GET    /history/{session_id}                         A S K
 GET    /panel                                        A S T
 GET    /settings/platform                            A T
+GET    /settings/certificate                         A T
 GET    /settings/accounts                            A
 GET    /api/v1/openapi.json                          A S T N K -
 POST   /api/v1/session                               A S T N K -
@@ -61,6 +62,15 @@ POST   /api/v1/platform/check                        A T
 GET    /api/v1/platform/settings                     A T
 PUT    /api/v1/platform/settings                     A T
 DELETE /api/v1/platform/settings                     A T
+GET    /api/v1/certificate                           A T
+PUT    /api/v1/certificate                           A T
+DELETE /api/v1/certificate                           A T
+GET    /api/v1/certificate/request                   A T
+POST   /api/v1/certificate/request                   A T
+DELETE /api/v1/certificate/request                   A T
+GET    /api/v1/certificate/authorities               A T
+POST   /api/v1/certificate/authorities               A T
+DELETE /api/v1/certificate/authorities/{fingerprint} A T
 GET    /api/v1/accounts                              A
 POST   /api/v1/accounts                              A
 GET    /api/v1/accounts/{name}                       A
@@ -106,6 +116,7 @@ def test_every_route_is_in_the_table_and_no_other() -> None:
 @pytest.fixture
 async def box(tmp_path: Path) -> AsyncIterator[AccountsWorld]:
     async with accounts_world(tmp_path) as box:
+        await box.world.certificates.begin()
         yield box
 
 

@@ -25,6 +25,8 @@ from appliance.monitoring.roles import Roles
 from appliance.monitoring.supervisor import MonitoringService
 from appliance.panel.virtual_client import AsyncVirtualPanel
 from appliance.platforms.protocol import Driver, PlatformConnection
+from appliance.provisioning.certificates.authorities import Authorities
+from appliance.provisioning.certificates.keeper import CertificateKeeper
 from tests.support.console_world import World, make_world
 
 SAM = {"Authorization": "Bearer token-sam"}
@@ -44,6 +46,8 @@ def real_ports_fit(
     driver: Driver,
     choice: PlatformChooser,
     panel: AsyncVirtualPanel,
+    certificates: CertificateKeeper,
+    authorities: Authorities,
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
     return Ports(
@@ -57,6 +61,8 @@ def real_ports_fit(
         platform=driver,
         choice=choice,
         panel=panel,
+        certificates=certificates,
+        authorities=authorities,
     )
 
 
