@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -164,6 +164,11 @@ class InteractionBook:
         """Call *listener* at each change, on the loop; returns how to stop that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    @property
+    def active(self) -> Mapping[str, Interaction]:
+        """The active interactions by id; a snapshot of the platform's puts others in its place."""
+        return self._active
 
     def find(self, interaction_id: str) -> Interaction | None:
         """The active interaction of that id, as the platform tells it."""

@@ -18,6 +18,7 @@ from appliance.control_link.commands import SelfTest, SetVolume
 from appliance.control_link.states import CheckResult
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import Accounts
+from appliance.monitoring.alerts import Alerts
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.desk import Desk, Listener
 from appliance.monitoring.endings import Endings
@@ -36,6 +37,7 @@ from appliance.monitoring.session_machine import State
 from appliance.monitoring.settings import MonitoringSettings
 from appliance.monitoring.store import Store, StoreError
 from appliance.monitoring.watch import Watch
+from appliance.monitoring.watches import Watches
 from appliance.platforms.protocol import Driver
 from appliance.service.errors import BargeboxError
 from appliance.service.jobs import Jobs
@@ -57,7 +59,8 @@ NEXT_WITHIN = timedelta(seconds=10)
 class MonitoringService:
     """Monitors for the whole box. All methods run on one event loop.
 
-    ``book`` is the list of interactions, ``audit`` and ``history`` are for reading.
+    ``book`` is the list of interactions, ``audit`` and ``history`` are for reading, ``watches``
+    are what people want to be told of.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class MonitoringService:
         self.book = InteractionBook(driver.name, remembered=settings.history_shown)
         self.audit = Audit(store, on_death=on_death)
         self.history = History(store)
+        self.watches = Watches(driver.name, store, self.audit)
         self._accounts = accounts
         self._on_death = on_death
         self._jobs = Jobs(on_death=on_death)
@@ -102,21 +106,28 @@ class MonitoringService:
             self._reconnecting,
             self._next_asked,
         )
-        self._platform_events = PlatformEvents(desk, self._endings, self._reconnecting)
+        self._alerts = Alerts(desk, self.watches, accounts)
+        self._platform_events = PlatformEvents(
+            desk, self._endings, self._reconnecting, self._alerts
+        )
         self._watch = Watch(desk, self._endings, self._microphone, self._presses, self._recovery)
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Take up what a former life left, then connect. Raises `StoreError`."""
         records, _ = await self.history.page(per_page=max(1, self._desk.settings.history_shown))
         self.book.recall(reversed(records))
         await self._recovery.load()
+        await self.watches.load()
         self.audit.start()
         self._microphone.start()
         kept = frozenset(leg.handle for leg in await self.history.open_legs())
         await self._desk.driver.start(self._platform_events.take, kept)
         self._desk.link.start()
-        self._watching = deadly_task(self._watch.run(), "monitoring watch", on_death=self._on_death)
+        works = {"monitoring watch": self._watch.run(), "watched calls": self._alerts.run()}
+        self._watching = [
+            deadly_task(work, name, on_death=self._on_death) for name, work in works.items()
+        ]
 
     async def stop(self, *, leave_call: bool = False) -> None:
         """Stop, by default without touching the call: the next life takes it up again.
@@ -128,7 +139,7 @@ class MonitoringService:
             self._endings.end(session, EndReason.CONTROL_LOST)
         elif session is not None:
             self._desk.keep_curve(session)
-        await stop_tasks(self._watching)
+        await stop_tasks(*self._watching)
         await self._jobs.finish(TIDY_LIMIT_S if leave_call else RESTART_LIMIT_S)
         await self._presses.write(now=True)
         await self._microphone.stop()
@@ -150,8 +161,8 @@ class MonitoringService:
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call *listener* with every change, on the loop, at once; returns how to stop that.
 
-        It gets a whole `MonitoringView` or `DeviceView`, or the leg's `Levels` and `Quality`.
-        It must neither block nor raise.
+        It gets a whole `MonitoringView` or `DeviceView`, the leg's `Levels` and `Quality`, or an
+        `Alert` for one account. It must neither block nor raise.
         """
         self._desk.listeners.append(listener)
         return lambda: self._desk.listeners.remove(listener)
@@ -200,6 +211,10 @@ class MonitoringService:
         words = "" if account.name == session.owner.name else _left_by(account)
         self._endings.end(session, EndReason.HUNG_UP, detail=words, by=account.name)
         await self._desk.until(lambda: self._desk.session is not session, TIDY_LIMIT_S)
+
+    def announce(self, account: str) -> None:
+        """Have the box say that a call began that *account*, who is there, watches for."""
+        self._alerts.announce(account)
 
     async def set_volume(self, percent: int) -> None:
         """Set the downlink volume, 0 to 100. Raises `LegError`, `LegUnreachableError`."""
