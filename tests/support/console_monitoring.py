@@ -66,6 +66,7 @@ class MemoryMonitoring:
         self.sound: SessionQuality | None = None
         """How the session will have sounded once it has ended."""
         self.closed = False
+        self.announced: list[str] = []
 
     def current(self) -> MonitoringView:
         return self.view
@@ -130,6 +131,9 @@ class MemoryMonitoring:
         if self._owner is None:
             raise RefusedError("You are not monitoring a call.", code="no_session")
         self.end(EndReason.HUNG_UP)
+
+    def announce(self, account: str) -> None:
+        self.announced.append(account)
 
     async def set_volume(self, percent: int) -> None:
         self.box = replace(self.box, volume=percent)
