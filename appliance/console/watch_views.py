@@ -7,7 +7,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from appliance.console.views import InteractionOut
-from appliance.monitoring.watches import Kind, Watched
+from appliance.monitoring.interactions import InteractionBook
+from appliance.monitoring.watches import MAX_WATCHES, Kind, Watched
 
 
 class WatchIn(BaseModel):
@@ -31,10 +32,25 @@ class WatchedOut(BaseModel):
 
 
 class WatchList(BaseModel):
-    """What the account watches on this platform, and how much it may."""
+    """What the account watches on this platform, how much it may, and what else there is:
+    the agents who were in calls lately, and the queues that have calls.
+    """
 
     items: list[WatchedOut]
     most: int
+    offered: list[WatchedOut]
+
+    @classmethod
+    def of(cls, watched: list[Watched], book: InteractionBook) -> Self:
+        """From the domain."""
+        there = [Watched(Kind.AGENT, agent.id, agent.name) for agent in book.agents.by_name()]
+        there += [Watched(Kind.QUEUE, queue, queue) for queue in book.facets().queues]
+        known = {one.key for one in watched}
+        return cls(
+            items=[WatchedOut.of(one) for one in watched],
+            most=MAX_WATCHES,
+            offered=[WatchedOut.of(one) for one in there if one.key not in known],
+        )
 
 
 class WatchOut(BaseModel):

@@ -32,11 +32,16 @@ def client(client: httpx.AsyncClient) -> httpx.AsyncClient:
 
 
 async def test_watch_list_and_watch_no_more(client: httpx.AsyncClient) -> None:
-    assert (await client.get(API)).json() == {"items": [], "most": MAX_WATCHES}
+    empty = (await client.get(API)).json()
+    assert (empty["items"], empty["most"]) == ([], MAX_WATCHES)
+    offered = [(one["kind"], one["name"]) for one in empty["offered"]]
+    assert offered[:2] == [("agent", "Ana López"), ("agent", "Ben Okafor")]
+    assert offered[-3:] == [("queue", "Billing"), ("queue", "Sales"), ("queue", "Support")]
     answer = await client.put(f"{API}/agent/agent-0", json={"name": " Ana López "})
     ana = {"kind": "agent", "target": "agent-0", "name": "Ana López"}
     assert answer.status_code == 200
     assert answer.json()["items"] == [ana]
+    assert ana not in answer.json()["offered"]
     queue = "Sales/EMEA & <b>co</b>?"
     await client.put(f"{API}/queue/{quote(queue, safe='')}")
     listed = (await client.get(API)).json()["items"]

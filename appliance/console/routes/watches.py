@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Request
 
 from appliance.console.access import Caller, Listener
 from appliance.console.state import Console, console
-from appliance.console.watch_views import WatchedOut, WatchIn, WatchList
-from appliance.monitoring.watches import MAX_WATCHES, Kind, Watched
+from appliance.console.watch_views import WatchIn, WatchList
+from appliance.monitoring.watches import Kind, Watched
 
 router = APIRouter(tags=["watches"])
 
@@ -42,4 +42,4 @@ async def unwatch(request: Request, caller: Listener, kind: Kind, target: Target
 
 async def _list(state: Console, caller: Caller) -> WatchList:
     found = await state.ports.watches.of(caller.account.name)
-    return WatchList(items=[WatchedOut.of(one) for one in found], most=MAX_WATCHES)
+    return WatchList.of(found, state.ports.book)

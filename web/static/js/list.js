@@ -2,6 +2,7 @@
 
 import { call } from "./api.js";
 import { agentNames, elapsed, presence, refusal, setText } from "./format.js";
+import { join } from "./join.js";
 import { notify } from "./notice.js";
 import { box, listen, now } from "./stream.js";
 
@@ -169,7 +170,7 @@ async function monitor(button) {
   button.setAttribute("aria-busy", "true");
   setText(button, "Joining…");
   try {
-    await call("POST", `/interactions/${encodeURIComponent(row.dataset.id)}/monitor`);
+    await join(row.dataset.id);
   } catch (error) {
     notify(error.message, "bad");
   } finally {
