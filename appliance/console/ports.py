@@ -24,6 +24,7 @@ from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.policy import Account
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.session import DeviceView, MonitoringView
+from appliance.monitoring.terms import NOTHING_GIVEN, Given, Terms
 from appliance.monitoring.watches import Key, Watched
 from appliance.platforms.protocol import Capability, Check
 from appliance.platforms.settings import PlatformSettings
@@ -75,8 +76,13 @@ class Monitoring(Protocol):
     def device(self) -> DeviceView:
         """Headset, lamps, volume, board."""
 
-    async def monitor(self, account: Account, interaction_id: str) -> MonitoringView:
-        """Join silently; returns once the leg listens."""
+    terms: Terms
+    """What the site asks before each call."""
+
+    async def monitor(
+        self, account: Account, interaction_id: str, given: Given = NOTHING_GIVEN
+    ) -> MonitoringView:
+        """Join silently, *given* what the terms ask for; returns once the leg listens."""
 
     async def set_microphone(
         self, account: Account, muted: bool, audience: Audience | None = None

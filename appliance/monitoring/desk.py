@@ -100,6 +100,8 @@ class Desk:
             media=session.media,
             started_at=session.started_at,
             last_end=self.last_end,
+            live_until=session.live_until,
+            note=session.note,
             elapsed_s=(datetime.now(UTC) - session.started_at).total_seconds(),
         )
 

@@ -185,6 +185,9 @@ MIGRATIONS: Final = (
         PRIMARY KEY (account, platform, kind, target)
     ) STRICT;
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN reason TEXT NOT NULL DEFAULT '';  -- why it was monitored
+    """,
 )
 """Step *n* leads from ``user_version`` *n* to *n* + 1. Steps are added, never edited."""
 

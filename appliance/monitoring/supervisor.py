@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from appliance.control_link.client import LegLink, LegUnreachableError
@@ -27,6 +26,7 @@ from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.join import Joining
 from appliance.monitoring.leg_events import LegEvents
 from appliance.monitoring.microphone import Microphone
+from appliance.monitoring.next_call import NextCall
 from appliance.monitoring.platform_events import PlatformEvents
 from appliance.monitoring.policy import Account, RefusedError, silence_refusal, unmute_refusal
 from appliance.monitoring.presses import Presses
@@ -36,10 +36,10 @@ from appliance.monitoring.session import DeviceView, MonitoringView, Session
 from appliance.monitoring.session_machine import State
 from appliance.monitoring.settings import MonitoringSettings
 from appliance.monitoring.store import Store, StoreError
+from appliance.monitoring.terms import NOTHING_GIVEN, Given, Terms
 from appliance.monitoring.watch import Watch
 from appliance.monitoring.watches import Watches
 from appliance.platforms.protocol import Driver
-from appliance.service.errors import BargeboxError
 from appliance.service.jobs import Jobs
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
@@ -52,15 +52,13 @@ LOOKS, LOOK_S = 50, 0.1
 RESTART_LIMIT_S = 0.5
 """What is under way gets this long at a restart; the next life finishes the rest."""
 SELF_TEST_LIMIT_S = 30.0
-NEXT_WITHIN = timedelta(seconds=10)
-"""The next call may be asked for this long after the one before was left."""
 
 
 class MonitoringService:
     """Monitors for the whole box. All methods run on one event loop.
 
     ``book`` is the list of interactions, ``audit`` and ``history`` are for reading, ``watches``
-    are what people want to be told of.
+    are what people want to be told of, ``terms`` what the site asks before each call.
     """
 
     def __init__(
@@ -77,7 +75,7 @@ class MonitoringService:
         self.audit = Audit(store, on_death=on_death)
         self.history = History(store)
         self.watches = Watches(driver.name, store, self.audit)
-        self._accounts = accounts
+        self.terms = Terms.of(settings)
         self._on_death = on_death
         self._jobs = Jobs(on_death=on_death)
         link = LegLink(
@@ -91,6 +89,7 @@ class MonitoringService:
         )
         self._endings = Endings(desk)
         self._joining = Joining(desk, self._endings)
+        self._next_call = NextCall(desk, self._endings, self._joining, accounts, self.terms)
         self._microphone = Microphone(desk, accounts, on_death=on_death)
         self._presses = Presses(desk)
         self._reconnecting = Reconnecting(desk, self._endings, accounts)
@@ -104,7 +103,7 @@ class MonitoringService:
             self._presses,
             self._recovery,
             self._reconnecting,
-            self._next_asked,
+            self._next_call.ask,
         )
         self._alerts = Alerts(desk, self.watches, accounts)
         self._platform_events = PlatformEvents(
@@ -169,11 +168,15 @@ class MonitoringService:
 
     # -- what people do
 
-    async def monitor(self, account: Account, interaction_id: str) -> MonitoringView:
-        """Join silently; returns when the call is heard. Raises `BargeboxError`.
+    async def monitor(
+        self, account: Account, interaction_id: str, given: Given = NOTHING_GIVEN
+    ) -> MonitoringView:
+        """Join silently, *given* what the site's `terms` ask for; returns when the call is heard.
+
+        Raises `BargeboxError`.
 
         Codes: an end reason's, ``not_found``, ``busy``, ``audit_unwritable``,
-        ``leg_unreachable``, or the platform's own.
+        ``leg_unreachable``, ``reason_needed``, ``confirmation_needed``, or the platform's own.
         """
         await self._desk.until(
             lambda: self._recovery.met and self._desk.link.connected, READY_LIMIT_S
@@ -182,7 +185,7 @@ class MonitoringService:
             raise LegUnreachableError(
                 "The headset process is not running. Wait a moment and try again."
             )
-        await self._joining.monitor(account, interaction_id)
+        await self._joining.monitor(account, interaction_id, given)
         return self.current()
 
     async def set_microphone(
@@ -278,32 +281,6 @@ class MonitoringService:
         if refusal is None:  # and if not, then what was asked for, to mute, is done all the same
             session.audience = audience
             self._desk.publish()
-
-    def _next_asked(self) -> None:
-        self._jobs.spawn(self._next(), "next call")
-
-    async def _next(self) -> None:
-        """From the call that the panel left, or is in, to the next one of its owner's list."""
-        before = self._desk.session or self._desk.last_session
-        if before is None:
-            return
-        if before.ending is not None and datetime.now(UTC) - before.ending.at > NEXT_WITHIN:
-            log.info("the next call was asked for, but none was left lately")
-            return
-        try:
-            # Looked up again: a permission may have been withdrawn since the call began.
-            owner = await self._accounts.get(before.owner.name)
-            if owner is None:
-                return
-            following = self.book.next_after(owner, before.interaction.id)
-            if following is None:
-                log.info("there is no next call to monitor")
-                return
-            if before.ending is None:
-                self._endings.end(before, EndReason.HUNG_UP, by=owner.name)
-            await self._joining.monitor(owner, following.id)
-        except BargeboxError as fault:
-            log.warning("the next call was not joined: %s (%s)", fault.detail, fault.code)
 
 
 def _left_by(account: Account) -> str:

@@ -90,22 +90,22 @@ def test_the_menu_by_keyboard_alone(page: Page, server: Served) -> None:
     menu.focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    expect(page.get_by_label("Agent or queue")).to_be_focused()
+    expect(page.get_by_label("Also watch")).to_be_focused()
     page.keyboard.type("Ben")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator(COUNT)).to_have_text("1")
     assert watched(server) == [BEN]
-    expect(page.get_by_label("Agent or queue").locator("option", has_text="Ben")).to_have_count(0)
+    expect(page.get_by_label("Also watch").locator("option", has_text="Ben")).to_have_count(0)
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Shift+Tab")
     expect(page.get_by_role("button", name="Stop watching Ben Okafor")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator(COUNT)).to_have_text("0")
-    expect(page.get_by_label("Agent or queue")).to_be_focused()
+    expect(page.get_by_label("Also watch")).to_be_focused()
     page.keyboard.press("Escape")
     expect(menu).to_be_focused()
-    expect(page.get_by_label("Agent or queue")).to_be_hidden()
+    expect(page.get_by_label("Also watch")).to_be_hidden()
 
 
 def test_a_watched_call_is_told_without_taking_the_focus(page: Page, server: Served) -> None:
