@@ -2,7 +2,7 @@
 // comes only when the pointer is not where it will be.
 
 import { agentNames, setText } from "./format.js";
-import { join } from "./join.js";
+import { ask, join } from "./join.js";
 import { notify } from "./notice.js";
 import { box, listen } from "./stream.js";
 
@@ -67,8 +67,10 @@ function heard(name, data) {
 
 async function monitor() {
   const { id } = calls.at(-1);
+  const given = await ask(words.textContent);
+  if (!given) return;
   try {
-    await join(id);
+    await join(id, given);
   } catch (error) {
     notify(error.message, "bad");
   }
