@@ -144,6 +144,12 @@ def test_monitor_in_the_notice_joins(page: Page, server: Served) -> None:
     expect(page.locator("#tool-state")).to_have_text("Listening – you are muted")
     expect(page.locator("#alert")).to_be_hidden()
     server.do(lambda: server.world.monitoring.end(EndReason.HUNG_UP))
+    begin(server, 7)
+    expect(page.locator("#alert")).to_be_visible()
+    server.world.monitoring.fail_with = RefusedError("It has ended.", code="call_ended")
+    monitor.click()
+    expect(page.locator("#notice")).to_contain_text("It has ended.")
+    expect(page.locator("#alert")).to_be_hidden()
 
 
 def test_the_notice_waits_while_the_pointer_is_where_it_would_be(

@@ -14,6 +14,7 @@ const notice = document.getElementById("alert");
 const words = document.getElementById("alert-words");
 let calls = []; // those not yet dismissed, the newest last
 let pointer = null;
+let timer = 0;
 
 function isUnderPointer() {
   if (!pointer || !matchMedia("(hover: hover)").matches) return false;
@@ -26,7 +27,8 @@ function isUnderPointer() {
 function appear() {
   notice.hidden = !calls.length;
   if (notice.hidden || notice.style.visibility === "visible") return;
-  if (isUnderPointer()) setTimeout(appear, RETRY_MS);
+  clearTimeout(timer);
+  if (isUnderPointer()) timer = setTimeout(appear, RETRY_MS);
   else {
     notice.style.visibility = "visible";
     tell();
@@ -35,12 +37,15 @@ function appear() {
   }
 }
 
-function tell() {
+function sentence() {
   const latest = calls.at(-1);
+  if (!latest) return "";
   const more = calls.length > 1 ? ` (and ${calls.length - 1} more)` : "";
-  const queue = latest?.queue ? `, ${latest.queue}` : "";
-  setText(words, latest ? `Call you watch for: ${agentNames(latest)} with ${latest.customer}${queue}${more}` : "");
+  const queue = latest.queue ? `, ${latest.queue}` : "";
+  return `Call you watch for: ${agentNames(latest)} with ${latest.customer}${queue}${more}`;
 }
+
+const tell = () => setText(words, sentence());
 
 function show() {
   if (!calls.length) notice.style.visibility = "hidden";
@@ -60,7 +65,7 @@ function heard(name, data) {
     calls = [...calls.filter((one) => one.id !== data.interaction.id), data.interaction].slice(-MOST);
     show();
     // For whatever else draws attention: the tab's title, a notification of the desktop.
-    document.dispatchEvent(new CustomEvent("attention", { detail: words.textContent }));
+    document.dispatchEvent(new CustomEvent("attention", { detail: sentence() }));
   } else if (name === "interaction" && data.state === "ended") drop(data.id);
   else if (name === "monitoring" || name === "snapshot") drop(box.monitoring?.interaction?.id);
 }
@@ -73,6 +78,7 @@ async function monitor() {
     await join(id, given);
   } catch (error) {
     notify(error.message, "bad");
+    if (["call_ended", "not_found"].includes(error.code)) drop(id);
   }
 }
 
