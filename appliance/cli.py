@@ -82,6 +82,10 @@ def build_parser() -> argparse.ArgumentParser:
     listing.add_argument("--search", default="")
     monitor = sub.add_parser("monitor", parents=[remote], help="join an interaction silently")
     monitor.add_argument("id", help="of the interaction")
+    monitor.add_argument(
+        "--confirm", action="store_true", help="confirm what the site wants confirmed before a call"
+    )
+    monitor.add_argument("--reason", default="", help="why, where the site asks for it")
     sub.add_parser("mute", parents=[remote], help="silent again")
     unmute = sub.add_parser("unmute", parents=[remote], help="barge in")
     unmute.add_argument("--coach", action="store_true", help="only the agent hears you")

@@ -102,6 +102,7 @@ async def _serve(
             roles=Roles(store, service.audit),
             book=service.book,
             monitoring=service,
+            watches=service.watches,
             history=service.history,
             audit=service.audit,
             platform=driver,

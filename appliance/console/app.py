@@ -41,6 +41,7 @@ from appliance.console.routes import (
     platform,
     roles,
     session,
+    watches,
 )
 from appliance.console.settings import ConsoleSettings
 from appliance.console.sign_in_brake import SignInBrake
@@ -58,6 +59,7 @@ FEATURES = (
     session,
     interactions,
     monitoring,
+    watches,
     events,
     history,
     audit,

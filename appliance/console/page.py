@@ -32,6 +32,7 @@ def _common(state: Console, caller: Caller) -> dict[str, Any]:
         "sees_calls": sees_calls(caller.account),
         "may_listen": caller.may(Permission.MONITOR_ALL_CALLS),
         "audiences": _audiences(state, caller),
+        "terms": state.ports.monitoring.terms,
         "words": wording.for_browser(),
         "certificate_note": _certificate_note(state, caller),
     }

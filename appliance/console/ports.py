@@ -16,6 +16,7 @@ from appliance.control_link.words import Audience, Button
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.audit import AuditRow, Entry
 from appliance.monitoring.curve import Curve
+from appliance.monitoring.desk import Alert
 from appliance.monitoring.history import SessionRecord
 from appliance.monitoring.history_list import Names
 from appliance.monitoring.history_query import HistoryQuery
@@ -23,12 +24,14 @@ from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.policy import Account
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.session import DeviceView, MonitoringView
+from appliance.monitoring.terms import NOTHING_GIVEN, Given, Terms
+from appliance.monitoring.watches import Key, Watched
 from appliance.platforms.protocol import Capability, Check
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 
-Notice = MonitoringView | DeviceView | Levels | Quality
+Notice = MonitoringView | DeviceView | Levels | Quality | Alert
 Unlisten = Callable[[], None]
 
 
@@ -75,8 +78,13 @@ class Monitoring(Protocol):
     def device(self) -> DeviceView:
         """Headset, lamps, volume, board."""
 
-    async def monitor(self, account: Account, interaction_id: str) -> MonitoringView:
-        """Join silently; returns once the leg listens."""
+    terms: Terms
+    """What the site asks before each call."""
+
+    async def monitor(
+        self, account: Account, interaction_id: str, given: Given = NOTHING_GIVEN
+    ) -> MonitoringView:
+        """Join silently, *given* what the terms ask for; returns once the leg listens."""
 
     async def set_microphone(
         self, account: Account, muted: bool, audience: Audience | None = None
@@ -92,6 +100,9 @@ class Monitoring(Protocol):
     async def self_test(self) -> list[CheckResult]:
         """Check headset and panel; refused (``busy``) in a call."""
 
+    def announce(self, account: str) -> None:
+        """The box says that a call began that *account* watches for, where that disturbs nobody."""
+
     async def close(self) -> None:
         """Begin no session any more, for this life of the process ends; ``busy`` in a call."""
 
@@ -100,6 +111,19 @@ class Monitoring(Protocol):
 
     def listen(self, listener: Callable[[Notice], None]) -> Unlisten:
         """Call *listener* on the loop at each change; it must not block."""
+
+
+class Watches(Protocol):
+    """Agents and queues whose next call an account wants to be told of."""
+
+    async def of(self, account: str) -> list[Watched]:
+        """What it watches."""
+
+    async def add(self, account: str, watched: Watched) -> None:
+        """One more; `WatchError` (``too_many_watches``) beyond the most."""
+
+    async def remove(self, account: str, key: Key) -> None:
+        """One less."""
 
 
 class History(Protocol):
@@ -192,6 +216,7 @@ class Ports:
     roles: Roles
     book: InteractionBook
     monitoring: Monitoring
+    watches: Watches
     history: History
     audit: AuditLog
     platform: Platform

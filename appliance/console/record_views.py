@@ -31,6 +31,8 @@ class SessionOut(BaseModel):
     session_id: str
     supervisor: str
     platform: str
+    reason: str
+    """Why the call was monitored, where that was said."""
     interaction: InteractionOut
     started_at: Moment
     ended_at: Moment | None
@@ -52,6 +54,7 @@ class SessionOut(BaseModel):
             session_id=record.id,
             supervisor=record.supervisor,
             platform=record.platform,
+            reason=record.reason,
             interaction=InteractionOut.of_interaction(record.interaction, _OVER),
             started_at=record.started_at,
             ended_at=record.ended_at,

@@ -61,6 +61,7 @@ LAMPS = {
     "slow_blink": "blinking slowly",
     "slow_breathe": "breathing slowly",
     "fast_double_blink": "blinking twice, fast",
+    "quick_blink": "blinking quickly",
 }
 """Lamp patterns."""
 

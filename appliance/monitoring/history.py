@@ -58,7 +58,7 @@ class History:
         def work(database: sqlite3.Connection) -> None:
             database.execute(
                 "INSERT INTO sessions (id, handle, platform, supervisor, interaction_id,"
-                " interaction, started_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                " interaction, started_at, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     record.id,
                     record.handle,
@@ -67,6 +67,7 @@ class History:
                     record.interaction.id,
                     interaction_json.dump_json(record.interaction).decode(),
                     record.started_at.isoformat(),
+                    record.reason,
                 ),
             )
             database.execute(

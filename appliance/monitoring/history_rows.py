@@ -27,7 +27,7 @@ MAX_TOLD = 100
 _SOUND = tuple(SessionQuality.model_fields)
 _COLUMNS = (
     "id, handle, platform, supervisor, interaction, started_at, "
-    f"ended_at, end_reason, end_detail, quality, {', '.join(_SOUND)}"
+    f"ended_at, end_reason, end_detail, quality, {', '.join(_SOUND)}, reason"
 )
 
 
@@ -58,6 +58,8 @@ class SessionRecord:
     sound: SessionQuality | None = None
     """The whole session's; None where nothing was measured."""
     barges: tuple[BargeSpan, ...] = ()
+    reason: str = ""
+    """Why it was monitored, where the site asks or it was said."""
 
     @property
     def length_s(self) -> float:
@@ -171,7 +173,7 @@ def _quality(session_id: str, text: str | None) -> dict[str, JsonValue] | None:
 
 def _record(row: tuple[Any, ...], barges: tuple[BargeSpan, ...]) -> SessionRecord:
     id_, handle, platform, supervisor, interaction, start, end, reason, detail, quality = row[:10]
-    sound = SessionQuality(**dict(zip(_SOUND, row[10:], strict=True)))
+    sound = SessionQuality(**dict(zip(_SOUND, row[10:-1], strict=True)))
     return SessionRecord(
         id=id_,
         handle=handle,
@@ -185,4 +187,5 @@ def _record(row: tuple[Any, ...], barges: tuple[BargeSpan, ...]) -> SessionRecor
         quality=_quality(id_, quality),
         sound=sound if sound.model_dump(exclude_none=True) else None,
         barges=barges,
+        reason=row[-1],
     )

@@ -184,6 +184,7 @@ class Recovery:
             barged_in=bool(record.barges),
             barges=list(record.barges),
             curve=self._curves[record.id],
+            reason=record.reason,
         )
         now = datetime.now(UTC)
         if call.gate is not Gate.OPEN:
@@ -201,7 +202,7 @@ class Recovery:
         elif call.gate is Gate.OPEN:
             desk.machine.fire(Event.GATE_OPENED)
             session.opened_epoch = call.epoch
-            session.live_since = time.monotonic()
+            session.went_live(desk.settings.barge_limit_s)
             session.barged_in = True
         self._microphone.adopt(session)
         log.info("session %s of %s taken up again", session.id, account.name)

@@ -173,6 +173,21 @@ MIGRATIONS: Final = (
                 '') FROM json_each (interaction, '$.agents')), ''))
         FROM sessions WHERE ended_at IS NOT NULL AND json_valid (interaction);
     """,
+    """
+    CREATE TABLE watches (
+        account TEXT NOT NULL COLLATE NOCASE
+            REFERENCES accounts (name) ON DELETE CASCADE ON UPDATE CASCADE,
+        platform TEXT NOT NULL,
+        kind TEXT NOT NULL,          -- agent, queue
+        target TEXT NOT NULL,        -- the agent's id, the queue's name
+        name TEXT NOT NULL,          -- for people
+        created_at TEXT NOT NULL,
+        PRIMARY KEY (account, platform, kind, target)
+    ) STRICT;
+    """,
+    """
+    ALTER TABLE sessions ADD COLUMN reason TEXT NOT NULL DEFAULT '';  -- why it was monitored
+    """,
 )
 """Step *n* leads from ``user_version`` *n* to *n* + 1. Steps are added, never edited."""
 

@@ -7,7 +7,7 @@ import math
 import secrets
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from appliance.control_link.events import Levels, Quality
 from appliance.control_link.states import HeadsetState, Lamps
@@ -55,6 +55,10 @@ class Session:
     """The newest epoch in which the gate was seen open."""
     live_since: float | None = None
     """When the gate opened, on the monotonic clock."""
+    live_until: datetime | None = None
+    """When the site's limit will close it."""
+    note: str = ""
+    """What the owner should read of what the box did, until the gate opens again."""
     barged_in: bool = False
     barges: list[BargeSpan] = field(default_factory=list)
     """When the owner was heard, as history will keep it whatever the disk took meanwhile."""
@@ -84,6 +88,8 @@ class Session:
     back_since: float = -math.inf
     """When it came back, last."""
     ending: Ending | None = None
+    reason: str = ""
+    """Why it is monitored, where the site asks or it was said."""
     begun: float = field(default_factory=time.monotonic)
     """When this life of the process took the session up, on the monotonic clock."""
     age_s: float = field(init=False)
@@ -93,6 +99,14 @@ class Session:
         self.age_s = max(0.0, (datetime.now(UTC) - self.started_at).total_seconds())
         if not self.handle:
             self.handle = f"bargebox-{self.id}"
+
+    def went_live(self, limit_s: float | None) -> None:
+        """The gate is open, for *limit_s* at most."""
+        if self.live_since is not None:
+            return  # to others now; the limit is on being heard at all
+        self.live_since, self.note = time.monotonic(), ""
+        if limit_s is not None:
+            self.live_until = datetime.now(UTC) + timedelta(seconds=limit_s)
 
     @property
     def away_s(self) -> float:
@@ -142,6 +156,7 @@ class Session:
             supervisor=self.owner.name,
             interaction=self.interaction,
             started_at=self.started_at,
+            reason=self.reason,
         )
 
     def monitor(self) -> Monitor:
@@ -175,6 +190,10 @@ class MonitoringView:
     media: Media | None = None
     started_at: datetime | None = None
     last_end: Ending | None = None
+    live_until: datetime | None = None
+    """When the site's limit closes the open gate."""
+    note: str = ""
+    """What the owner should read of what the box did."""
     elapsed_s: float = field(default=0.0, compare=False)
 
 

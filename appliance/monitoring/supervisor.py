@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from appliance.control_link.client import LegLink, LegUnreachableError
@@ -18,6 +17,7 @@ from appliance.control_link.commands import SelfTest, SetVolume
 from appliance.control_link.states import CheckResult
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import Accounts
+from appliance.monitoring.alerts import Alerts
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.desk import Desk, Listener
 from appliance.monitoring.endings import Endings
@@ -26,6 +26,7 @@ from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.join import Joining
 from appliance.monitoring.leg_events import LegEvents
 from appliance.monitoring.microphone import Microphone
+from appliance.monitoring.next_call import NextCall
 from appliance.monitoring.platform_events import PlatformEvents
 from appliance.monitoring.policy import Account, RefusedError, silence_refusal, unmute_refusal
 from appliance.monitoring.presses import Presses
@@ -35,9 +36,10 @@ from appliance.monitoring.session import DeviceView, MonitoringView, Session
 from appliance.monitoring.session_machine import State
 from appliance.monitoring.settings import MonitoringSettings
 from appliance.monitoring.store import Store, StoreError
+from appliance.monitoring.terms import NOTHING_GIVEN, Given, Terms
 from appliance.monitoring.watch import Watch
+from appliance.monitoring.watches import Watches
 from appliance.platforms.protocol import Driver
-from appliance.service.errors import BargeboxError
 from appliance.service.jobs import Jobs
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
@@ -50,14 +52,13 @@ LOOKS, LOOK_S = 50, 0.1
 RESTART_LIMIT_S = 0.5
 """What is under way gets this long at a restart; the next life finishes the rest."""
 SELF_TEST_LIMIT_S = 30.0
-NEXT_WITHIN = timedelta(seconds=10)
-"""The next call may be asked for this long after the one before was left."""
 
 
 class MonitoringService:
     """Monitors for the whole box. All methods run on one event loop.
 
-    ``book`` is the list of interactions, ``audit`` and ``history`` are for reading.
+    ``book`` is the list of interactions, ``audit`` and ``history`` are for reading, ``watches``
+    are what people want to be told of, ``terms`` what the site asks before each call.
     """
 
     def __init__(
@@ -73,7 +74,8 @@ class MonitoringService:
         self.book = InteractionBook(driver.name, remembered=settings.history_shown)
         self.audit = Audit(store, on_death=on_death)
         self.history = History(store)
-        self._accounts = accounts
+        self.watches = Watches(driver.name, store, self.audit)
+        self.terms = Terms.of(settings)
         self._on_death = on_death
         self._jobs = Jobs(on_death=on_death)
         link = LegLink(
@@ -87,6 +89,7 @@ class MonitoringService:
         )
         self._endings = Endings(desk)
         self._joining = Joining(desk, self._endings)
+        self._next_call = NextCall(desk, self._endings, self._joining, accounts, self.terms)
         self._microphone = Microphone(desk, accounts, on_death=on_death)
         self._presses = Presses(desk)
         self._reconnecting = Reconnecting(desk, self._endings, accounts)
@@ -100,23 +103,30 @@ class MonitoringService:
             self._presses,
             self._recovery,
             self._reconnecting,
-            self._next_asked,
+            self._next_call.ask,
         )
-        self._platform_events = PlatformEvents(desk, self._endings, self._reconnecting)
+        self._alerts = Alerts(desk, self.watches, accounts)
+        self._platform_events = PlatformEvents(
+            desk, self._endings, self._reconnecting, self._alerts
+        )
         self._watch = Watch(desk, self._endings, self._microphone, self._presses, self._recovery)
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Take up what a former life left, then connect. Raises `StoreError`."""
         records, _ = await self.history.page(per_page=max(1, self._desk.settings.history_shown))
         self.book.recall(reversed(records))
         await self._recovery.load()
+        await self.watches.load()
         self.audit.start()
         self._microphone.start()
         kept = frozenset(leg.handle for leg in await self.history.open_legs())
         await self._desk.driver.start(self._platform_events.take, kept)
         self._desk.link.start()
-        self._watching = deadly_task(self._watch.run(), "monitoring watch", on_death=self._on_death)
+        works = {"monitoring watch": self._watch.run(), "watched calls": self._alerts.run()}
+        self._watching = [
+            deadly_task(work, name, on_death=self._on_death) for name, work in works.items()
+        ]
 
     async def stop(self, *, leave_call: bool = False) -> None:
         """Stop, by default without touching the call: the next life takes it up again.
@@ -128,7 +138,7 @@ class MonitoringService:
             self._endings.end(session, EndReason.CONTROL_LOST)
         elif session is not None:
             self._desk.keep_curve(session)
-        await stop_tasks(self._watching)
+        await stop_tasks(*self._watching)
         await self._jobs.finish(TIDY_LIMIT_S if leave_call else RESTART_LIMIT_S)
         await self._presses.write(now=True)
         await self._microphone.stop()
@@ -150,19 +160,23 @@ class MonitoringService:
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call *listener* with every change, on the loop, at once; returns how to stop that.
 
-        It gets a whole `MonitoringView` or `DeviceView`, or the leg's `Levels` and `Quality`.
-        It must neither block nor raise.
+        It gets a whole `MonitoringView` or `DeviceView`, the leg's `Levels` and `Quality`, or an
+        `Alert` for one account. It must neither block nor raise.
         """
         self._desk.listeners.append(listener)
         return lambda: self._desk.listeners.remove(listener)
 
     # -- what people do
 
-    async def monitor(self, account: Account, interaction_id: str) -> MonitoringView:
-        """Join silently; returns when the call is heard. Raises `BargeboxError`.
+    async def monitor(
+        self, account: Account, interaction_id: str, given: Given = NOTHING_GIVEN
+    ) -> MonitoringView:
+        """Join silently, *given* what the site's `terms` ask for; returns when the call is heard.
+
+        Raises `BargeboxError`.
 
         Codes: an end reason's, ``not_found``, ``busy``, ``audit_unwritable``,
-        ``leg_unreachable``, or the platform's own.
+        ``leg_unreachable``, ``reason_needed``, ``confirmation_needed``, or the platform's own.
         """
         await self._desk.until(
             lambda: self._recovery.met and self._desk.link.connected, READY_LIMIT_S
@@ -171,7 +185,7 @@ class MonitoringService:
             raise LegUnreachableError(
                 "The headset process is not running. Wait a moment and try again."
             )
-        await self._joining.monitor(account, interaction_id)
+        await self._joining.monitor(account, interaction_id, given)
         return self.current()
 
     async def set_microphone(
@@ -200,6 +214,10 @@ class MonitoringService:
         words = "" if account.name == session.owner.name else _left_by(account)
         self._endings.end(session, EndReason.HUNG_UP, detail=words, by=account.name)
         await self._desk.until(lambda: self._desk.session is not session, TIDY_LIMIT_S)
+
+    def announce(self, account: str) -> None:
+        """Have the box say that a call began that *account*, who is there, watches for."""
+        self._alerts.announce(account)
 
     async def set_volume(self, percent: int) -> None:
         """Set the downlink volume, 0 to 100. Raises `LegError`, `LegUnreachableError`."""
@@ -263,32 +281,6 @@ class MonitoringService:
         if refusal is None:  # and if not, then what was asked for, to mute, is done all the same
             session.audience = audience
             self._desk.publish()
-
-    def _next_asked(self) -> None:
-        self._jobs.spawn(self._next(), "next call")
-
-    async def _next(self) -> None:
-        """From the call that the panel left, or is in, to the next one of its owner's list."""
-        before = self._desk.session or self._desk.last_session
-        if before is None:
-            return
-        if before.ending is not None and datetime.now(UTC) - before.ending.at > NEXT_WITHIN:
-            log.info("the next call was asked for, but none was left lately")
-            return
-        try:
-            # Looked up again: a permission may have been withdrawn since the call began.
-            owner = await self._accounts.get(before.owner.name)
-            if owner is None:
-                return
-            following = self.book.next_after(owner, before.interaction.id)
-            if following is None:
-                log.info("there is no next call to monitor")
-                return
-            if before.ending is None:
-                self._endings.end(before, EndReason.HUNG_UP, by=owner.name)
-            await self._joining.monitor(owner, following.id)
-        except BargeboxError as fault:
-            log.warning("the next call was not joined: %s (%s)", fault.detail, fault.code)
 
 
 def _left_by(account: Account) -> str:

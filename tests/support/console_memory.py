@@ -14,6 +14,7 @@ from appliance.monitoring.audit import AuditRow, Entry
 from appliance.monitoring.history import BargeSpan, SessionRecord
 from appliance.monitoring.policy import ROLES, Account
 from appliance.monitoring.reasons import WORDS
+from appliance.monitoring.watches import Key, Watched
 from tests.support.console_calls import PLATFORM, call_number
 
 PASSWORD = "correct horse battery"
@@ -74,6 +75,25 @@ class MemoryAccounts:
 
     async def keep_sign_ins(self, text: str) -> None:
         self.sign_ins = text
+
+
+class MemoryWatches:
+    """What accounts watch, as many as they like."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, dict[Key, Watched]] = {}
+        self.fail_with: Exception | None = None
+
+    async def of(self, account: str) -> list[Watched]:
+        return sorted(self.all.get(account, {}).values(), key=lambda one: (one.kind, one.name))
+
+    async def add(self, account: str, watched: Watched) -> None:
+        if self.fail_with is not None:
+            raise self.fail_with
+        self.all.setdefault(account, {})[watched.key] = watched
+
+    async def remove(self, account: str, key: Key) -> None:
+        self.all.get(account, {}).pop(key, None)
 
 
 def past_of_two() -> list[SessionRecord]:

@@ -38,7 +38,12 @@ from appliance.provisioning.certificates.folder import CertificateFolder
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.certificates.names import BoxNames
 from tests.support.console_calls import PLATFORM, call_number
-from tests.support.console_memory import MemoryAccounts, MemoryAudit, past_of_two
+from tests.support.console_memory import (
+    MemoryAccounts,
+    MemoryAudit,
+    MemoryWatches,
+    past_of_two,
+)
 from tests.support.console_monitoring import FakePlatform, MemoryMonitoring
 from tests.support.console_platform import MemoryChooser, MemoryPlatformFile
 from tests.support.memory_store import MemoryStore
@@ -81,6 +86,7 @@ class World:
     accounts: MemoryAccounts
     book: InteractionBook
     monitoring: MemoryMonitoring
+    watches: MemoryWatches
     database: MemoryStore
     audit: MemoryAudit
     platform: FakePlatform
@@ -108,6 +114,7 @@ class World:
             roles=Roles(self.disk, Audit(self.disk)),
             book=self.book,
             monitoring=self.monitoring,
+            watches=self.watches,
             history=History(self.database),
             audit=self.audit,
             platform=self.platform,
@@ -154,4 +161,14 @@ def make_world(calls: int = 12) -> World:
     )
     database = MemoryStore()
     database.write_now(lambda database: write_past(database, past_of_two()))
-    return World(accounts, book, monitoring, database, audit, platform, choice, FingerPanel())
+    return World(
+        accounts,
+        book,
+        monitoring,
+        MemoryWatches(),
+        database,
+        audit,
+        platform,
+        choice,
+        FingerPanel(),
+    )

@@ -56,6 +56,7 @@ def real_ports_fit(
         roles=roles,
         book=service.book,
         monitoring=service,
+        watches=service.watches,
         history=service.history,
         audit=service.audit,
         platform=driver,

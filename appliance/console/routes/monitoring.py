@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, StrictBool
 from appliance.console.access import PanelViewer, Viewer
 from appliance.console.hub import monitoring_body
 from appliance.console.state import console
-from appliance.console.views import MonitoringOut
+from appliance.console.views import MonitoringOut, TermsOut
 from appliance.control_link.words import Audience
 
 router = APIRouter(tags=["monitoring"])
@@ -34,6 +34,12 @@ async def current(request: Request, caller: Viewer) -> JSONResponse:
     """The current session or ``{"state": "idle"}``."""
     view = console(request).ports.monitoring.current()
     return JSONResponse(MonitoringOut.of(view).body())
+
+
+@router.get("/monitoring/terms")
+async def terms(request: Request, caller: Viewer) -> TermsOut:
+    """What the site asks for before each call is monitored; nothing by default."""
+    return TermsOut.of(console(request).ports.monitoring.terms)
 
 
 @router.put("/monitoring/microphone", responses=ANSWER)

@@ -2,6 +2,7 @@
 
 import { call } from "./api.js";
 import { agentNames, elapsed, presence, refusal, setText } from "./format.js";
+import { ask as askBefore, join } from "./join.js";
 import { notify } from "./notice.js";
 import { box, listen, now } from "./stream.js";
 
@@ -165,11 +166,17 @@ function changed(interaction) {
 
 async function monitor(button) {
   const row = button.closest("tr");
+  const given = await askBefore(button.getAttribute("aria-label"));
+  if (!given) {
+    // The list may have been drawn anew behind the question.
+    if (!button.isConnected) (rowOf(row.dataset.id)?.querySelector("[data-monitor]") ?? list()).focus();
+    return;
+  }
   button.disabled = true;
   button.setAttribute("aria-busy", "true");
   setText(button, "Joining…");
   try {
-    await call("POST", `/interactions/${encodeURIComponent(row.dataset.id)}/monitor`);
+    await join(row.dataset.id, given);
   } catch (error) {
     notify(error.message, "bad");
   } finally {

@@ -1,5 +1,6 @@
 // Everything on a signed-in page hangs on one event stream.
 
+import * as alerts from "./alerts.js";
 import { call } from "./api.js";
 import * as chips from "./chips.js";
 import * as quality from "./quality.js";
@@ -23,5 +24,5 @@ document.getElementById("sign-out").addEventListener("click", async () => {
 
 const names = document.body.dataset.parts.split(" ").filter(Boolean);
 const own = await Promise.all(names.map((name) => import(`./${name}.js`)));
-for (const part of [chips, ...own, toolbar, quality, room]) part.start();
+for (const part of [chips, ...own, toolbar, alerts, quality, room]) part.start();
 stream.start();

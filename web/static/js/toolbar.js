@@ -18,6 +18,7 @@ const allowed = bar?.dataset.audiences.split(" ").filter(Boolean) ?? [];
 const me = document.body.dataset.user;
 
 let pending = 0;
+let noted = "";
 
 const running = () => box.monitoring && !["idle", "ended"].includes(box.monitoring.state);
 
@@ -90,8 +91,20 @@ function why(text, tone) {
 }
 
 function showTime() {
-  const started = box.monitoring?.started_at;
-  if (started && running()) setText(get("tool-timer"), elapsed(now() - Date.parse(started)));
+  if (!running()) return;
+  const { started_at: started, live_until: until } = box.monitoring;
+  if (started) setText(get("tool-timer"), elapsed(now() - Date.parse(started)));
+  get("tool-limit").hidden = !until || !box.known;
+  if (until) setText(get("tool-limit"), `Muted in ${elapsed(Date.parse(until) - now() + 999)}, by the time limit here.`);
+}
+
+/** What the box did that its owner should know, such as to mute at the limit. */
+function showNote() {
+  const { note = "", owner } = box.monitoring ?? {};
+  if (note === noted || owner !== me) return;
+  if (note) notify(note);
+  else clearNotice();
+  noted = note;
 }
 
 function showLevel(meter, dbfs) {
@@ -168,6 +181,7 @@ function showVolume() {
 function heard(name, data) {
   if (["snapshot", "monitoring", "known"].includes(name)) {
     show();
+    showNote();
     showEnd();
     if (!box.known || !running()) silence();
   }
