@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -50,6 +51,7 @@ class NoDisk(Store):
 
     def __init__(self) -> None:
         """Nothing to open."""
+        self.path = Path("/nowhere/box.sqlite3")
 
     async def write(self, work: Work[T], *, committed: Callable[[], None] | None = None) -> T:
         raise StoreError("The box's disk has a fault. Replace the card.")

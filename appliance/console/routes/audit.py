@@ -7,19 +7,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import TypeAdapter
 
 from appliance.console.access import AuditViewer
 from appliance.console.ports import AuditLog
 from appliance.console.record_views import AuditPage
 from appliance.console.state import console
 from appliance.console.views import now
-from appliance.monitoring.audit import AuditRow
 
 router = APIRouter(tags=["records"])
 Limit = Annotated[int, Query(ge=1, le=200)]
-
-_row: TypeAdapter[AuditRow] = TypeAdapter(AuditRow)
 
 
 @router.get("/audit")
@@ -30,21 +26,21 @@ async def audit(
     limit: Limit = 100,
 ) -> AuditPage:
     """The audit log, newest first."""
-    rows = await console(request).ports.audit.latest(before=before, limit=limit)
-    return AuditPage(items=rows)
+    found = await console(request).ports.audit.search(before=before, limit=limit)
+    return AuditPage(items=found.rows)
 
 
 @router.get("/audit/export")
 async def export(request: Request, caller: AuditViewer) -> StreamingResponse:
-    """The whole log, oldest first, one JSON object a line, with its hashes."""
+    """The whole log, oldest first, one JSON object a line; the last line is the signed head."""
     name = f"bargebox-audit-{now():%Y%m%dT%H%M%SZ}.ndjson"
     return StreamingResponse(
-        _lines(console(request).ports.audit),
+        _bytes(console(request).ports.audit),
         media_type="application/x-ndjson",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-async def _lines(log: AuditLog) -> AsyncIterator[bytes]:
-    async for row in log.export():
-        yield _row.dump_json(row) + b"\n"
+async def _bytes(log: AuditLog) -> AsyncIterator[bytes]:
+    async for lines in log.export():
+        yield lines.encode("utf-8", "surrogateescape")
