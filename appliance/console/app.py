@@ -110,6 +110,7 @@ def create_app(
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(account_pages.router)
+    app.include_router(audit.pages)
     app.mount("/static", StaticFiles(directory=settings.web_root / "static"), name="static")
     app.add_middleware(Gatekeeper, settings=settings)
     add_error_handlers(app)
