@@ -7,14 +7,18 @@ import os
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from appliance.service.errors import BargeboxError
 
 TIMEOUT_S = 15.0
 MAX_ANSWER = 64 * 1024 * 1024
+PIECE = 64 * 1024
 
 
 class ApiError(BargeboxError):
@@ -65,6 +69,20 @@ def call(access: Access, method: str, path: str, body: object = None) -> Any:
 
     Raises `ApiError` for a refusal, `UnreachableError` when there is no answer.
     """
+    with _asked(access, method, path, body) as answer:
+        data = answer.read(MAX_ANSWER)
+    return json.loads(data) if data else None
+
+
+def fetch(access: Access, path: str) -> Iterator[bytes]:
+    """What is under ``/api/v1``, piece by piece, however long it is. Raises as `call` does."""
+    with _asked(access, "GET", path, None) as answer:
+        while piece := answer.read(PIECE):
+            yield piece
+
+
+@contextmanager
+def _asked(access: Access, method: str, path: str, body: object) -> Iterator[IO[bytes]]:
     request = urllib.request.Request(  # noqa: S310 (the address is the user's own)
         f"{access.url}/api/v1{path}",
         method=method,
@@ -82,14 +100,13 @@ def call(access: Access, method: str, path: str, body: object = None) -> Any:
     )
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context) as answer:  # noqa: S310
-            data = answer.read(MAX_ANSWER)
+            yield answer
     except urllib.error.HTTPError as error:
         with error:
             raise _refusal(error.code, error.read(MAX_ANSWER)) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise UnreachableError(f"no answer from {access.url}: {reason}") from error
-    return json.loads(data) if data else None
 
 
 def _refusal(status: int, data: bytes) -> ApiError:
