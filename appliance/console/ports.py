@@ -120,6 +120,9 @@ class AuditLog(Protocol):
     async def append(self, *entries: Entry) -> None:
         """Have *entries* on record; ``audit_unwritable`` when they cannot be."""
 
+    def note(self, entry: Entry) -> None:
+        """Have *entry* on record soon; never fails and never waits."""
+
     def export(self) -> AsyncIterator[str]:
         """Every row, oldest first, and the signed head: JSON lines, several at a time."""
 

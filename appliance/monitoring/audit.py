@@ -18,15 +18,7 @@ from typing import TypeVar
 from appliance.monitoring.audit_checker import Checked, Checker
 from appliance.monitoring.audit_cut import old_rows
 from appliance.monitoring.audit_head import SignedHead
-from appliance.monitoring.audit_rows import (
-    COLUMNS,
-    AuditRow,
-    Entry,
-    canonical,
-    clean,
-    read_rows,
-    row_hash,
-)
+from appliance.monitoring.audit_rows import AuditRow, Entry, read_rows
 from appliance.monitoring.audit_seal import BOX, Seal
 from appliance.monitoring.audit_search import (
     EVERYTHING,
@@ -35,7 +27,7 @@ from appliance.monitoring.audit_search import (
     Found,
     search,
 )
-from appliance.monitoring.audit_tail import head_in, read_tail, write_tail
+from appliance.monitoring.audit_tail import head_in, insert
 from appliance.monitoring.store import Store, StoreError
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
@@ -59,34 +51,13 @@ class AuditUnwritableError(StoreError):
     code = "audit_unwritable"
 
 
-def insert(database: sqlite3.Connection, entries: list[Entry]) -> None:
-    """Append *entries* inside the transaction of `Audit.append`: in its *also*, nowhere else."""
-    seq, previous = read_tail(database)
-    for entry in entries:
-        seq += 1
-        content = (
-            seq,
-            entry.at.isoformat(timespec="milliseconds"),
-            clean(entry.actor),
-            clean(entry.action),
-            None if entry.session_id is None else clean(entry.session_id),
-            None if entry.interaction_id is None else clean(entry.interaction_id),
-            clean(canonical(dict(entry.detail))),
-        )
-        previous = row_hash(previous, content)
-        database.execute(
-            f"INSERT INTO audit ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-            (*content, previous),
-        )
-    write_tail(database, seq, previous)
-
-
 class Audit:
     """The audit log in *store*.
 
     `append` is for what must be on record before it happens; `note` for what happens regardless
     (muting, leaving): it never fails, keeps up to 1,000 entries in memory while the disk does not
-    take them, and they go first when it does again. Entries beyond that are lost, loudly.
+    take them, and they go first when it does again. Entries beyond that are lost, and a row tells
+    how many.
     """
 
     def __init__(self, store: Store, *, on_death: Callable[[str], None] = die) -> None:
@@ -94,6 +65,7 @@ class Audit:
         self._on_death = on_death
         # Appended to on the loop, taken from in the writing thread only: a deque allows that.
         self._backlog: deque[Entry] = deque()
+        self._lost: deque[None] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._seal = Seal(store.path)  # of the writing thread only
@@ -163,6 +135,7 @@ class Audit:
         """Have *entry* written soon; never fails and never waits."""
         if len(self._backlog) >= MAX_BACKLOG:
             log.critical("audit entry lost: %s %s %s", entry.actor, entry.action, entry.session_id)
+            self._lost.append(None)
             return
         self._backlog.append(entry)
         self._wake.set()
@@ -221,18 +194,22 @@ class Audit:
 
     async def _write(self, rows: Callable[[sqlite3.Connection], None]) -> None:
         """What waits, then *rows*, which signs it all."""
-        taken = 0
+        taken = lost = 0
 
         def work(database: sqlite3.Connection) -> None:
-            nonlocal taken
+            nonlocal taken, lost
             waiting = list(self._backlog)
-            taken = len(waiting)
+            taken, lost = len(waiting), len(self._lost)
+            if lost:
+                waiting.append(Entry(BOX, "audit_lost", detail={"rows": lost}))
             insert(database, [*self._seal.begin(database), *waiting])
             rows(database)
 
         def committed() -> None:
             for _ in range(taken):
                 self._backlog.popleft()
+            for _ in range(lost):
+                self._lost.popleft()
             self._seal.committed()
 
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from appliance.monitoring.audit_head import SignedHead, parsed
-from appliance.monitoring.audit_rows import GENESIS
+from appliance.monitoring.audit_rows import COLUMNS, GENESIS, Entry, canonical, clean, row_hash
 
 _KEY: Final = "audit_head"
 
@@ -81,3 +81,25 @@ def plain_tail(text: str) -> tuple[int, str] | None:
         return int(seq), str(last)
     except (ValueError, TypeError):
         return None
+
+
+def insert(database: sqlite3.Connection, entries: list[Entry]) -> None:
+    """Append *entries* inside the transaction of `Audit.append`: in its *also*, nowhere else."""
+    seq, previous = read_tail(database)
+    for entry in entries:
+        seq += 1
+        content = (
+            seq,
+            entry.at.isoformat(timespec="milliseconds"),
+            clean(entry.actor),
+            clean(entry.action),
+            None if entry.session_id is None else clean(entry.session_id),
+            None if entry.interaction_id is None else clean(entry.interaction_id),
+            clean(canonical(dict(entry.detail))),
+        )
+        previous = row_hash(previous, content)
+        database.execute(
+            f"INSERT INTO audit ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            (*content, previous),
+        )
+    write_tail(database, seq, previous)

@@ -159,6 +159,9 @@ class MemoryAudit:
         for entry in entries:
             self.add(entry)
 
+    def note(self, entry: Entry) -> None:
+        self.add(entry)
+
     async def head(self) -> SignedHead:
         return SignedHead.sign(self._key, len(self.rows), self.rows[-1].hash)
 

@@ -171,11 +171,15 @@ async def test_a_backlog_has_an_end_and_says_so(
     store: Store, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     audit = Audit(store)
-    for number in range(1001):
+    for number in range(1003):
         audit.note(Entry("ann", f"act {number}"))
     assert "audit entry lost: ann act 1000" in caplog.text
-    await audit.stop()
-    assert (await look(database)).rows == 1000
+    await audit.append(Entry("ann", "act 1003"))
+    last = (await audit.page(after=998, limit=9))[1:]
+    assert [row.action for row in last] == ["act 999", "audit_lost", "act 1003"]
+    assert last[1].detail == '{"rows":3}'
+    await audit.append(Entry("ann", "act 1004"))
+    assert ((await look(database)).rows, (await look(database)).faults) == (1003, [])
 
 
 # -- keys and former logs

@@ -112,6 +112,27 @@ def test_words_are_looked_for_in_the_log_s_names_and_in_plain_ones() -> None:
     assert second == Word("MUTED", frozenset({"mute", "unmute"}))
 
 
+async def test_what_somebody_may_not_do_is_on_record(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    tom = {"Authorization": "Bearer token-tom"}
+    assert (await client.get("/interactions", headers=tom)).status_code == 403
+    assert len(world.audit.rows) == 5, "only looking changes nothing"
+    answer = await client.post("/interactions/call-00001/monitor", headers=tom)
+    assert answer.status_code == 403
+    row = world.audit.rows[-1]
+    assert (row.actor, row.action) == ("tom", "permission_refused")
+    assert json.loads(row.detail) == {
+        "request": "POST /api/v1/interactions/call-00001/monitor",
+        "needed": "MONITOR_ALL_CALLS",
+    }
+
+
+async def test_a_self_test_is_on_record(world: World, client: httpx.AsyncClient) -> None:
+    assert (await client.post("/device/selftest")).status_code == 200
+    assert (world.audit.rows[-1].actor, world.audit.rows[-1].action) == ("admin", "self_test")
+
+
 # -- plain words
 
 
