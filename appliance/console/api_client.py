@@ -9,16 +9,20 @@ import os
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from appliance.service.errors import BargeboxError
 
 TIMEOUT_S = 15.0
 MAX_ANSWER = 64 * 1024 * 1024
+PIECE = 64 * 1024
 
 
 class ApiError(BargeboxError):
@@ -72,6 +76,20 @@ def call(access: Access, method: str, path: str, body: object = None) -> Any:
 
     Raises `ApiError` for a refusal, `UnreachableError` when there is no answer.
     """
+    with _asked(access, method, path, body) as answer:
+        data = answer.read(MAX_ANSWER)
+    return json.loads(data) if data else None
+
+
+def fetch(access: Access, path: str) -> Iterator[bytes]:
+    """What is under ``/api/v1``, piece by piece, however long it is. Raises as `call` does."""
+    with _asked(access, "GET", path, None) as answer:
+        while piece := answer.read(PIECE):
+            yield piece
+
+
+@contextmanager
+def _asked(access: Access, method: str, path: str, body: object) -> Iterator[IO[bytes]]:
     request = urllib.request.Request(  # noqa: S310 (the address is the user's own)
         f"{access.url}/api/v1{path}",
         method=method,
@@ -86,17 +104,16 @@ def call(access: Access, method: str, path: str, body: object = None) -> Any:
     try:
         opener = urllib.request.build_opener(*handlers)
         with opener.open(request, timeout=TIMEOUT_S) as answer:
-            data = answer.read(MAX_ANSWER)
+            yield answer
     except urllib.error.HTTPError as error:
         with error:
             raise _refusal(error.code, error.read(MAX_ANSWER)) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         advice = ""
         if isinstance(reason, ssl.SSLCertVerificationError):
             advice = "; give its SHA-256 with --fingerprint, as the page Certificate shows it"
         raise UnreachableError(f"no answer from {access.url}: {reason}{advice}") from error
-    return json.loads(data) if data else None
 
 
 class _PinnedHandler(urllib.request.HTTPSHandler):

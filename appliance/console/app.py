@@ -116,6 +116,7 @@ def create_app(
     app.include_router(pages.router)
     app.include_router(account_pages.router)
     app.include_router(history_pages.router)
+    app.include_router(audit.pages)
     app.mount("/static", StaticFiles(directory=settings.web_root / "static"), name="static")
     app.add_middleware(Gatekeeper, settings=settings, certificates=ports.certificates)
     add_error_handlers(app)

@@ -28,6 +28,7 @@ class MenuItem:
 DEVICE: Final = frozenset({Permission.MANAGE_DEVICE})
 ACCOUNTS: Final = frozenset({Permission.MANAGE_ACCOUNTS})
 PANEL: Final = DEVICE | {Permission.MONITOR_ALL_CALLS}
+AUDIT: Final = frozenset({Permission.VIEW_AUDIT})
 
 MENU: Final = (
     MenuItem("/interactions", "Interactions", "bar", SEES_CALLS),
@@ -36,6 +37,7 @@ MENU: Final = (
     MenuItem("/settings/platform", "Call platform", "settings", DEVICE),
     MenuItem("/settings/certificate", "Certificate", "settings", DEVICE),
     MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),
+    MenuItem("/audit", "Audit log", "settings", AUDIT),
     MenuItem("/account", "Your account", "person"),
 )
 

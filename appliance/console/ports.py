@@ -14,7 +14,10 @@ from appliance.control_link.events import Levels, Quality
 from appliance.control_link.states import CheckResult
 from appliance.control_link.words import Audience, Button
 from appliance.monitoring.account_manager import AccountManager
-from appliance.monitoring.audit import AuditRow, Entry
+from appliance.monitoring.audit import Entry
+from appliance.monitoring.audit_checker import Checked
+from appliance.monitoring.audit_head import SignedHead
+from appliance.monitoring.audit_search import EVERYTHING, AuditQuery, Found
 from appliance.monitoring.curve import Curve
 from appliance.monitoring.desk import Alert
 from appliance.monitoring.history import SessionRecord
@@ -152,14 +155,29 @@ class History(Protocol):
 class AuditLog(Protocol):
     """The audit log."""
 
-    async def latest(self, *, before: int | None = None, limit: int = 100) -> list[AuditRow]:
+    async def search(
+        self, query: AuditQuery = EVERYTHING, *, before: int | None = None, limit: int = 100
+    ) -> Found:
         """Rows with numbers below *before*, newest first."""
 
     async def append(self, *entries: Entry) -> None:
         """Have *entries* on record; ``audit_unwritable`` when they cannot be."""
 
-    def export(self) -> AsyncIterator[AuditRow]:
-        """Every row, oldest first."""
+    def note(self, entry: Entry) -> None:
+        """Have *entry* on record soon; never fails and never waits."""
+
+    def export(self) -> AsyncIterator[str]:
+        """Every row, oldest first, and the signed head: JSON lines, several at a time."""
+
+    async def head(self) -> SignedHead | None:
+        """Where the log ends, signed; None only in the first moments of a box."""
+
+    @property
+    def checked(self) -> Checked | None:
+        """The last check of the whole log in this life of the process."""
+
+    async def check(self) -> Checked:
+        """Check the whole log; ``store_failed`` when it cannot be read."""
 
 
 class Platform(Protocol):

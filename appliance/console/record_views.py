@@ -1,4 +1,4 @@
-"""The JSON shapes of history and audit log."""
+"""The JSON shapes of history."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pydantic import BaseModel
 from appliance.console.sound_views import SoundOut
 from appliance.console.views import InteractionOut, Moment
 from appliance.control_link.words import Audience, EndReason
-from appliance.monitoring.audit import AuditRow
 from appliance.monitoring.curve import Curve
 from appliance.monitoring.history import SessionRecord
 from appliance.monitoring.policy import Refusal
@@ -103,9 +102,3 @@ class HistoryPage(BaseModel):
 
     items: list[SessionOut]
     total: int
-
-
-class AuditPage(BaseModel):
-    """Rows of the audit log, newest first; ask for those ``before`` the last one's ``seq``."""
-
-    items: list[AuditRow]

@@ -188,6 +188,21 @@ MIGRATIONS: Final = (
     """
     ALTER TABLE sessions ADD COLUMN reason TEXT NOT NULL DEFAULT '';  -- why it was monitored
     """,
+    """
+    -- Only what a signed head says was cut, because of its age, may go.
+    DROP TRIGGER audit_is_never_cut;
+    CREATE TRIGGER audit_is_never_cut BEFORE DELETE ON audit
+        WHEN OLD.seq > coalesce (
+            (SELECT json_extract (value, '$.audit_head.cut') FROM kv WHERE key = 'audit_head'), 0
+        )
+        BEGIN SELECT RAISE (ABORT, 'the audit log is append-only'); END;
+    -- INSERT OR REPLACE asks neither of the other two.
+    CREATE TRIGGER audit_is_never_replaced BEFORE INSERT ON audit
+        WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)
+        BEGIN SELECT RAISE (ABORT, 'the audit log is append-only'); END;
+    CREATE INDEX audit_by_session ON audit (session_id) WHERE session_id IS NOT NULL;
+    CREATE INDEX audit_by_interaction ON audit (interaction_id) WHERE interaction_id IS NOT NULL;
+    """,
 )
 """Step *n* leads from ``user_version`` *n* to *n* + 1. Steps are added, never edited."""
 

@@ -87,6 +87,12 @@ class MonitoringSettings(BaseModel):
     history_shown: Annotated[int, Field(ge=0, le=10_000)] = 1000
     """Ended sessions that the list of interactions remembers; history itself keeps all."""
 
+    audit_keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """Rows of the audit log that are older are removed; by default all are kept."""
+
+    audit_head_every_s: Seconds = 900.0
+    """How often the audit log's signed head is told in the log, besides at the end."""
+
     ice_servers: list[IceServer] = []
     """STUN and TURN servers that the leg uses."""
 

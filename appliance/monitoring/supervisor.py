@@ -19,6 +19,7 @@ from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.alerts import Alerts
 from appliance.monitoring.audit import Audit
+from appliance.monitoring.audit_care import AuditCare
 from appliance.monitoring.desk import Desk, Listener
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.history import History
@@ -73,6 +74,7 @@ class MonitoringService:
     ) -> None:
         self.book = InteractionBook(driver.name, remembered=settings.history_shown)
         self.audit = Audit(store, on_death=on_death)
+        self._care = AuditCare(settings, self.audit, on_death=on_death)
         self.history = History(store)
         self.watches = Watches(driver.name, store, self.audit)
         self.terms = Terms.of(settings)
@@ -119,6 +121,7 @@ class MonitoringService:
         await self._recovery.load()
         await self.watches.load()
         self.audit.start()
+        self._care.start()
         self._microphone.start()
         kept = frozenset(leg.handle for leg in await self.history.open_legs())
         await self._desk.driver.start(self._platform_events.take, kept)
@@ -146,6 +149,7 @@ class MonitoringService:
         await self._desk.driver.stop()
         await self._jobs.finish(RESTART_LIMIT_S)
         await self.audit.stop()
+        await self._care.stop()
 
     # -- what is shown
 

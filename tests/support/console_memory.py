@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import AccountError, SignInError
 from appliance.monitoring.audit import AuditRow, Entry
+from appliance.monitoring.audit_check import Fault, Verdict
+from appliance.monitoring.audit_checker import Checked
+from appliance.monitoring.audit_head import SignedHead
+from appliance.monitoring.audit_rows import GENESIS, canonical, row_hash
+from appliance.monitoring.audit_search import EVERYTHING, AuditQuery, Found
 from appliance.monitoring.history import BargeSpan, SessionRecord
 from appliance.monitoring.policy import ROLES, Account
 from appliance.monitoring.reasons import WORDS
@@ -118,39 +124,64 @@ def past_of_two() -> list[SessionRecord]:
 
 
 class MemoryAudit:
-    """Rows without a database."""
+    """Rows without a database, and with a key of their own."""
 
     def __init__(self) -> None:
-        at = Entry("sam", "joined").at.isoformat()
-        self.rows = [
-            AuditRow(n, at, "sam", "joined", "s", "call-00001", "{}", f"{n:064}")
-            for n in range(1, 6)
-        ]
+        self.rows: list[AuditRow] = []
         self.fail_with: Exception | None = None
+        self.checked: Checked | None = None
+        self.faults: list[Fault] = []
+        self._key = Ed25519PrivateKey.generate()
+        start = datetime(2026, 3, 1, 9, tzinfo=UTC)
+        for minute in range(5):
+            self.add(
+                Entry("sam", "joined", "s", "call-00001", at=start + timedelta(0, 60 * minute))
+            )
 
-    async def latest(self, *, before: int | None = None, limit: int = 100) -> list[AuditRow]:
-        return [r for r in reversed(self.rows) if before is None or r.seq < before][:limit]
+    def add(self, entry: Entry) -> None:
+        """Without a wait."""
+        content = (
+            len(self.rows) + 1,
+            entry.at.isoformat(timespec="milliseconds"),
+            entry.actor,
+            entry.action,
+            entry.session_id,
+            entry.interaction_id,
+            canonical(dict(entry.detail)),
+        )
+        previous = self.rows[-1].hash if self.rows else GENESIS
+        self.rows.append(AuditRow(*content, row_hash(previous, content)))
+
+    async def search(
+        self, query: AuditQuery = EVERYTHING, *, before: int | None = None, limit: int = 100
+    ) -> Found:
+        fit = [
+            row
+            for row in reversed(self.rows)
+            if (before is None or row.seq < before)
+            and query.actor in (None, row.actor)
+            and query.action in (None, row.action)
+        ]
+        return Found(fit[:limit], fit[limit - 1].seq if len(fit) > limit else None)
 
     async def append(self, *entries: Entry) -> None:
         if self.fail_with is not None:
             raise self.fail_with
         for entry in entries:
-            self.note(entry)
+            self.add(entry)
 
     def note(self, entry: Entry) -> None:
-        self.rows.append(
-            AuditRow(
-                len(self.rows) + 1,
-                entry.at.isoformat(),
-                entry.actor,
-                entry.action,
-                entry.session_id,
-                entry.interaction_id,
-                json.dumps(dict(entry.detail)),
-                "",
-            )
-        )
+        self.add(entry)
 
-    async def export(self) -> AsyncIterator[AuditRow]:
-        for row in self.rows:
-            yield row
+    async def head(self) -> SignedHead:
+        return SignedHead.sign(self._key, len(self.rows), self.rows[-1].hash)
+
+    async def check(self) -> Checked:
+        head = await self.head()
+        verdict = Verdict(rows=len(self.rows), head=head, faults=self.faults)
+        self.checked = Checked(datetime.now(UTC), verdict)
+        return self.checked
+
+    async def export(self) -> AsyncIterator[str]:
+        yield "".join(f"{row.line()}\n" for row in self.rows)
+        yield f"{(await self.head()).line()}\n"

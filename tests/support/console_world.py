@@ -71,6 +71,7 @@ class NoDisk(Store):
 
     def __init__(self) -> None:
         """Nothing to open."""
+        self.path = Path("/nowhere/box.sqlite3")
 
     async def write(self, work: Work[T], *, committed: Callable[[], None] | None = None) -> T:
         raise StoreError("The box's disk has a fault. Replace the card.")

@@ -37,6 +37,7 @@ GET    /panel                                        A S T
 GET    /settings/platform                            A T
 GET    /settings/certificate                         A T
 GET    /settings/accounts                            A
+GET    /audit                                        A
 GET    /api/v1/openapi.json                          A S T N K -
 POST   /api/v1/session                               A S T N K -
 GET    /api/v1/session                               A S T N K
@@ -53,6 +54,8 @@ GET    /api/v1/history                               A S K
 GET    /api/v1/history/export                        A S K
 GET    /api/v1/history/{session_id}                  A S K
 GET    /api/v1/audit                                 A
+GET    /api/v1/audit/state                           A
+POST   /api/v1/audit/check                           A
 GET    /api/v1/audit/export                          A
 GET    /api/v1/device                                A S T N K
 PUT    /api/v1/device/volume                         A S T
