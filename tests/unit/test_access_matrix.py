@@ -47,8 +47,12 @@ GET    /api/v1/interactions                          A S K
 GET    /api/v1/interactions/{interaction_id}         A S K
 POST   /api/v1/interactions/{interaction_id}/monitor A S
 GET    /api/v1/monitoring                            A S K
+GET    /api/v1/monitoring/terms                      A S K
 PUT    /api/v1/monitoring/microphone                 A S T
 DELETE /api/v1/monitoring                            A S T
+GET    /api/v1/watches                               A S
+PUT    /api/v1/watches/{kind}/{target:path}          A S
+DELETE /api/v1/watches/{kind}/{target:path}          A S
 GET    /api/v1/events                                A S T N K
 GET    /api/v1/history                               A S K
 GET    /api/v1/history/export                        A S K
