@@ -21,6 +21,7 @@ from appliance.monitoring.store import Store
 from appliance.monitoring.supervisor import MonitoringService
 from appliance.panel.virtual_client import AsyncVirtualPanel
 from appliance.platforms.drivers import make_driver
+from appliance.provisioning.system import make_system
 from appliance.service import notify, runtime
 from appliance.service.errors import BargeboxError
 from appliance.service.journal import set_up_logging
@@ -84,6 +85,13 @@ async def _serve(
     choice = PlatformChooser(
         chosen, kept, driver, service, service.audit, make=make_driver, renew=renew
     )
+    system = make_system(
+        settings.box.system_bus,
+        settings.network,
+        settings.box.time_servers,
+        service.audit,
+        service,
+    )
     panel = AsyncVirtualPanel(settings.box.panel_socket)
     app = create_app(
         Ports(
@@ -96,6 +104,7 @@ async def _serve(
             audit=service.audit,
             platform=driver,
             choice=choice,
+            system=system,
             panel=panel if settings.panel.board == "virtual" else None,
         ),
         settings.console,
@@ -115,9 +124,11 @@ async def _serve(
     try:
         await accounts.begin()
         await service.start()
+        system.start()
         await serve(app, settings.console, over, ready=ready)
     finally:
         await watchdog.stop()
+        await system.stop()
         await service.stop()
         panel.close()
         await accounts.close()

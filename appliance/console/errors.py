@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,6 +19,7 @@ from appliance.console.gatekeeper import security_headers
 from appliance.console.settings import ConsoleError
 from appliance.console.state import console
 from appliance.control_link.words import EndReason
+from appliance.provisioning.not_changed import NotChangedError
 from appliance.service.errors import BargeboxError
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,11 @@ STATUS = {
     "invalid_account": 422,
     "invalid_query": 422,
     "platform_file": 503,
+    "invalid_input": 422,
+    "service_absent": 503,
+    "service_failed": 502,
+    "service_forbidden": 503,
+    "state": 503,
 }
 """HTTP status by code; what is not named here is 409, a refusal in the present state."""
 
@@ -97,7 +104,10 @@ def answer(
         body = {"code": code, "detail": detail, **({"fields": dict(fields)} if fields else {})}
         return JSONResponse(body, status)
     if code == "not_signed_in":
-        return RedirectResponse("/sign-in", 303)
+        # A change of the network is confirmed at another address, where nobody is signed in.
+        path = request.url.path
+        wanted = f"?to={quote(path)}" if path.startswith("/settings/") else ""
+        return RedirectResponse(f"/sign-in{wanted}", 303)
     if code == "must_change_password":
         return RedirectResponse("/change-password", 303)
     context = {"title": HTTPStatus(status).phrase.capitalize(), "detail": detail}
@@ -114,7 +124,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, BargeboxError)
-    fields = error.fields if isinstance(error, ConsoleError) else None
+    fields = error.fields if isinstance(error, ConsoleError | NotChangedError) else None
     response = answer(request, status_of(error), error.code, error.detail, fields)
     if isinstance(error, ConsoleError) and error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)

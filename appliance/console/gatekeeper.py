@@ -58,10 +58,10 @@ class Gatekeeper:
     A body must tell its length, so that it can be refused unread.
     """
 
-    def __init__(self, app: ASGIApp, settings: ConsoleSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: ConsoleSettings, own_names: OwnNames) -> None:
         self._app = app
         self._max_body = settings.max_body
-        self._own = OwnNames((*settings.names, settings.host))
+        self._own = own_names
         self._headers = security_headers(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

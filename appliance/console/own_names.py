@@ -17,16 +17,23 @@ _HOST = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^\[\]:]+))(?::[0-9]{0,5})
 class OwnNames:
     """Addresses, ``localhost``, the machine's name with and without ``.local``, and *more*.
 
-    The machine's name is read once: the unit does not let control see it change.
+    The machine's name is read once: the unit does not let control see it change. What the box is
+    called later is told to `add_machine`; the former name goes on counting until the next start.
     """
 
     def __init__(self, more: Iterable[str] = ()) -> None:
-        machine = socket.gethostname()
+        self._names = {name.lower() for name in ("localhost", *more) if name}
+        self._numbered: list[re.Pattern[str]] = []
+        self.add_machine(socket.gethostname())
+
+    def add_machine(self, name: str) -> None:
+        """The machine has this name too."""
+        machine = name.lower()
         first = machine.partition(".")[0]
-        names = {"localhost", machine, first, f"{first}.local", *more}
-        # Two boxes of one name: mDNS gives the later one a number (RFC 6762, 9).
-        self._numbered = re.compile(rf"{re.escape(first.lower())}-[0-9]{{1,3}}\.local")
-        self._names = frozenset(name.lower() for name in names if name)
+        if first and machine not in self._names:
+            self._names |= {machine, first, f"{first}.local"}
+            # Two boxes of one name: mDNS gives the later one a number (RFC 6762, 9).
+            self._numbered.append(re.compile(rf"{re.escape(first)}-[0-9]{{1,3}}\.local"))
 
     def has(self, host: str) -> bool:
         """Whether a ``Host`` header (RFC 9110, 7.2) names this box; the port does not matter."""
@@ -37,7 +44,8 @@ class OwnNames:
             return _is(IPv6Address, parts["v6"])
         name = parts["name"].lower().removesuffix(".")
         # An address cannot be rebound: with one as its host, a page's origin is that address.
-        return bool(name in self._names or self._numbered.fullmatch(name)) or _is(IPv4Address, name)
+        numbered = any(pattern.fullmatch(name) for pattern in self._numbered)
+        return name in self._names or numbered or _is(IPv4Address, name)
 
 
 def _is(kind: type[IPv4Address | IPv6Address], text: str) -> bool:

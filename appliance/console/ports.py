@@ -25,6 +25,7 @@ from appliance.monitoring.roles import Roles
 from appliance.monitoring.session import DeviceView, MonitoringView
 from appliance.platforms.protocol import Capability, Check
 from appliance.platforms.settings import PlatformSettings
+from appliance.provisioning.system import System
 
 Notice = MonitoringView | DeviceView | Levels | Quality
 Unlisten = Callable[[], None]
@@ -194,4 +195,5 @@ class Ports:
     audit: AuditLog
     platform: Platform
     choice: PlatformChoice
+    system: System
     panel: Panel | None

@@ -115,18 +115,13 @@ class MemoryAudit:
         if self.fail_with is not None:
             raise self.fail_with
         for entry in entries:
-            self.rows.append(
-                AuditRow(
-                    len(self.rows) + 1,
-                    entry.at.isoformat(),
-                    entry.actor,
-                    entry.action,
-                    entry.session_id,
-                    entry.interaction_id,
-                    json.dumps(dict(entry.detail)),
-                    "",
-                )
-            )
+            self.note(entry)
+
+    def note(self, entry: Entry) -> None:
+        detail = json.dumps(dict(entry.detail))
+        at, number = entry.at.isoformat(), len(self.rows) + 1
+        ids = entry.session_id, entry.interaction_id
+        self.rows.append(AuditRow(number, at, entry.actor, entry.action, *ids, detail, ""))
 
     async def export(self) -> AsyncIterator[AuditRow]:
         for row in self.rows:

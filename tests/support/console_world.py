@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -27,6 +28,8 @@ from appliance.platforms.protocol import (
 )
 from appliance.platforms.sandbox.settings import SandboxSettings
 from appliance.platforms.settings import PlatformSettings
+from appliance.provisioning.network.settings import NetworkSettings
+from appliance.provisioning.system import System, make_system
 from tests.support.console_calls import PLATFORM, call_number
 from tests.support.console_memory import MemoryAccounts, MemoryAudit, past_of_two
 from tests.support.console_monitoring import FakePlatform, MemoryMonitoring
@@ -34,6 +37,7 @@ from tests.support.console_platform import MemoryChooser, MemoryPlatformFile
 from tests.support.memory_store import MemoryStore
 from tests.support.past_sessions import write_past
 
+NOWHERE = Path("/nowhere")
 TOKEN = "the-token-in-the-settings-file"
 """Of the sandbox that the settings file names."""
 
@@ -72,6 +76,7 @@ class World:
     audit: MemoryAudit
     platform: FakePlatform
     choice: MemoryChooser
+    system: System
     panel: FingerPanel
     disk: Store = field(default_factory=NoDisk)
     """What is managed of accounts is on it; `accounts_world` has a real one."""
@@ -88,6 +93,7 @@ class World:
             audit=self.audit,
             platform=self.platform,
             choice=self.choice,
+            system=self.system,
             panel=self.panel,
         )
 
@@ -105,8 +111,8 @@ class World:
         return create_app(self.ports(), ConsoleSettings.model_validate(settings))
 
 
-def make_world(calls: int = 12) -> World:
-    """A tenant with so many calls, and four accounts."""
+def make_world(calls: int = 12, bus: str = "", folder: Path = NOWHERE) -> World:
+    """A tenant with so many calls, and four accounts; no system bus but the one that is given."""
     accounts = MemoryAccounts()
     accounts.add("admin", "Administrator")
     accounts.add("sam", "Supervisor")
@@ -125,4 +131,7 @@ def make_world(calls: int = 12) -> World:
     )
     database = MemoryStore()
     database.write_now(lambda database: write_past(database, past_of_two()))
-    return World(accounts, book, monitoring, database, audit, platform, choice, FingerPanel())
+    system = make_system(bus, NetworkSettings(), folder / "time-servers", audit, monitoring)
+    return World(
+        accounts, book, monitoring, database, audit, platform, choice, system, FingerPanel()
+    )

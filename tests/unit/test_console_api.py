@@ -25,6 +25,7 @@ from appliance.monitoring.roles import Roles
 from appliance.monitoring.supervisor import MonitoringService
 from appliance.panel.virtual_client import AsyncVirtualPanel
 from appliance.platforms.protocol import Driver, PlatformConnection
+from appliance.provisioning.system import System
 from tests.support.console_world import World, make_world
 
 SAM = {"Authorization": "Bearer token-sam"}
@@ -43,6 +44,7 @@ def real_ports_fit(
     service: MonitoringService,
     driver: Driver,
     choice: PlatformChooser,
+    system: System,
     panel: AsyncVirtualPanel,
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
@@ -56,6 +58,7 @@ def real_ports_fit(
         audit=service.audit,
         platform=driver,
         choice=choice,
+        system=system,
         panel=panel,
     )
 
