@@ -27,6 +27,7 @@ from appliance.provisioning.certificates.folder import CertificateFolder
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.certificates.loading import InUse
 from appliance.provisioning.certificates.names import box_names
+from appliance.provisioning.system import make_system
 from appliance.service import notify, runtime
 from appliance.service.errors import BargeboxError
 from appliance.service.journal import set_up_logging
@@ -94,6 +95,13 @@ async def _serve(
     names = partial(box_names, (*settings.console.names, settings.console.host))
     certificates = CertificateKeeper(folder, service.audit, names, fixed=settings.console.tls_pair)
     authorities = Authorities(folder, service.audit)
+    system = make_system(
+        settings.box.system_bus,
+        settings.network,
+        settings.box.time_servers,
+        service.audit,
+        service,
+    )
     panel = AsyncVirtualPanel(settings.box.panel_socket)
     app = create_app(
         Ports(
@@ -107,6 +115,7 @@ async def _serve(
             audit=service.audit,
             platform=driver,
             choice=choice,
+            system=system,
             panel=panel if settings.panel.board == "virtual" else None,
             certificates=certificates,
             authorities=authorities,
@@ -133,9 +142,11 @@ async def _serve(
         await certificates.begin()
         await authorities.begin()
         await service.start()
+        system.start()
         await serve(app, settings.console, over, ready=ready)
     finally:
         await watchdog.stop()
+        await system.stop()
         await certificates.stop()
         await service.stop()
         panel.close()

@@ -22,6 +22,7 @@ from appliance.console.gatekeeper import Gatekeeper
 from appliance.console.hub import EventHub
 from appliance.console.kept_sign_ins import KeptSignIns
 from appliance.console.metrics import Counters
+from appliance.console.own_names import OwnNames
 from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.routes import (
@@ -29,6 +30,7 @@ from appliance.console.routes import (
     account_pages,
     accounts,
     audit,
+    box,
     certificate,
     device,
     events,
@@ -37,10 +39,12 @@ from appliance.console.routes import (
     history_pages,
     interactions,
     monitoring,
+    network,
     pages,
     platform,
     roles,
     session,
+    system_pages,
     watches,
 )
 from appliance.console.settings import ConsoleSettings
@@ -69,6 +73,8 @@ FEATURES = (
     roles,
     account_access,
     certificate,
+    network,
+    box,
 )
 
 
@@ -95,6 +101,7 @@ def create_app(
         longest=settings.session_max,
         limit=settings.max_sessions,
     )
+    own_names = OwnNames((*settings.names, settings.host), ports.certificates.answers_to)
     app.state.console = Console(
         ports=ports,
         settings=settings,
@@ -108,6 +115,7 @@ def create_app(
         visitors=Visitors(settings.max_event_clients + SPARE, counters),
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
         templates=make_templates(settings),
+        own_names=own_names,
         fingers=None if ports.panel is None else Fingers(ports.panel),
     )
     for feature in FEATURES:
@@ -117,8 +125,11 @@ def create_app(
     app.include_router(account_pages.router)
     app.include_router(history_pages.router)
     app.include_router(audit.pages)
+    app.include_router(system_pages.router)
     app.mount("/static", StaticFiles(directory=settings.web_root / "static"), name="static")
-    app.add_middleware(Gatekeeper, settings=settings, certificates=ports.certificates)
+    app.add_middleware(
+        Gatekeeper, settings=settings, own_names=own_names, certificates=ports.certificates
+    )
     add_error_handlers(app)
     undeclared = [path for path, rule in permissions(app) if rule is None]
     if undeclared:

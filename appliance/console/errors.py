@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -51,6 +52,11 @@ STATUS = {
     "platform_file": 503,
     "invalid_certificate": 422,
     "certificate_file": 503,
+    "invalid_input": 422,
+    "service_absent": 503,
+    "service_failed": 502,
+    "service_forbidden": 503,
+    "state": 503,
 }
 """HTTP status by code; what is not named here is 409, a refusal in the present state."""
 
@@ -99,7 +105,10 @@ def answer(
         body = {"code": code, "detail": detail, **({"fields": dict(fields)} if fields else {})}
         return JSONResponse(body, status)
     if code == "not_signed_in":
-        return RedirectResponse("/sign-in", 303)
+        # A change of the network is confirmed at another address, where nobody is signed in.
+        path = request.url.path
+        wanted = f"?to={quote(path)}" if path.startswith("/settings/") else ""
+        return RedirectResponse(f"/sign-in{wanted}", 303)
     if code == "must_change_password":
         return RedirectResponse("/change-password", 303)
     context = {"title": HTTPStatus(status).phrase.capitalize(), "detail": detail}

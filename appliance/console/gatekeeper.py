@@ -60,12 +60,15 @@ class Gatekeeper:
     """
 
     def __init__(
-        self, app: ASGIApp, settings: ConsoleSettings, certificates: CertificateKeeper
+        self,
+        app: ASGIApp,
+        settings: ConsoleSettings,
+        own_names: OwnNames,
+        certificates: CertificateKeeper,
     ) -> None:
         self._app = app
         self._max_body = settings.max_body
-        self._settings, self._certificates = settings, certificates
-        self._own = OwnNames((*settings.names, settings.host), certificates.answers_to)
+        self._settings, self._own, self._certificates = settings, own_names, certificates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse its host or its body."""

@@ -35,6 +35,8 @@ MENU: Final = (
     MenuItem("/history", "History", "bar", SEES_CALLS),
     MenuItem("/panel", "Panel", "bar", PANEL),
     MenuItem("/settings/platform", "Call platform", "settings", DEVICE),
+    MenuItem("/settings/network", "Network", "settings", DEVICE),
+    MenuItem("/settings/box", "Name and time", "settings", DEVICE),
     MenuItem("/settings/certificate", "Certificate", "settings", DEVICE),
     MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),
     MenuItem("/audit", "Audit log", "settings", AUDIT),

@@ -20,18 +20,26 @@ class OwnNames:
 
     *also* says of any other name whether it is the box's.
 
-    The machine's name is read once: the unit does not let control see it change.
+    The machine's name is read once: the unit does not let control see it change. What the box is
+    called later is told to `add_machine`; the former name goes on counting until the next start.
     """
 
     def __init__(
         self, more: Iterable[str] = (), also: Callable[[str], bool] = lambda _name: False
     ) -> None:
-        names = {"localhost", *machine_names(), *more}
-        first = next(iter(machine_names()), "").partition(".")[0]
+        self._names = {name.lower() for name in ("localhost", *more) if name}
+        self._numbered: list[re.Pattern[str]] = []
         self._also = also
-        # Two boxes of one name: mDNS gives the later one a number (RFC 6762, 9).
-        self._numbered = re.compile(rf"{re.escape(first)}-[0-9]{{1,3}}\.local")
-        self._names = frozenset(name.lower() for name in names if name)
+        self.add_machine(next(iter(machine_names()), ""))
+
+    def add_machine(self, name: str) -> None:
+        """The machine has this name too."""
+        machine = name.lower()
+        first = machine.partition(".")[0]
+        if first and machine not in self._names:
+            self._names |= {machine, first, f"{first}.local"}
+            # Two boxes of one name: mDNS gives the later one a number (RFC 6762, 9).
+            self._numbered.append(re.compile(rf"{re.escape(first)}-[0-9]{{1,3}}\.local"))
 
     def has(self, host: str) -> bool:
         """Whether a ``Host`` header (RFC 9110, 7.2) names this box; the port does not matter."""
@@ -42,9 +50,9 @@ class OwnNames:
             return _is(IPv6Address, parts["v6"])
         name = parts["name"].lower().removesuffix(".")
         # An address cannot be rebound: with one as its host, a page's origin is that address.
-        if name in self._names or self._numbered.fullmatch(name) or _is(IPv4Address, name):
+        if name in self._names or _is(IPv4Address, name):
             return True
-        return self._also(name)
+        return any(pattern.fullmatch(name) for pattern in self._numbered) or self._also(name)
 
 
 def _is(kind: type[IPv4Address | IPv6Address], text: str) -> bool:

@@ -33,6 +33,7 @@ from appliance.platforms.protocol import Capability, Check
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
+from appliance.provisioning.system import System
 
 Notice = MonitoringView | DeviceView | Levels | Quality | Alert
 Unlisten = Callable[[], None]
@@ -239,6 +240,7 @@ class Ports:
     audit: AuditLog
     platform: Platform
     choice: PlatformChoice
+    system: System
     panel: Panel | None
     certificates: CertificateKeeper
     authorities: Authorities

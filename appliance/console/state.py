@@ -18,6 +18,7 @@ from appliance.console.fingers import Fingers
 from appliance.console.hub import EventHub
 from appliance.console.kept_sign_ins import KeptSignIns
 from appliance.console.metrics import Counters
+from appliance.console.own_names import OwnNames
 from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.settings import ConsoleSettings
@@ -44,6 +45,7 @@ class Console:
     visitors: Visitors
     hub: EventHub
     templates: Environment
+    own_names: OwnNames
     fingers: Fingers | None
     """None where the buttons are real."""
     checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))

@@ -75,8 +75,11 @@ PLATFORMS = {
 
 SETTING_GROUPS = {
     "sip": "SIP extension",
+    "ipv4": "IPv4",
+    "ipv6": "IPv6",
+    "access": "Sign-in at the switch (802.1X)",
 }
-"""Settings of a platform that belong together."""
+"""Settings that belong together."""
 
 CHOICES = {
     "ari": "ARI",
@@ -85,20 +88,45 @@ CHOICES = {
     "bridge": "The call's bridge",
     "sendrecv": "Listen and speak",
     "recvonly": "Listen only",
+    "dhcp": "DHCP",
+    "automatic": "Automatic",
+    "static": "Static",
+    "off": "Off",
+    "tls": "Certificate (EAP-TLS)",
+    "peap": "Password (PEAP with MSCHAPv2)",
 }
 """Values of settings that are words of a protocol."""
+
+DEVICE_STATES = {
+    "connected": "Connected",
+    "connecting": "Connecting …",
+    "no_cable": "No cable",
+    "off": "Not connected",
+    "failed": "Could not connect",
+}
+"""States of a network device."""
+
+DEVICE_KINDS = {
+    "wired": "Cable",
+    "wifi": "Wi-Fi",
+    "vlan": "VLAN",
+}
+"""Kinds of network devices."""
 
 _TERMS = {
     "ami": "AMI",
     "api": "API",
     "ca": "CA",
+    "dns": "DNS",
     "id": "ID",
+    "ntp": "NTP",
     "pin": "PIN",
     "sip": "SIP",
     "sqs": "SQS",
     "tls": "TLS",
     "ttl": "lifetime",
     "url": "address",
+    "vlan": "VLAN",
     "urls": "addresses",
     "ws": "WebSocket",
 }

@@ -37,6 +37,8 @@ from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.folder import CertificateFolder
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.certificates.names import BoxNames
+from appliance.provisioning.network.settings import NetworkSettings
+from appliance.provisioning.system import System, make_system
 from tests.support.console_calls import PLATFORM, call_number
 from tests.support.console_memory import (
     MemoryAccounts,
@@ -49,6 +51,7 @@ from tests.support.console_platform import MemoryChooser, MemoryPlatformFile
 from tests.support.memory_store import MemoryStore
 from tests.support.past_sessions import write_past
 
+NOWHERE = Path("/nowhere")
 TOKEN = "the-token-in-the-settings-file"
 """Of the sandbox that the settings file names."""
 FOLDERS = Path(tempfile.mkdtemp(prefix="bargebox-worlds-"))
@@ -92,6 +95,7 @@ class World:
     audit: MemoryAudit
     platform: FakePlatform
     choice: MemoryChooser
+    system: System
     panel: FingerPanel
     disk: Store = field(default_factory=NoDisk)
     """What is managed of accounts is on it; `accounts_world` has a real one."""
@@ -120,6 +124,7 @@ class World:
             audit=self.audit,
             platform=self.platform,
             choice=self.choice,
+            system=self.system,
             panel=self.panel,
             certificates=self.certificates,
             authorities=self.authorities,
@@ -142,8 +147,8 @@ class World:
         return create_app(self.ports(), made)
 
 
-def make_world(calls: int = 12) -> World:
-    """A tenant with so many calls, and four accounts."""
+def make_world(calls: int = 12, bus: str = "", folder: Path = NOWHERE) -> World:
+    """A tenant with so many calls, and four accounts; no system bus but the one that is given."""
     accounts = MemoryAccounts()
     accounts.add("admin", "Administrator")
     accounts.add("sam", "Supervisor")
@@ -162,6 +167,7 @@ def make_world(calls: int = 12) -> World:
     )
     database = MemoryStore()
     database.write_now(lambda database: write_past(database, past_of_two()))
+    system = make_system(bus, NetworkSettings(), folder / "time-servers", audit, monitoring)
     return World(
         accounts,
         book,
@@ -171,5 +177,6 @@ def make_world(calls: int = 12) -> World:
         audit,
         platform,
         choice,
+        system,
         FingerPanel(),
     )

@@ -36,6 +36,8 @@ GET    /history/{session_id}                         A S K
 GET    /panel                                        A S T
 GET    /settings/platform                            A T
 GET    /settings/certificate                         A T
+GET    /settings/network                             A T
+GET    /settings/box                                 A T
 GET    /settings/accounts                            A
 GET    /audit                                        A
 GET    /api/v1/openapi.json                          A S T N K -
@@ -78,6 +80,14 @@ DELETE /api/v1/certificate/request                   A T
 GET    /api/v1/certificate/authorities               A T
 POST   /api/v1/certificate/authorities               A T
 DELETE /api/v1/certificate/authorities/{fingerprint} A T
+GET    /api/v1/network                               A T
+PUT    /api/v1/network/{device}                      A T
+POST   /api/v1/network/confirm                       A T
+DELETE /api/v1/network/pending                       A T
+GET    /api/v1/box                                   A T
+PUT    /api/v1/box/name                              A T
+PUT    /api/v1/box/clock                             A T
+GET    /api/v1/box/time-zones                        A T
 GET    /api/v1/accounts                              A
 POST   /api/v1/accounts                              A
 GET    /api/v1/accounts/{name}                       A

@@ -26,6 +26,7 @@ from appliance.panel.virtual_client import AsyncVirtualPanel
 from appliance.platforms.protocol import Driver, PlatformConnection
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
+from appliance.provisioning.system import System
 from tests.support.console_world import World, make_world
 
 SAM = {"Authorization": "Bearer token-sam"}
@@ -44,6 +45,7 @@ def real_ports_fit(
     service: MonitoringService,
     driver: Driver,
     choice: PlatformChooser,
+    system: System,
     panel: AsyncVirtualPanel,
     certificates: CertificateKeeper,
     authorities: Authorities,
@@ -60,6 +62,7 @@ def real_ports_fit(
         audit=service.audit,
         platform=driver,
         choice=choice,
+        system=system,
         panel=panel,
         certificates=certificates,
         authorities=authorities,
