@@ -13,7 +13,7 @@ from pathlib import Path
 from appliance.monitoring.audit_check import Verdict
 from appliance.monitoring.audit_files import CheckStoppedError, check_database
 from appliance.monitoring.audit_head import public_key
-from appliance.monitoring.audit_seal import read_key
+from appliance.monitoring.audit_seal import key_file, read_key
 from appliance.monitoring.store import StoreError
 
 log = logging.getLogger(__name__)
@@ -62,8 +62,14 @@ class Checker:
         return self.last
 
     def _look(self) -> Verdict:
-        key = public_key(read_key(self._database))
-        return check_database(self._database, key, stop=self._stop, gently=True)
+        try:
+            key = public_key(read_key(self._database))
+        except FileNotFoundError:
+            key = None
+        verdict = check_database(self._database, key, stop=self._stop, gently=True)
+        if key is None:
+            verdict.blame(None, f"The box's key {key_file(self._database).name} is not there.")
+        return verdict
 
 
 def _looked_at(task: asyncio.Task[Checked]) -> None:

@@ -484,3 +484,7 @@ async def test_the_box_checks_its_own_log(
     edit(database, "UPDATE audit SET actor = 'eve' WHERE seq = 2")
     assert told((await audit.check()).verdict) == [(2, "Row 2 was changed after it was written.")]
     assert "the audit log is not whole: Row 2 was changed" in caplog.text
+    key_file(database).unlink()
+    assert told((await audit.check()).verdict)[1:] == [
+        (None, "The box's key box-audit.key is not there.")
+    ]
