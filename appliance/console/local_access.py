@@ -72,7 +72,7 @@ class BoxAccounts(Accounts):
     async def sign_in(self, name: str, password: str) -> Account:
         """Never as the local command line, whatever the store holds. Raises `SignInError`."""
         account = await super().sign_in(name, password)
-        if account is self.local:
+        if account.name.casefold() == LOCAL_NAME:
             raise SignInError("The name or the password is not right.")
         return account
 

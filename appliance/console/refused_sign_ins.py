@@ -46,11 +46,7 @@ class RefusedSignIns:
 
     def add(self, name: str, address: str, reason: str) -> None:
         """A sign-in was refused; *reason* is the refusal's code."""
-        group = Group(name, address, reason)
-        if group not in self._counts and len(self._counts) >= GROUPS:
-            group = Group(None, None, reason)
-        self._counts[group] += 1
-        self._wake.set()
+        self._count(Group(name, address, reason), 1)
 
     async def run(self) -> None:
         """Write for ever."""
@@ -68,8 +64,15 @@ class RefusedSignIns:
         try:
             await self._append(*await self._entries(counts))
         except BargeboxError as error:
-            self._counts.update(counts)
+            for group, count in counts.items():
+                self._count(group, count)
             log.warning("refused sign-ins are not on record yet: %s", error.detail)
+
+    def _count(self, group: Group, count: int) -> None:
+        if group not in self._counts and len(self._counts) >= GROUPS:
+            group = Group(None, None, group.reason)
+        self._counts[group] += count
+        self._wake.set()
 
     async def _entries(self, counts: Counter[Group]) -> list[Entry]:
         named: Counter[Group] = Counter()

@@ -22,7 +22,7 @@ def test_a_wrong_password_is_told_and_the_right_one_opens_the_list(page: Page) -
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Interaction Monitoring")).to_be_visible()
     cookies = page.context.cookies()
-    assert [(c["httpOnly"], c["sameSite"]) for c in cookies] == [(True, "Strict")]
+    assert [(c["httpOnly"], c["sameSite"]) for c in cookies] == [(True, "Strict")] * 2
 
 
 def test_the_one_time_password_leads_to_the_form_and_nowhere_else(page: Page) -> None:

@@ -150,7 +150,9 @@ def test_someone_elses_session_is_theirs(page: Page, server: Served, browser: Br
     with context(browser, server.url) as other:
         sue = other.new_page()
         sign_in(sue, "sue")
-        expect(sue.locator("#tool-owner")).to_have_text("sam is monitoring this call.")
+        expect(sue.locator("#tool-owner")).to_have_text(
+            "sam is monitoring this call. You can mute or leave it, and then monitor yourself."
+        )
         expect(sue.get_by_role("button", name="Microphone")).to_be_disabled()
         expect(sue.locator("#tool-why")).to_have_text("Only sam can speak in this session.")
         row = sue.locator('tr[data-id="call-00002"]')

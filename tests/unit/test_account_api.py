@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,17 @@ async def test_the_local_command_line_manages_accounts(box: AccountsWorld) -> No
         assert answer.status_code == 200
     (row,) = await box.records("password_reset")
     assert row.actor == "local console"
+
+
+async def test_an_account_of_the_box_s_own_name_is_not_the_box(box: AccountsWorld) -> None:
+    def rename(database: sqlite3.Connection) -> None:
+        database.execute("DELETE FROM tokens WHERE account = 'nil'")
+        database.execute("UPDATE accounts SET name = 'local console' WHERE name = 'nil'")
+
+    await box.store.write(rename)
+    async with box.client() as client:
+        body = {"user": "Local Console", "password": PASSWORD}
+        assert (await client.post(f"{API}/session", json=body)).status_code == 401
 
 
 async def test_the_file_with_the_first_password_goes_when_it_is_reset(

@@ -213,7 +213,7 @@ async def test_refusals_are_summed_and_names_of_nobody_are_not_written() -> None
         refused.add(f"hunter{n}", f"10.0.{n % 251}.66", "too_many_attempts")
         if n % 1000 == 0:
             await refused.write()  # the disk is full meanwhile
-    assert len(refused._counts) <= GROUPS + 1
+    assert len(refused._counts) == GROUPS + 1
     fail = False
     await refused.write()
     assert len(written[1]) == ROWS
@@ -291,6 +291,27 @@ async def test_unknown_name_locked_account_and_wrong_password_look_alike(
         seen.append((answer.status_code, answer.text, headers, hashes))
     assert all(one == seen[0] for one in seen), seen
     assert (seen[0][0], seen[0][3]) == (401, 1)
+
+
+async def test_guessing_the_password_in_use_is_braked_and_on_record(box: AccountsWorld) -> None:
+    async with box.signed_in("sam") as sam:
+        before = box.accounts.passwords.operations
+        for old, new, answers in (
+            (PASSWORD, "short", {422}),
+            (WRONG, "a good one of my own", {403, 429}),
+        ):
+            bodies = [{"old": old, "new": new}] * 9
+            found = [await sam.put("/api/v1/session/password", json=body) for body in bodies]
+            assert {answer.status_code for answer in found} == answers
+        assert box.accounts.passwords.operations - before == 9 + FREE_TRIES
+    await box.app.state.console.refused.write()
+    (row,) = await box.records("sign_in_refused")
+    told = json.loads(row.detail)
+    assert (told["account"], told["reason"], told["count"]) == (
+        "sam",
+        "wrong_old_password",
+        FREE_TRIES,
+    )
 
 
 async def test_a_right_password_tells_that_the_account_is_locked(box: AccountsWorld) -> None:

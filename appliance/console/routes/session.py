@@ -14,7 +14,7 @@ from appliance.console.settings import ConsoleError
 from appliance.console.state import Console, console
 from appliance.console.views import AccountOut
 from appliance.console.web_sessions import COOKIE
-from appliance.monitoring.accounts import SignInError
+from appliance.monitoring.accounts import AccountError, SignInError
 from appliance.monitoring.policy import Account
 
 router = APIRouter(tags=["session"])
@@ -116,8 +116,16 @@ async def change_password(
             caller.account.name, body.old.get_secret_value(), body.new.get_secret_value()
         )
     except SignInError as error:
+        if error.code != SignInError.code:
+            state.throttle.took_back(key)  # the password was not looked at
+            raise
+        address = request.client.host if request.client else ""
+        state.refused.add(caller.account.name, address, "wrong_old_password")
         # 401 would say that the caller is not signed in.
         raise ConsoleError(403, error.code, "The password in use is not right.") from error
+    except AccountError:
+        state.throttle.took_back(key)  # the old one was right
+        raise
     state.throttle.took_back(key)
     state.sessions.close_account(account.name)
     if not caller.by_token:

@@ -65,7 +65,8 @@ function show() {
   setText(get("tool-queue"), call ? [call.queue, call.flow].filter(Boolean).join(" · ") : "");
   const owner = get("tool-owner");
   owner.hidden = session.owner === me;
-  setText(owner, owner.hidden ? "" : `${session.owner} is monitoring this call.`);
+  const over = bar.dataset.mayListen === "yes" ? " You can mute or leave it, and then monitor yourself." : "";
+  setText(owner, owner.hidden ? "" : `${session.owner} is monitoring this call.${over}`);
   microphone.setAttribute("aria-pressed", unknown ? "mixed" : String(!session.muted));
   microphone.toggleAttribute("aria-busy", false);
   if (pending) microphone.setAttribute("aria-busy", "true");
