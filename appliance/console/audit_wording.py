@@ -19,6 +19,8 @@ ACTIONS: Final = {
     "reconnect": "Began to reconnect the sound",
     "reconnected": "Reconnected the sound",
     "press": "Pressed a button of the box",
+    "watch": "Began to watch",
+    "unwatch": "Stopped watching",
     "platform_changed": "Changed the call platform",
     "platform_reset": "Went back to the settings file’s platform",
     "audit_exported": "Exported the audit log",

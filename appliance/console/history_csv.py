@@ -23,6 +23,7 @@ COLUMNS = (
     *("agents", "customer", "contact_point", "queue", "flow", "started_at", "ended_at"),
     *("length_s", "barges", "barged_s", "end_reason", "end_detail"),
     *("mos", "mos_worst", "lost_percent", "concealed_percent", "delay_ms"),
+    "reason",
 )
 
 _RUNS = re.compile(r"""(^|[;,|\t\r\n])([\s"'\x00-\x1f]*)(?=[=+\-@＝＋－＠])""")
@@ -61,5 +62,6 @@ def session(record: SessionOut) -> str:
             *(record.end_reason, record.end_detail),
             *((sound.mos, sound.mos_worst, sound.lost_percent) if sound else (None,) * 3),
             *((sound.concealed_percent, sound.delay_ms) if sound else (None,) * 2),
+            record.reason,
         )
     )

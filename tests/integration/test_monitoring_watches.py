@@ -15,7 +15,6 @@ from appliance.control_link.words import EndReason
 from appliance.monitoring import alerts as alerts_module
 from appliance.monitoring.alerts import MAX_AT_ONCE
 from appliance.monitoring.desk import Alert
-from appliance.monitoring.policy import Permission
 from appliance.monitoring.watches import Kind, Watched
 from appliance.platforms.protocol import Agent, Interaction
 from tests.support.fake_driver import call
@@ -145,9 +144,8 @@ async def test_one_s_own_call_and_the_one_that_is_heard_are_not_told(tmp_path: P
 
 async def test_who_lost_the_right_or_the_account_is_not_told(tmp_path: Path) -> None:
     async with world(tmp_path) as w, watching(w, SALES) as told:
-        role = "UPDATE accounts SET permissions = ?, role = 'Custom' WHERE name = 'ann'"
-        rights = f'["{Permission.VIEW_ALL_MONITORED_CALLS}"]'
-        await told.life.store.write(lambda database: database.execute(role, (rights,)))
+        role = "UPDATE accounts SET role = 'Technician' WHERE name = 'ann'"
+        await told.life.store.write(lambda database: database.execute(role))
         w.driver.change(plain(20, queue="Sales"))
         await told.only("ann")
         await told.life.store.write(

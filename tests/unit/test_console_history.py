@@ -107,6 +107,19 @@ async def test_one_session_has_its_curve(world: World, client: httpx.AsyncClient
     assert page.text.count('class="span ') == 5
 
 
+async def test_the_reason_is_told_where_one_was_given(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    why = "UPDATE sessions SET reason = 'A <b>complaint</b>' WHERE id = 'past-000003'"
+    world.database.write_now(lambda database: database.execute(why))
+    assert (await asked(client, "/past-000003"))["reason"] == "A <b>complaint</b>"
+    assert (await asked(client, "/past-000004"))["reason"] == ""
+    page = await client.get("http://box/history/past-000003", headers=PAGE)
+    assert "<dt>Reason</dt><dd>A &lt;b&gt;complaint&lt;/b&gt;</dd>" in page.text
+    other = await client.get("http://box/history/past-000004", headers=PAGE)
+    assert "<dt>Reason</dt>" not in other.text
+
+
 async def read_csv(client: httpx.AsyncClient, question: str = "") -> list[dict[str, str]]:
     answer = await client.get(f"/history/export?format=csv{question}")
     assert answer.status_code == 200, answer.text

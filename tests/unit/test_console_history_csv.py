@@ -24,7 +24,9 @@ def read(text: str, delimiter: str = ",") -> list[list[str]]:
 
 
 def test_a_session_is_a_line_with_every_column() -> None:
-    text = history_csv.head() + history_csv.session(SessionOut.of(past(3)))
+    text = history_csv.head() + history_csv.session(
+        SessionOut.of(replace(past(3), reason="=Complaint"))
+    )
     assert text.startswith("\ufeff")
     assert text.count("\r\n") == 2
     names, cells = read(text.removeprefix("\ufeff"))
@@ -37,6 +39,7 @@ def test_a_session_is_a_line_with_every_column() -> None:
     assert (found["length_s"], found["barges"], found["barged_s"]) == ("151.0", "2", "19.0")
     assert (found["end_reason"], found["mos"]) == ("hung_up", "3.3")
     assert found["concealed_percent"] == ""
+    assert found["reason"] == "'=Complaint"
 
 
 def test_what_is_not_known_is_empty() -> None:

@@ -49,8 +49,3 @@ async def test_what_is_asked_is_told_and_needed(world: World, client: httpx.Asyn
 async def test_bad_bodies(client: httpx.AsyncClient, body: object) -> None:
     answer = await client.post(MONITOR, json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
-
-
-async def test_the_reason_is_in_history(world: World, client: httpx.AsyncClient) -> None:
-    (first, second) = (await client.get("/api/v1/history")).json()["items"]
-    assert (first["reason"], second["reason"]) == ("", "")

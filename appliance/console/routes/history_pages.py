@@ -124,6 +124,8 @@ def _facts(row: SessionOut) -> list[tuple[str, str]]:
         ("Barged in", heard),
         ("End", end),
     ]
+    if row.reason:
+        facts.append(("Reason", row.reason))
     if sound is not None:
         facts += [
             ("MOS, mean and worst", f"{_figure(sound.mos)}, {_figure(sound.mos_worst)}"),
