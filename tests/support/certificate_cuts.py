@@ -1,17 +1,20 @@
 """Run as a process: a power cut at each step of a change to the certificates, one after the other.
 
-Prints what is found after each cut, one JSON object a line: the step before which the cut came,
-and the common name of the pair and the request that are left.
+Each step is cut twice: before it begins, and, of what is written next, after its first bytes.
+Prints what is found after each cut, one JSON object a line: the step, and the common name of the
+pair and the request that are left.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import ssl
 import sys
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 from appliance.provisioning.certificates.facts import key_fingerprint
@@ -25,6 +28,7 @@ from appliance.provisioning.certificates.names import BoxNames
 from appliance.provisioning.certificates.own import make_key, make_own, make_request
 
 STEPS = ("open", "os.rename", "os.remove")
+FIRST_BYTES = 100
 NEW_KEY = make_key()
 
 
@@ -39,8 +43,8 @@ def change(folder: CertificateFolder) -> None:
     folder.keep(UPLOADED, answered=True)
 
 
-def cut_before(number: int, folder: CertificateFolder) -> str:
-    """A process of its own dies before its step *number*; which step that was, or nothing."""
+def cut_at(number: int, folder: CertificateFolder, *, within: bool) -> str:
+    """A process of its own dies at its step *number*; which step that was, or nothing."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -52,8 +56,14 @@ def cut_before(number: int, folder: CertificateFolder) -> str:
                 seen += 1
                 if seen == number:
                     os.write(writing, event.encode())
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    if within:
+                        resource.setrlimit(resource.RLIMIT_FSIZE, (FIRST_BYTES, FIRST_BYTES))
+                    else:
+                        os.kill(os.getpid(), signal.SIGKILL)
 
+        # Beyond the limit the kernel ends the process in the middle of its writing.
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         sys.addaudithook(hook)
         change(folder)
         os._exit(0)
@@ -84,14 +94,14 @@ def found(folder: CertificateFolder) -> dict[str, object]:
 
 def main(path: Path) -> None:
     """Until a change has no step left to die before."""
-    for number in range(1, 100):
-        folder = CertificateFolder(path / str(number))
+    for number, within in product(range(1, 100), (False, True)):
+        folder = CertificateFolder(path / f"{number}-{within}")
         folder.begin()
         folder.try_out(pair("old"))
         folder.keep(UPLOADED)
         folder.open_request(NEW_KEY, make_request(NEW_KEY, ["new"]))
-        step = cut_before(number, folder)
-        print(json.dumps({"step": step, **found(folder)}), flush=True)
+        step = cut_at(number, folder, within=within)
+        print(json.dumps({"step": step, "within": within, **found(folder)}), flush=True)
         if not step:
             return
     raise AssertionError("no end of steps")
