@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from appliance.console.access import Public, Requires
-from appliance.console.app import permissions
+from appliance.console.declared import permissions
 from appliance.console.web_sessions import COOKIE
 from appliance.monitoring.policy import Account
 from tests.support.accounts_world import SUBSET, AccountsWorld, accounts_world

@@ -1,19 +1,20 @@
-"""Is the box alive (for anybody), and its figures (for Prometheus)."""
+"""For programs: is the box alive, its figures for Prometheus, and what this API has."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import asyncio
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse
 
-from appliance.console.access import PUBLIC, Caller, Requires
+from appliance.console.access import PUBLIC, DeviceManager, SignedIn
 from appliance.console.metrics import prometheus
+from appliance.console.openapi import describe
 from appliance.console.state import console
-from appliance.monitoring.policy import Permission
 from appliance.monitoring.query import Query
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["service"])
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -24,9 +25,7 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(
-    request: Request, caller: Annotated[Caller, Depends(Requires(Permission.MANAGE_DEVICE))]
-) -> PlainTextResponse:
+async def metrics(request: Request, caller: DeviceManager) -> PlainTextResponse:
     """Prometheus text."""
     state = console(request)
     ports = state.ports
@@ -42,8 +41,7 @@ async def metrics(
     return PlainTextResponse(text, media_type=TEXT)
 
 
-@router.get("/api/v1/openapi.json", dependencies=[PUBLIC], include_in_schema=False)
-async def openapi(request: Request) -> JSONResponse:
-    """The description of this API; the same on every box."""
-    schema: dict[str, Any] = request.app.openapi()
-    return JSONResponse(schema)
+@router.get("/api/v1/openapi.json")
+async def openapi(request: Request, caller: SignedIn) -> dict[str, Any]:
+    """The description of this API (OpenAPI 3.1); the same on every box."""
+    return await asyncio.to_thread(describe, request.app)
