@@ -32,7 +32,9 @@ from appliance.console.routes import (
     certificate,
     device,
     events,
+    findings,
     health,
+    health_page,
     history,
     history_pages,
     interactions,
@@ -42,6 +44,7 @@ from appliance.console.routes import (
     platform,
     roles,
     session,
+    support,
     system_pages,
     watches,
 )
@@ -73,6 +76,8 @@ FEATURES = (
     certificate,
     network,
     box,
+    findings,
+    support,
 )
 
 
@@ -127,6 +132,7 @@ def create_app(
     app.include_router(history_pages.router)
     app.include_router(audit.pages)
     app.include_router(system_pages.router)
+    app.include_router(health_page.router)
     app.mount("/static", StaticFiles(directory=settings.web_root / "static"), name="static")
     app.add_middleware(
         Gatekeeper, settings=settings, own_names=own_names, certificates=ports.certificates

@@ -58,6 +58,7 @@ STATUS = {
     "service_failed": 502,
     "service_forbidden": 503,
     "state": 503,
+    "timeout": 503,
 }
 """HTTP status by code; what is not named here is 409, a refusal in the present state."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 Schema = dict[str, Any]
@@ -35,8 +36,8 @@ def example_of(schema: Schema, models: Schema) -> Any:
             return [example_of(schema["items"], models)] if schema.get("minItems") else []
         case "object":
             return _object(schema, models)
-        case "string" if schema.get("format") in _FORMATS:
-            return _FORMATS[schema["format"]]
+        case "string":
+            return _text(schema)
     raise LookupError(f"{schema.get('title', schema)} shows no example")
 
 
@@ -44,6 +45,16 @@ def resolved(schema: Schema, models: Schema) -> Schema:
     """The model that is referred to, under what stands beside the reference."""
     reference = schema.get("$ref")
     return schema if reference is None else {**models[reference.rpartition("/")[2]], **schema}
+
+
+def _text(schema: Schema) -> str:
+    """Where nothing else is known, the value's own name: ``{"name": "name"}`` says what it is."""
+    named: str = schema.get("title", "").lower().replace(" ", "_")
+    text = _FORMATS.get(schema.get("format", ""), named)
+    fits = schema.get("minLength", 1) <= len(text) <= schema.get("maxLength", len(text))
+    if not fits or not re.search(schema.get("pattern", ""), text):
+        raise LookupError(f"{schema.get('title', schema)} shows no example")
+    return text
 
 
 def _number(schema: Schema) -> int | float:

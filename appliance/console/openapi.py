@@ -57,8 +57,8 @@ REFUSALS = {
 
 
 def operation_id(route: APIRoute) -> str:
-    """``tag_name``: short, and the same however the route's address changes."""
-    return f"{route.tags[0]}_{route.name}" if route.tags else route.name
+    """``module_function``: short, its own, and the same however the route's address changes."""
+    return f"{route.endpoint.__module__.rpartition('.')[2]}_{route.name}"
 
 
 def tags_of(*features: ModuleType) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -21,11 +22,16 @@ from appliance.console.app import create_app
 from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts
 from appliance.console.settings import ConsoleSettings
+from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.audit import Audit, Entry
 from appliance.monitoring.history import History
-from appliance.monitoring.policy import ROLES
+from appliance.monitoring.policy import ROLES, Account
+from appliance.monitoring.roles import Roles
 from appliance.monitoring.store import Store
-from tests.support.console_memory import PASSWORD, MemoryHistory
+from appliance.provisioning.health.box import Box
+from appliance.provisioning.health.checks.audit import audit_fault
+from appliance.provisioning.health.monitor import HealthMonitor
+from tests.support.console_memory import PASSWORD, past_of_two
 from tests.support.console_world import make_world
 
 NOBODY = "signed out"
@@ -53,13 +59,14 @@ async def prepare(folder: Path) -> Prepared:
     """Make it, with a session and a few rows of the audit log."""
     store = await Store.open(folder / DATABASE)
     accounts = BoxAccounts(store, FirstPassword(folder / "first-password"))
+    history, audit = History(store), Audit(store)
+    everything = Account("administrator", "Administrator", ROLES["Administrator"])
+    await Roles(store, audit).create(everything, CUSTOM, ())
     tokens = {}
     for role in (*ROLES, CUSTOM):
-        own = () if role == CUSTOM else None
-        await accounts.create(role.lower(), role, PASSWORD, must_change=False, permissions=own)
+        await accounts.create(role.lower(), role, PASSWORD, must_change=False)
         tokens[role] = await accounts.create_token(role.lower(), "for the tests")
-    history, audit = History(store), Audit(store)
-    for record in MemoryHistory().records:
+    for record in past_of_two():
         row = Entry("supervisor", "monitor", record.id)
         await audit.append(row, also=History.beginning(replace(record, supervisor="supervisor")))
         assert record.ended_at is not None
@@ -79,7 +86,32 @@ async def opened(prepared: Prepared, folder: Path) -> AsyncIterator[FastAPI]:
     store = await Store.open(folder / DATABASE)
     accounts = BoxAccounts(store, FirstPassword(folder / "first-password"))
     audit = Audit(store)
-    ports = replace(make_world().ports(), accounts=accounts, history=History(store), audit=audit)
+    world = make_world()
+    health = HealthMonitor(
+        Box(
+            database=folder / DATABASE,
+            store=store,
+            device=world.monitoring.device,
+            connection=lambda: world.book.connection,
+            settings_fault="leg.volume is wrong.",
+            platform_fault=lambda: world.choice.now.fault,
+            forget_platform=world.choice.go_back,
+            first_password_unchanged=accounts.first_password_unchanged,
+            certificate_ends_s=lambda: None,
+            audit_fault=partial(audit_fault, audit),
+            root=folder,
+        ),
+        audit,
+    )
+    ports = replace(
+        world.ports(),
+        accounts=accounts,
+        manager=AccountManager(store, audit, accounts),
+        roles=Roles(store, audit),
+        history=History(store),
+        audit=audit,
+        health=health,
+    )
     app = await asyncio.to_thread(create_app, ports, ConsoleSettings(names=("box",)))
     try:
         async with app.router.lifespan_context(app):

@@ -39,8 +39,14 @@ GET    /settings/certificate                         A T
 GET    /settings/network                             A T
 GET    /settings/box                                 A T
 GET    /settings/accounts                            A
+GET    /settings/health                              A T
+GET    /settings/health/list                         A T
 GET    /audit                                        A
-GET    /api/v1/openapi.json                          A S T N K -
+GET    /api/v1/openapi.json                          A S T N K
+GET    /api/v1/health                                A T
+POST   /api/v1/health/check                          A T
+POST   /api/v1/health/{code}/fix                     A T
+POST   /api/v1/support-bundle                        A T
 POST   /api/v1/session                               A S T N K -
 GET    /api/v1/session                               A S T N K
 DELETE /api/v1/session                               A S T N K

@@ -29,6 +29,7 @@ ELSEWHERE = [ignored_auth, positive_data_acceptance]
 DESCRIPTION = describe(make_world(0).app())
 schema = schemathesis.openapi.from_dict(DESCRIPTION)
 schema.config.update(base_url=BASE)
+ORDER = ("GET", "POST", "PUT", "DELETE")
 ENOUGH = 12
 """A role that was refused so often, whatever it sent, is refused before anything is read."""
 
@@ -110,23 +111,23 @@ def test_every_parameter_and_body_has_an_example() -> None:
     assert lacking == []
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), operations())
-def test_the_examples_fit(
-    box: Box, prepared: Prepared, method: str, path: str, operation: dict[str, Any]
-) -> None:
-    examples = {
-        (part["in"], part["name"]): part["example"] for part in operation.get("parameters", ())
-    }
-    query = {name: value for (place, name), value in examples.items() if place == "query"}
-    for (place, name), value in examples.items():
-        path = path.replace(f"{{{name}}}", str(value)) if place == "path" else path
-    content = operation.get("requestBody", {}).get("content", {})
-    body = content["application/json"]["example"] if "application/json" in content else None
-    request = requests.Request(
-        method, BASE + path, params=query, json=body, headers=prepared.headers("Administrator")
-    )
-    answer = box.call(request)
-    assert answer.status_code != 422, answer.text
+def test_the_examples_fit(box: Box, prepared: Prepared) -> None:
+    """As the administrator, what only tells first; a refusal of what is there is no misfit."""
+    for method, path, operation in sorted(operations(), key=lambda one: ORDER.index(one[0])):
+        query, address = {}, BASE + path
+        for part in operation.get("parameters", ()):
+            value = part.get("example", "")
+            if part["in"] == "query":
+                query[part["name"]] = value
+            address = address.replace(f"{{{part['name']}}}", str(value))
+        content = operation.get("requestBody", {}).get("content", {})
+        body = content.get("application/json", {}).get("example")
+        headers = prepared.headers("Administrator")
+        answer = box.call(
+            requests.Request(method, address, params=query, json=body, headers=headers)
+        )
+        misfit = answer.status_code == 422 and answer.json()["code"] == "invalid_input"
+        assert not misfit, f"{method} {path}: {answer.text}"
 
 
 def test_who_may_and_what_is_refused_is_told() -> None:

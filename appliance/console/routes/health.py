@@ -8,10 +8,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 
-from appliance.console.access import PUBLIC, DeviceManager, SignedIn
+from appliance.console.access import PUBLIC, Caller, DeviceManager, SignedIn
+from appliance.console.box_metrics import Process, box_metrics
 from appliance.console.metrics import prometheus
 from appliance.console.openapi import describe
-from appliance.console.state import console
+from appliance.console.state import Console, console
 from appliance.monitoring.query import Query
 
 router = APIRouter(tags=["service"])
@@ -27,7 +28,11 @@ async def healthz() -> dict[str, str]:
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request, caller: DeviceManager) -> PlainTextResponse:
     """Prometheus text."""
-    state = console(request)
+    return PlainTextResponse(await figures(console(request), caller), media_type=TEXT)
+
+
+async def figures(state: Console, caller: Caller) -> str:
+    """All of them, in Prometheus' words."""
     ports = state.ports
     active = ports.book.query(caller.account, Query(per_page=1), remember=False).total
     text = prometheus(
@@ -38,7 +43,8 @@ async def metrics(request: Request, caller: DeviceManager) -> PlainTextResponse:
         platform_connected=ports.book.connection.connected,
         certificate_expires_s=ports.certificates.expires_s() if state.settings.secure else None,
     )
-    return PlainTextResponse(text, media_type=TEXT)
+    process = await asyncio.to_thread(Process.now)
+    return text + box_metrics(ports.health, ports.choice.now.settings.driver, process)
 
 
 @router.get("/api/v1/openapi.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from appliance.monitoring.audit import Audit
 from appliance.monitoring.store import StoreError
 from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.check import HOUR_S, Check
@@ -21,6 +22,14 @@ async def look(box: Box) -> list[Finding]:
         words = f"The audit log could not be checked. {error.detail}"
         return [fault("audit_unverified", words, "Free space, or restart the box.")]
     return [fault("audit_broken", wrong, _ADVICE)] if wrong else []
+
+
+async def audit_fault(audit: Audit) -> str:
+    """What `Box.audit_fault` asks, of the audit log itself. Raises `StoreError`."""
+    checked = audit.checked or await audit.check()
+    if checked.verdict.intact:
+        return ""
+    return " ".join(fault.words for fault in checked.verdict.faults[:3])
 
 
 CHECK = Check(

@@ -17,7 +17,7 @@ LONGEST = timedelta(days=20 * 365)
 """Ahead of the newest program file: no box gets so old."""
 _ADVICE = (
     "Let the box reach a time server (NTP, UDP 123), or name your own in "
-    "/etc/systemd/timesyncd.conf; `timedatectl` says how it stands."
+    "/etc/systemd/timesyncd.conf; “timedatectl” says how it stands."
 )
 
 

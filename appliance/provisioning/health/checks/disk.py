@@ -40,7 +40,7 @@ def _look(folder: Path) -> list[Finding]:
             words = f"The folder of the box's data cannot be used: {error.strerror}."
             return [fault("disk_unusable", words, f"See that control may write to {folder}.")]
         free_mb = 0
-    advice = "Free some space: the journal and old files. `df -h` and `journalctl --disk-usage`."
+    advice = "Free some space: the journal and old files. “df -h” and “journalctl --disk-usage”."
     if free_mb < FULL_MB:
         words = "The disk is full: joining and un-muting are refused, for they cannot be recorded."
         return [fault("disk_full", words, advice)]

@@ -13,8 +13,8 @@ async def look(box: Box) -> list[Finding]:
         return []
     words = "The sound process does not run: no headset, no buttons, no lamps."
     advice = (
-        "Its log says why (`journalctl -u bargebox-leg`). If it names the panel, correct "
-        "`panel.board` in the settings file, or the wiring."
+        "Its log says why (“journalctl -u bargebox-leg”). If it names the panel, correct "
+        "“panel.board” in the settings file, or the wiring."
     )
     return [fault("panel_missing", words, advice)]
 

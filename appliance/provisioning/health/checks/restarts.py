@@ -42,7 +42,7 @@ async def look(box: Box) -> list[Finding]:
     if lately < OFTEN:
         return []
     words = f"The control process began {lately} times within the last hour."
-    advice = "Its log says why (`journalctl -u bargebox-control`); send it with a support bundle."
+    advice = "Its log says why (“journalctl -u bargebox-control”); send it with a support bundle."
     return [warning("control_restarts", words, advice)]
 
 
