@@ -41,6 +41,7 @@ COMMANDS = {
     "platform": "appliance.commands.remote",
     "reset-password": "appliance.commands.reset_password",
     "audit": "appliance.commands.audit",
+    "support-bundle": "appliance.commands.remote",
 }
 
 
@@ -97,6 +98,10 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_parser("hangup", parents=[remote], help="leave; the call goes on")
     sub.add_parser("status", parents=[remote], help="session, microphone, headset")
     sub.add_parser("selftest", parents=[remote], help="check headset, panel and platform")
+    bundle = sub.add_parser(
+        "support-bundle", parents=[remote], help="write a file for those who help; no secret in it"
+    )
+    bundle.add_argument("--out", type=Path, help="the file; default bargebox-support-TIME.tar.gz")
     sub.add_parser("platform", parents=[remote], help="test the connection to the call platform")
     _add_audit(sub.add_parser("audit", help="the audit log: check it, export it"), remote)
     return parser

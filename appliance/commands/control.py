@@ -27,6 +27,11 @@ from appliance.provisioning.certificates.folder import CertificateFolder
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.certificates.loading import InUse
 from appliance.provisioning.certificates.names import box_names
+from appliance.provisioning.health.box import Box
+from appliance.provisioning.health.checks.audit import audit_fault
+from appliance.provisioning.health.checks.restarts import count_start
+from appliance.provisioning.health.monitor import HealthMonitor
+from appliance.provisioning.support.bundle import Sources, SupportBundle
 from appliance.provisioning.system import make_system
 from appliance.service import notify, runtime
 from appliance.service.errors import BargeboxError
@@ -43,14 +48,18 @@ def run(chosen: argparse.Namespace) -> int:
     load_or_last_good(chosen.settings)  # wrong settings end the process before anything starts
 
     async def main(stop: asyncio.Event) -> None:
-        while await _live(chosen.settings, stop):
+        first = True
+        while await _live(chosen.settings, stop, first):
+            first = False
             log.info("the platform was changed on the page; beginning anew")
 
     return runtime.run(main)
 
 
-async def _live(file: Path, stop: asyncio.Event) -> bool:
-    """One life, from the settings to the end; whether another one shall follow."""
+async def _live(file: Path, stop: asyncio.Event, first: bool) -> bool:
+    """One life, from the settings to the end, the *first* of this process or a later one; whether
+    another one shall follow.
+    """
     settings, fault = await asyncio.to_thread(load_or_last_good, file)
     if fault is not None:
         log.error("%s The last good settings are used.", fault.detail, extra={"CODE": fault.code})
@@ -67,7 +76,7 @@ async def _live(file: Path, stop: asyncio.Event) -> bool:
 
     stopping = asyncio.create_task(stopped(), name="control stop")
     try:
-        await _serve(settings, over, file, fault, renew)
+        await _serve(settings, over, file, fault, renew, first)
     finally:
         await stop_tasks(stopping)
     return renewed and not stop.is_set()
@@ -79,6 +88,7 @@ async def _serve(
     file: Path,
     fault: SettingsError | None,
     renew: Callable[[], None],
+    first: bool,
 ) -> None:
     store = await asyncio.to_thread(_open_store, settings.box.database)
     accounts = BoxAccounts(store, FirstPassword(settings.box.first_password))
@@ -103,6 +113,9 @@ async def _serve(
         service,
     )
     panel = AsyncVirtualPanel(settings.box.panel_socket)
+    ends_s = certificates.expires_s if settings.console.secure else lambda: None
+    looked_at = _box(settings, fault, store, accounts, service, choice, ends_s)
+    health = HealthMonitor(looked_at, service.audit)
     app = create_app(
         Ports(
             accounts=accounts,
@@ -119,6 +132,8 @@ async def _serve(
             panel=panel if settings.panel.board == "virtual" else None,
             certificates=certificates,
             authorities=authorities,
+            health=health,
+            support=_support(settings, accounts, service, choice, health),
         ),
         settings.console,
     )
@@ -141,11 +156,15 @@ async def _serve(
         await accounts.begin()
         await certificates.begin()
         await authorities.begin()
+        if first:
+            await count_start(store)
         await service.start()
+        health.start()
         system.start()
         await serve(app, settings.console, over, ready=ready)
     finally:
         await watchdog.stop()
+        await health.stop()
         await system.stop()
         await certificates.stop()
         await service.stop()
@@ -160,6 +179,53 @@ async def _tell_again(tell: Callable[[InUse], None], now: InUse) -> None:
         await asyncio.to_thread(tell, now)
     except LocalAccessError as error:
         log.error("%s", error.detail, extra={"CODE": error.code})
+
+
+def _box(
+    settings: Settings,
+    fault: SettingsError | None,
+    store: Store,
+    accounts: BoxAccounts,
+    service: MonitoringService,
+    choice: PlatformChooser,
+    certificate_ends_s: Callable[[], float | None],
+) -> Box:
+    """What the checks of the box's health look at."""
+    return Box(
+        database=settings.box.database,
+        store=store,
+        device=service.device,
+        connection=lambda: service.book.connection,
+        settings_fault="" if fault is None else fault.detail,
+        platform_fault=lambda: choice.now.fault,
+        forget_platform=choice.go_back,
+        first_password_unchanged=accounts.first_password_unchanged,
+        certificate_ends_s=certificate_ends_s,
+        audit_fault=partial(audit_fault, service.audit),
+    )
+
+
+def _support(
+    settings: Settings,
+    accounts: BoxAccounts,
+    service: MonitoringService,
+    choice: PlatformChooser,
+    health: HealthMonitor,
+) -> SupportBundle:
+    """What the support bundle is made of, and all secrets that could be in it."""
+    pair = settings.console.tls_pair
+    return SupportBundle(
+        Sources(
+            settings=settings,
+            platform=lambda: choice.now.settings,
+            secrets=lambda: [accounts.local_token],
+            folders=(settings.box.state_dir, *([] if pair is None else [pair[1].parent])),
+            device=service.device,
+            connection=lambda: service.book.connection,
+            health=health,
+            audit=service.audit,
+        )
+    )
 
 
 def _open_store(path: Path) -> Store:

@@ -6,10 +6,16 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from appliance.console.api_client import Access, ApiError, call, find_access
+from appliance.service.errors import BargeboxError
+from appliance.service.files import write_whole
+
+BUNDLE_LIMIT_S = 120.0
 
 Answer = Any
 
@@ -149,6 +155,20 @@ def _platform(access: Access, _chosen: argparse.Namespace) -> tuple[Answer, int,
     return answer, 0 if answer["passed"] else 1, words
 
 
+def _support_bundle(access: Access, chosen: argparse.Namespace) -> tuple[Answer, int, str]:
+    data = call(access, "POST", "/support-bundle", raw=True, timeout_s=BUNDLE_LIMIT_S)
+    file: Path = chosen.out or Path(f"bargebox-support-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz")
+    try:
+        write_whole(file, data)
+    except OSError as error:
+        raise BargeboxError(
+            f"{file} cannot be written: {error.strerror}; give another one with --out",
+            code="unwritable",
+        ) from error
+    words = f"{file}: {len(data) // 1024 + 1} kB, without secrets, calls and customers."
+    return {"file": str(file), "bytes": len(data)}, 0, words
+
+
 _ACTIONS = {
     "interactions": _interactions,
     "monitor": _monitor,
@@ -158,4 +178,5 @@ _ACTIONS = {
     "status": _status,
     "selftest": _selftest,
     "platform": _platform,
+    "support-bundle": _support_bundle,
 }

@@ -71,13 +71,24 @@ def find_access(
         ) from error
 
 
-def call(access: Access, method: str, path: str, body: object = None) -> Any:
-    """One request under ``/api/v1``; the decoded JSON, or None for an empty answer.
+def call(
+    access: Access,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    raw: bool = False,
+    timeout_s: float = TIMEOUT_S,
+) -> Any:
+    """One request under ``/api/v1``; the decoded JSON, or None for an empty answer; when *raw*
+    the bytes as they are.
 
     Raises `ApiError` for a refusal, `UnreachableError` when there is no answer.
     """
-    with _asked(access, method, path, body) as answer:
+    with _asked(access, method, path, body, timeout_s) as answer:
         data = answer.read(MAX_ANSWER)
+    if raw:
+        return data
     return json.loads(data) if data else None
 
 
@@ -89,7 +100,9 @@ def fetch(access: Access, path: str) -> Iterator[bytes]:
 
 
 @contextmanager
-def _asked(access: Access, method: str, path: str, body: object) -> Iterator[IO[bytes]]:
+def _asked(
+    access: Access, method: str, path: str, body: object, timeout_s: float = TIMEOUT_S
+) -> Iterator[IO[bytes]]:
     request = urllib.request.Request(  # noqa: S310 (the address is the user's own)
         f"{access.url}/api/v1{path}",
         method=method,
@@ -103,7 +116,7 @@ def _asked(access: Access, method: str, path: str, body: object) -> Iterator[IO[
     handlers = [] if access.fingerprint is None else [_PinnedHandler(access.fingerprint)]
     try:
         opener = urllib.request.build_opener(*handlers)
-        with opener.open(request, timeout=TIMEOUT_S) as answer:
+        with opener.open(request, timeout=timeout_s) as answer:
             yield answer
     except urllib.error.HTTPError as error:
         with error:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import mimetypes
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import iter_route_contexts
 from fastapi.staticfiles import StaticFiles
-from starlette.routing import Mount
 
-from appliance.console.access import Public, Requires
+from appliance.console.declared import permissions
 from appliance.console.device_cookies import DeviceCookies
 from appliance.console.errors import PROBLEMS, add_error_handlers
 from appliance.console.fingers import Fingers
@@ -22,6 +19,7 @@ from appliance.console.gatekeeper import Gatekeeper
 from appliance.console.hub import EventHub
 from appliance.console.kept_sign_ins import KeptSignIns
 from appliance.console.metrics import Counters
+from appliance.console.openapi import ABOUT, operation_id, tags_of
 from appliance.console.own_names import OwnNames
 from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
@@ -34,7 +32,9 @@ from appliance.console.routes import (
     certificate,
     device,
     events,
+    findings,
     health,
+    health_page,
     history,
     history_pages,
     interactions,
@@ -44,6 +44,7 @@ from appliance.console.routes import (
     platform,
     roles,
     session,
+    support,
     system_pages,
     watches,
 )
@@ -75,6 +76,8 @@ FEATURES = (
     certificate,
     network,
     box,
+    findings,
+    support,
 )
 
 
@@ -88,11 +91,14 @@ def create_app(
     app = FastAPI(
         title="Bargebox",
         version="1",
-        openapi_url=None,
+        description=ABOUT,
+        openapi_tags=tags_of(*FEATURES, health),
+        openapi_url=None,  # a route like any other, for the signed-in
         docs_url=None,
         redoc_url=None,
         lifespan=_life(on_death),
         responses=PROBLEMS,
+        generate_unique_id_function=operation_id,
     )
     mimetypes.init()  # reads the system's tables; else the first static file would, on the loop
     counters = Counters()
@@ -126,6 +132,7 @@ def create_app(
     app.include_router(history_pages.router)
     app.include_router(audit.pages)
     app.include_router(system_pages.router)
+    app.include_router(health_page.router)
     app.mount("/static", StaticFiles(directory=settings.web_root / "static"), name="static")
     app.add_middleware(
         Gatekeeper, settings=settings, own_names=own_names, certificates=ports.certificates
@@ -135,31 +142,6 @@ def create_app(
     if undeclared:
         raise RuntimeError(f"routes without a declared permission: {', '.join(undeclared)}")
     return app
-
-
-def permissions(app: FastAPI) -> Iterator[tuple[str, Requires | Public | None]]:
-    """Each route as ``METHOD /path`` with its declared permission, None where it has none.
-
-    The only mount is the folder of static files, which is the same on every box and public.
-    """
-    for route in iter_route_contexts(app.routes):
-        if isinstance(route.original_route, Mount):
-            yield f"GET {route.path}", Public()
-            continue
-        dependant = getattr(route, "dependant", None)
-        rule = None if dependant is None else _rule(dependant)
-        for method in sorted(route.methods or {"GET"}):
-            yield f"{method} {route.path}", rule
-
-
-def _rule(dependant: Dependant) -> Requires | Public | None:
-    if isinstance(dependant.call, Requires | Public):
-        return dependant.call
-    for inner in dependant.dependencies:
-        rule = _rule(inner)
-        if rule is not None:
-            return rule
-    return None
 
 
 def _life(

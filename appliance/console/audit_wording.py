@@ -57,6 +57,7 @@ ACTIONS: Final = {
     "authority_removed": "Removed a certificate authority",
     "network_changed": "Changed the network settings",
     "time_changed": "Changed the time settings",
+    "health_fix": "Had the box mend something",
     "support_bundle": "Made a support bundle",
     "factory_reset": "Reset the box to how it left the factory",
 }

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from appliance.console.declared import methods_at
 from appliance.console.faults import by_field
 from appliance.console.gatekeeper import security_headers
 from appliance.console.settings import ConsoleError
@@ -57,6 +58,7 @@ STATUS = {
     "service_failed": 502,
     "service_forbidden": 503,
     "state": 503,
+    "timeout": 503,
 }
 """HTTP status by code; what is not named here is 409, a refusal in the present state."""
 
@@ -143,6 +145,8 @@ async def _http(request: Request, error: Exception) -> Response:
     code, detail = words.get(error.status_code, ("bad_request", str(error.detail)))
     response = answer(request, error.status_code, code, detail)
     response.headers.update(error.headers or {})
+    if error.status_code == 405:  # Starlette tells of the first route at the address only
+        response.headers["Allow"] = ", ".join(methods_at(request.app, request.url.path))
     return response
 
 

@@ -50,8 +50,7 @@ class BoxAccounts(Accounts):
         account yet either.
         """
         await self.first_start(self._first_password.tell)
-        first = await self.get(FIRST_ACCOUNT)
-        if first is None or not first.must_change_password:
+        if not await self.first_password_unchanged():
             await self._first_password.forget()
 
     async def change_password(self, name: str, old: str, new: str) -> Account:
@@ -103,6 +102,11 @@ class BoxAccounts(Accounts):
             return str(row[0])
 
         return bytes.fromhex(await self._kept.write(work))
+
+    async def first_password_unchanged(self) -> bool:
+        """The first account still has its one-time password. Raises `StoreError`."""
+        first = await self.get(FIRST_ACCOUNT)
+        return first is not None and first.must_change_password
 
     async def kept_sign_ins(self) -> str:
         """What `keep_sign_ins` wrote last, or nothing. Raises `StoreError`."""

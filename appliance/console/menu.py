@@ -30,6 +30,8 @@ ACCOUNTS: Final = frozenset({Permission.MANAGE_ACCOUNTS})
 PANEL: Final = DEVICE | {Permission.MONITOR_ALL_CALLS}
 AUDIT: Final = frozenset({Permission.VIEW_AUDIT})
 
+HEALTH: Final = "/settings/health"
+
 MENU: Final = (
     MenuItem("/interactions", "Interactions", "bar", SEES_CALLS),
     MenuItem("/history", "History", "bar", SEES_CALLS),
@@ -38,6 +40,7 @@ MENU: Final = (
     MenuItem("/settings/network", "Network", "settings", DEVICE),
     MenuItem("/settings/box", "Name and time", "settings", DEVICE),
     MenuItem("/settings/certificate", "Certificate", "settings", DEVICE),
+    MenuItem(HEALTH, "Health", "settings", DEVICE),
     MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),
     MenuItem("/audit", "Audit log", "settings", AUDIT),
     MenuItem("/account", "Your account", "person"),

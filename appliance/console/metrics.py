@@ -90,40 +90,38 @@ def prometheus(
         ('{direction="uplink"}', counters.levels[1]),
     ]
     families = [
-        _family("sessions_total", "counter", "Monitoring sessions begun.", counters.sessions),
-        _labelled("session_ends_total", "counter", "Sessions ended, by reason.", ends),
-        _family("barges_total", "counter", "Times the supervisor became audible.", counters.barges),
-        _family("session_running", "gauge", "A monitoring session runs.", int(running)),
-        _family("microphone_open", "gauge", "1 open, 0 muted, -1 unknown.", _gate(running, view)),
-        _labelled("level_dbfs", "gauge", "Loudness over 100 ms.", levels),
+        family("sessions_total", "counter", "Monitoring sessions begun.", counters.sessions),
+        labelled("session_ends_total", "counter", "Sessions ended, by reason.", ends),
+        family("barges_total", "counter", "Times the supervisor became audible.", counters.barges),
+        family("session_running", "gauge", "A monitoring session runs.", int(running)),
+        family("microphone_open", "gauge", "1 open, 0 muted, -1 unknown.", _gate(running, view)),
+        labelled("level_dbfs", "gauge", "Loudness over 100 ms.", levels),
         *_sound(counters.quality if running and device.leg_connected else None),
-        _family("interactions_active", "gauge", "Active interactions.", active),
-        _family("platform_connected", "gauge", "Platform reachable.", int(platform_connected)),
-        _family("leg_connected", "gauge", "Leg process reachable.", int(device.leg_connected)),
-        _family("headset_present", "gauge", "Headset plugged in.", int(device.headset.present)),
-        _family(
+        family("interactions_active", "gauge", "Active interactions.", active),
+        family("platform_connected", "gauge", "Platform reachable.", int(platform_connected)),
+        family("leg_connected", "gauge", "Leg process reachable.", int(device.leg_connected)),
+        family("headset_present", "gauge", "Headset plugged in.", int(device.headset.present)),
+        family(
             "playback_underruns_total",
             "counter",
             "Times the headset ran dry since the leg's start.",
             device.headset.underruns,
         ),
-        _labelled(
+        labelled(
             "certificate_expires_seconds",
             "gauge",
             "Until the page's certificate ends; none where it is served without.",
             [] if certificate_expires_s is None else [("", certificate_expires_s)],
         ),
-        _family("event_clients", "gauge", "Open event streams.", counters.event_clients),
-        _family(
+        family("event_clients", "gauge", "Open event streams.", counters.event_clients),
+        family(
             "connections_displaced_total",
             "counter",
             "Connections ended because all places were taken.",
             counters.displaced,
         ),
-        _family("sign_ins_total", "counter", "Sign-ins.", counters.sign_ins),
-        _family(
-            "sign_in_failures_total", "counter", "Refused sign-ins.", counters.sign_in_failures
-        ),
+        family("sign_ins_total", "counter", "Sign-ins.", counters.sign_ins),
+        family("sign_in_failures_total", "counter", "Refused sign-ins.", counters.sign_in_failures),
     ]
     return "".join(families)
 
@@ -134,7 +132,7 @@ def _sound(quality: Quality | None) -> list[str]:
     for name, words, figure, per_unit in SOUND:
         value: float | None = getattr(quality, figure, None)
         samples = [] if value is None else [("", value / per_unit)]
-        families.append(_labelled(f"leg_{name}", "gauge", words, samples))
+        families.append(labelled(f"leg_{name}", "gauge", words, samples))
     return families
 
 
@@ -144,10 +142,12 @@ def _gate(running: bool, view: MonitoringView) -> int:
     return int(running and view.muted is False)
 
 
-def _family(name: str, kind: str, words: str, value: float) -> str:
-    return _labelled(name, kind, words, [("", value)])
+def family(name: str, kind: str, words: str, value: float) -> str:
+    """A metric with one sample."""
+    return labelled(name, kind, words, [("", value)])
 
 
-def _labelled(name: str, kind: str, words: str, values: Iterable[tuple[str, float]]) -> str:
+def labelled(name: str, kind: str, words: str, values: Iterable[tuple[str, float]]) -> str:
+    """A metric with a sample for each of its labels, or with none."""
     head = f"# HELP bargebox_{name} {words}\n# TYPE bargebox_{name} {kind}\n"
-    return head + "".join(f"bargebox_{name}{labels} {value:g}\n" for labels, value in values)
+    return head + "".join(f"bargebox_{name}{labels} {value:.10g}\n" for labels, value in values)

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from appliance.console import certificate_wording, wording
 from appliance.console.access import Caller
 from appliance.console.hub import sees_calls
-from appliance.console.menu import menu_of
+from appliance.console.menu import HEALTH, menu_of
 from appliance.console.state import Console, console
 from appliance.control_link.words import Audience
 from appliance.monitoring.policy import Permission
@@ -29,6 +29,7 @@ def _common(state: Console, caller: Caller) -> dict[str, Any]:
         "bar": menu_of(caller.account, "bar"),
         "settings_menu": menu_of(caller.account, "settings"),
         "person_menu": menu_of(caller.account, "person"),
+        "counts": {HEALTH: len(state.ports.health.findings())},
         "sees_calls": sees_calls(caller.account),
         "may_listen": caller.may(Permission.MONITOR_ALL_CALLS),
         "audiences": _audiences(state, caller),

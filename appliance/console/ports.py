@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 from appliance.control_link.events import Levels, Quality
@@ -33,6 +34,7 @@ from appliance.platforms.protocol import Capability, Check
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
+from appliance.provisioning.health.monitor import Told
 from appliance.provisioning.system import System
 
 Notice = MonitoringView | DeviceView | Levels | Quality | Alert
@@ -219,6 +221,34 @@ class PlatformChoice(Protocol):
         """Begin anew with the settings file's platform. Raises ``busy`` in a call."""
 
 
+class Health(Protocol):
+    """What is wrong with the box, and what it can mend."""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """All that may be found."""
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When something was looked at last; None until then."""
+
+    def findings(self) -> list[Told]:
+        """What is wrong, the worst first."""
+
+    async def look(self) -> None:
+        """Look at everything now."""
+
+    async def mend(self, code: str, who: str) -> None:
+        """Mend a finding; ``not_found`` when it is not there, ``no_fix`` when the box cannot."""
+
+
+class Support(Protocol):
+    """What somebody who helps needs to see of the box."""
+
+    async def make(self, who: str, figures: str) -> AsyncIterator[bytes]:
+        """A tar.gz, in pieces, with the metrics *figures*; ``busy`` while another one is made."""
+
+
 class Panel(Protocol):
     """The buttons of a board that has none of its own."""
 
@@ -244,3 +274,5 @@ class Ports:
     panel: Panel | None
     certificates: CertificateKeeper
     authorities: Authorities
+    health: Health
+    support: Support

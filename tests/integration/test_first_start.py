@@ -22,11 +22,11 @@ OWN = {"X-Bargebox": "1"}
 
 
 @asynccontextmanager
-async def running_control(directory: Path, **console: str) -> AsyncIterator[str]:
-    """`bargebox control` without leg and platform; gives its address."""
+async def running_control(directory: Path, more: str = "", **console: str) -> AsyncIterator[str]:
+    """`bargebox control` without leg and platform, with *more* settings; gives its address."""
     settings, local = directory / "bargebox.toml", directory / "cli.json"
     box = {"run_dir": str(directory), "state_dir": str(directory)}
-    settings.write_text(to_toml({"box": box, "console": {"port": 0, **console}}))
+    settings.write_text(to_toml({"box": box, "console": {"port": 0, **console}}) + more)
     local.unlink(missing_ok=True)
     with (directory / "log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(

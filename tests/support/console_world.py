@@ -40,6 +40,7 @@ from appliance.provisioning.certificates.names import BoxNames
 from appliance.provisioning.network.settings import NetworkSettings
 from appliance.provisioning.system import System, make_system
 from tests.support.console_calls import PLATFORM, call_number
+from tests.support.console_health import MemoryHealth, MemorySupport
 from tests.support.console_memory import (
     MemoryAccounts,
     MemoryAudit,
@@ -97,6 +98,8 @@ class World:
     choice: MemoryChooser
     system: System
     panel: FingerPanel
+    health: MemoryHealth
+    support: MemorySupport
     disk: Store = field(default_factory=NoDisk)
     """What is managed of accounts is on it; `accounts_world` has a real one."""
     tls: Path = field(default_factory=lambda: FOLDERS / str(uuid4()))
@@ -128,6 +131,8 @@ class World:
             panel=self.panel,
             certificates=self.certificates,
             authorities=self.authorities,
+            health=self.health,
+            support=self.support,
         )
 
     def change(self, interaction: Interaction) -> None:
@@ -179,4 +184,6 @@ def make_world(calls: int = 12, bus: str = "", folder: Path = NOWHERE) -> World:
         choice,
         system,
         FingerPanel(),
+        MemoryHealth(),
+        MemorySupport(),
     )

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from appliance.console.access import Public, Requires
-from appliance.console.app import permissions
+from appliance.console.declared import permissions
 from appliance.console.web_sessions import COOKIE
 from appliance.monitoring.policy import Account
 from tests.support.accounts_world import SUBSET, AccountsWorld, accounts_world
@@ -39,8 +39,14 @@ GET    /settings/certificate                         A T
 GET    /settings/network                             A T
 GET    /settings/box                                 A T
 GET    /settings/accounts                            A
+GET    /settings/health                              A T
+GET    /settings/health/list                         A T
 GET    /audit                                        A
-GET    /api/v1/openapi.json                          A S T N K -
+GET    /api/v1/openapi.json                          A S T N K
+GET    /api/v1/health                                A T
+POST   /api/v1/health/check                          A T
+POST   /api/v1/health/{code}/fix                     A T
+POST   /api/v1/support-bundle                        A T
 POST   /api/v1/session                               A S T N K -
 GET    /api/v1/session                               A S T N K
 DELETE /api/v1/session                               A S T N K

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from appliance.console import app as app_module
 from appliance.console.access import PUBLIC, Public
-from appliance.console.app import create_app, permissions
+from appliance.console.app import create_app
+from appliance.console.declared import permissions
 from appliance.console.settings import ConsoleSettings
 from appliance.console.web_sessions import COOKIE
 from appliance.monitoring.policy import Permission
@@ -22,7 +23,6 @@ PUBLIC_ROUTES = {
     "GET /healthz",
     "GET /sign-in",
     "GET /static",
-    "GET /api/v1/openapi.json",
     "POST /api/v1/session",
 }
 

@@ -26,6 +26,8 @@ from appliance.panel.virtual_client import AsyncVirtualPanel
 from appliance.platforms.protocol import Driver, PlatformConnection
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
+from appliance.provisioning.health.monitor import HealthMonitor
+from appliance.provisioning.support.bundle import SupportBundle
 from appliance.provisioning.system import System
 from tests.support.console_world import World, make_world
 
@@ -49,6 +51,8 @@ def real_ports_fit(
     panel: AsyncVirtualPanel,
     certificates: CertificateKeeper,
     authorities: Authorities,
+    health: HealthMonitor,
+    support: SupportBundle,
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
     return Ports(
@@ -66,6 +70,8 @@ def real_ports_fit(
         panel=panel,
         certificates=certificates,
         authorities=authorities,
+        health=health,
+        support=support,
     )
 
 
@@ -291,7 +297,9 @@ async def test_metrics_are_prometheus_text(app: FastAPI) -> None:
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = answer.text.splitlines()
     samples = [line for line in lines if not line.startswith("#")]
-    assert all(re.fullmatch(r'bargebox_\w+({\w+="\w+"})? -?[\d.e+]+', line) for line in samples)
+    assert all(
+        re.fullmatch(r'bargebox_\w+({(\w+="[\w.]+",?)+})? -?[\d.e+]+', line) for line in samples
+    )
     assert "bargebox_interactions_active 12" in samples
     assert "bargebox_headset_present 1" in samples
     assert "bargebox_playback_underruns_total 3" in samples

@@ -107,6 +107,16 @@ async def test_people_get_pages_and_scripts_get_json(client: httpx.AsyncClient) 
     assert fragment.status_code == 401
 
 
+async def test_a_wrong_method_is_told_all_the_right_ones(client: httpx.AsyncClient) -> None:
+    for path, methods in (
+        ("/api/v1/session", "DELETE, GET, POST"),
+        ("/api/v1/interactions/call-00001", "GET"),
+        ("/healthz", "GET"),
+    ):
+        answer = await client.patch(path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
 async def test_bodies_are_limited_unread(client: httpx.AsyncClient) -> None:
     answer = await client.post("/api/v1/session", content=b"x" * 70_000)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")

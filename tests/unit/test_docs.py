@@ -24,7 +24,10 @@ from appliance.control_link.words import EndReason, Gate, LampPattern
 from appliance.leg.indicators import ANNOUNCED, LAMPS, Indicators, Phase
 from appliance.monitoring.reasons import WORDS
 from appliance.panel.board import board_names
+from appliance.provisioning.health.checks import CHECKS
+from appliance.provisioning.health.monitor import UNFINISHED
 from appliance.settings import Settings, parse
+from tools.api_reference import reference
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -199,6 +202,21 @@ def test_the_api_table_has_every_route_and_no_other() -> None:
     outside = {route.path for route in health.router.routes if isinstance(route, APIRoute)}
     assert all(f"`GET {path}`" in text or f"`{path}`" in text for path in outside)
     assert f"`{API}`" in text
+
+
+def test_every_code_of_the_box_s_health_is_explained() -> None:
+    told = {
+        code
+        for cells in rows(OPERATIONS)
+        if len(cells) == 3
+        for code in re.findall(r"`([a-z_]+)`", cells[0])
+    }
+    known = {code for check in CHECKS for code in check.codes}
+    assert known | {UNFINISHED} <= told
+
+
+def test_the_api_reference_is_the_api_s() -> None:
+    assert (ROOT / "docs/api.md").read_text() == reference(), "run make api-reference"
 
 
 def test_every_figure_of_the_sound_is_explained_as_it_is_named() -> None:

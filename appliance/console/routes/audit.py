@@ -19,7 +19,7 @@ from appliance.console.state import console
 from appliance.console.views import now
 from appliance.monitoring.audit import Entry
 
-router = APIRouter(tags=["records"])
+router = APIRouter(tags=["audit"])
 pages = APIRouter(include_in_schema=False)
 
 
@@ -47,8 +47,14 @@ async def check(request: Request, caller: AuditViewer) -> AuditStateOut:
     return AuditStateOut.of(await log.head(), checked)
 
 
-@router.get("/audit/export")
-async def export(request: Request, caller: AuditViewer) -> StreamingResponse:
+class Lines(StreamingResponse):
+    """One JSON object a line."""
+
+    media_type = "application/x-ndjson"
+
+
+@router.get("/audit/export", response_class=Lines)
+async def export(request: Request, caller: AuditViewer) -> Lines:
     """The whole log, oldest first, one JSON object a line; the last line is the signed head.
 
     That somebody exports is on record first, and in the export.
@@ -56,9 +62,8 @@ async def export(request: Request, caller: AuditViewer) -> StreamingResponse:
     log = console(request).ports.audit
     await log.append(Entry(caller.account.name, "audit_exported"))
     name = f"bargebox-audit-{now():%Y%m%dT%H%M%SZ}.ndjson"
-    return StreamingResponse(
+    return Lines(
         _bytes(log),
-        media_type="application/x-ndjson",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 

@@ -21,7 +21,7 @@ class Volume(BaseModel):
     """Downlink volume, percent of full."""
 
     model_config = ConfigDict(extra="forbid")
-    percent: Annotated[StrictInt, Field(ge=0, le=100)]
+    percent: Annotated[StrictInt, Field(ge=0, le=100, examples=[60])]
 
 
 class PanelPress(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
@@ -43,7 +43,28 @@ class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
 
-@router.get("/events", response_class=EventStream)
+NAMES = ("snapshot", "interaction", "monitoring", "levels", "quality", "device", "beat")
+ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Events without end. The data of each is one JSON object.",
+        "content": {
+            EventStream.media_type: {
+                "schema": {
+                    "type": "object",
+                    "required": ["event", "data"],
+                    "properties": {
+                        "event": {"enum": NAMES},
+                        "data": {"type": "string", "contentMediaType": "application/json"},
+                    },
+                },
+                "example": {"event": "beat", "data": '{"as_of":"2026-03-01T09:00:00.000Z"}'},
+            }
+        },
+    }
+}
+
+
+@router.get("/events", response_class=EventStream, responses=ANSWER)
 async def events(
     request: Request, caller: SignedIn, feed: Annotated[Feed, Depends(open_feed)]
 ) -> EventStream:

@@ -1,19 +1,21 @@
-"""Is the box alive (for anybody), and its figures (for Prometheus)."""
+"""For programs: is the box alive, its figures for Prometheus, and what this API has."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import asyncio
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse
 
-from appliance.console.access import PUBLIC, Caller, Requires
+from appliance.console.access import PUBLIC, Caller, DeviceManager, SignedIn
+from appliance.console.box_metrics import Process, box_metrics
 from appliance.console.metrics import prometheus
-from appliance.console.state import console
-from appliance.monitoring.policy import Permission
+from appliance.console.openapi import describe
+from appliance.console.state import Console, console
 from appliance.monitoring.query import Query
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["service"])
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -24,11 +26,13 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(
-    request: Request, caller: Annotated[Caller, Depends(Requires(Permission.MANAGE_DEVICE))]
-) -> PlainTextResponse:
+async def metrics(request: Request, caller: DeviceManager) -> PlainTextResponse:
     """Prometheus text."""
-    state = console(request)
+    return PlainTextResponse(await figures(console(request), caller), media_type=TEXT)
+
+
+async def figures(state: Console, caller: Caller) -> str:
+    """All of them, in Prometheus' words."""
     ports = state.ports
     active = ports.book.query(caller.account, Query(per_page=1), remember=False).total
     text = prometheus(
@@ -39,11 +43,11 @@ async def metrics(
         platform_connected=ports.book.connection.connected,
         certificate_expires_s=ports.certificates.expires_s() if state.settings.secure else None,
     )
-    return PlainTextResponse(text, media_type=TEXT)
+    process = await asyncio.to_thread(Process.now)
+    return text + box_metrics(ports.health, ports.choice.now.settings.driver, process)
 
 
-@router.get("/api/v1/openapi.json", dependencies=[PUBLIC], include_in_schema=False)
-async def openapi(request: Request) -> JSONResponse:
-    """The description of this API; the same on every box."""
-    schema: dict[str, Any] = request.app.openapi()
-    return JSONResponse(schema)
+@router.get("/api/v1/openapi.json")
+async def openapi(request: Request, caller: SignedIn) -> dict[str, Any]:
+    """The description of this API (OpenAPI 3.1); the same on every box."""
+    return await asyncio.to_thread(describe, request.app)

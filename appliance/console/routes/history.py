@@ -25,7 +25,7 @@ from appliance.monitoring.history_query import SORTS, HistoryQuery
 from appliance.monitoring.policy import Permission
 from appliance.monitoring.query import MAX_TEXT
 
-router = APIRouter(tags=["records"])
+router = APIRouter(tags=["history"])
 
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Id = Annotated[str, Path(min_length=1, max_length=200)]

@@ -25,7 +25,7 @@ from appliance.monitoring.terms import NOTHING_GIVEN, Given
 router = APIRouter(tags=["interactions"])
 
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
-Id = Annotated[str, Path(min_length=1, max_length=200)]
+Id = Annotated[str, Path(min_length=1, max_length=200, examples=["call-00001"])]
 SORT = "^-?(" + "|".join([*COLUMNS, "elapsed"]) + ")$"
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel
 
 from appliance.console.access import DeviceManager
@@ -20,6 +20,9 @@ from appliance.platforms.withheld import (
 )
 
 router = APIRouter(tags=["platform"])
+
+EXAMPLE = {"driver": "janus", "janus": {"url": "wss://janus.example.org:8989"}}
+Given = Annotated[PlatformSettings, Body(examples=[EXAMPLE])]
 
 TYPE_AGAIN = "Give this again: an address or certificate that it is for has changed."
 
@@ -68,7 +71,9 @@ class PlatformSettingsOut(BaseModel):
 
 @router.post("/platform/check")
 async def check(
-    request: Request, caller: DeviceManager, body: PlatformSettings | None = None
+    request: Request,
+    caller: DeviceManager,
+    body: Annotated[PlatformSettings | None, Body(examples=[EXAMPLE])] = None,
 ) -> PlatformCheckOut:
     """Test the connection with one of its own; a call that goes on is not touched.
 
@@ -90,9 +95,7 @@ async def settings(request: Request, caller: DeviceManager) -> PlatformSettingsO
 
 
 @router.put("/platform/settings")
-async def change(
-    request: Request, caller: DeviceManager, body: PlatformSettings
-) -> PlatformSettingsOut:
+async def change(request: Request, caller: DeviceManager, body: Given) -> PlatformSettingsOut:
     """Save the settings and use them: the box restarts its connection. 409 in a call.
 
     A section or a secret that is left out stays as it is, an empty secret is removed, and any

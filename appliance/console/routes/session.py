@@ -19,14 +19,16 @@ from appliance.monitoring.policy import Account
 
 router = APIRouter(tags=["session"])
 
-Password = Annotated[SecretStr, Field(min_length=1, max_length=256)]
+Password = Annotated[
+    SecretStr, Field(min_length=1, max_length=256, examples=["the password in use"])
+]
 
 
 class SignIn(BaseModel):
     """Name and password."""
 
     model_config = ConfigDict(extra="forbid")
-    user: Annotated[str, Field(min_length=1, max_length=128)]
+    user: Annotated[str, Field(min_length=1, max_length=128, examples=["sam"])]
     password: Password
 
 
@@ -35,7 +37,7 @@ class PasswordChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     old: Password
-    new: Password
+    new: Annotated[Password, Field(examples=["another long password"])]
 
 
 @router.post("/session", status_code=201, dependencies=[PUBLIC])
