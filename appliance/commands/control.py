@@ -9,32 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from appliance.console.app import create_app
-from appliance.console.first_password import FirstPassword
-from appliance.console.local_access import BoxAccounts, LocalAccessError, tell_local
-from appliance.console.platform_choice import PlatformChooser, choose
-from appliance.console.platform_file import PlatformFile
-from appliance.console.ports import Ports
+from appliance.commands.parts import make_parts
+from appliance.console.local_access import LocalAccessError, tell_local
 from appliance.console.server import serve
-from appliance.monitoring.account_manager import AccountManager
-from appliance.monitoring.roles import Roles
-from appliance.monitoring.store import Store
-from appliance.monitoring.supervisor import MonitoringService
-from appliance.panel.virtual_client import AsyncVirtualPanel
-from appliance.platforms.drivers import make_driver
-from appliance.provisioning.certificates.authorities import Authorities
-from appliance.provisioning.certificates.folder import CertificateFolder
-from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.certificates.loading import InUse
-from appliance.provisioning.certificates.names import box_names
-from appliance.provisioning.health.box import Box
-from appliance.provisioning.health.checks.audit import audit_fault
-from appliance.provisioning.health.checks.restarts import count_start
-from appliance.provisioning.health.monitor import HealthMonitor
-from appliance.provisioning.support.bundle import Sources, SupportBundle
-from appliance.provisioning.system import make_system
 from appliance.service import notify, runtime
-from appliance.service.errors import BargeboxError
 from appliance.service.journal import set_up_logging
 from appliance.service.tasks import stop_tasks
 from appliance.settings import Settings, SettingsError, keep_as_last_good, load_or_last_good
@@ -90,87 +69,27 @@ async def _serve(
     renew: Callable[[], None],
     first: bool,
 ) -> None:
-    store = await asyncio.to_thread(_open_store, settings.box.database)
-    accounts = BoxAccounts(store, FirstPassword(settings.box.first_password))
-    kept = PlatformFile(settings.box.platform_file)
-    chosen = await asyncio.to_thread(choose, kept, settings.platform)
-    driver = await asyncio.to_thread(make_driver, chosen.settings)
-    service = MonitoringService(
-        settings.monitoring, driver, settings.box.leg_socket, store, accounts
-    )
-    choice = PlatformChooser(
-        chosen, kept, driver, service, service.audit, make=make_driver, renew=renew
-    )
-    folder = CertificateFolder(settings.box.certificates)
-    names = partial(box_names, (*settings.console.names, settings.console.host))
-    certificates = CertificateKeeper(folder, service.audit, names, fixed=settings.console.tls_pair)
-    authorities = Authorities(folder, service.audit)
-    system = make_system(
-        settings.box.system_bus,
-        settings.network,
-        settings.box.time_servers,
-        service.audit,
-        service,
-    )
-    panel = AsyncVirtualPanel(settings.box.panel_socket)
-    ends_s = certificates.expires_s if settings.console.secure else lambda: None
-    looked_at = _box(settings, fault, store, accounts, service, choice, ends_s)
-    health = HealthMonitor(looked_at, service.audit)
-    app = create_app(
-        Ports(
-            accounts=accounts,
-            manager=AccountManager(store, service.audit, accounts),
-            roles=Roles(store, service.audit),
-            book=service.book,
-            monitoring=service,
-            watches=service.watches,
-            history=service.history,
-            audit=service.audit,
-            platform=driver,
-            choice=choice,
-            system=system,
-            panel=panel if settings.panel.board == "virtual" else None,
-            certificates=certificates,
-            authorities=authorities,
-            health=health,
-            support=_support(settings, accounts, service, choice, health),
-        ),
-        settings.console,
-    )
+    parts = await make_parts(settings, fault, renew)
     watchdog = notify.Watchdog()
 
     def ready(url: str) -> None:
         def tell(now: InUse) -> None:
             shown = now.facts.fingerprint if settings.console.secure else None
-            tell_local(settings.box.local_access, url, accounts.local_token, shown)
+            tell_local(settings.box.local_access, url, parts.accounts.local_token, shown)
 
-        tell(certificates.now)
-        certificates.start(partial(_tell_again, tell))
+        tell(parts.certificates.now)
+        parts.certificates.start(partial(_tell_again, tell))
         if fault is None:
             _keep(file)
         watchdog.start()
         notify.ready(f"page at {url}")
         log.info("the page is at %s", url)
 
-    try:
-        await accounts.begin()
-        await certificates.begin()
-        await authorities.begin()
-        if first:
-            await count_start(store)
-        await service.start()
-        health.start()
-        system.start()
-        await serve(app, settings.console, over, ready=ready)
-    finally:
-        await watchdog.stop()
-        await health.stop()
-        await system.stop()
-        await certificates.stop()
-        await service.stop()
-        panel.close()
-        await accounts.close()
-        await store.close()
+    async with parts.running(first=first):
+        try:
+            await serve(parts.app, settings.console, over, ready=ready)
+        finally:
+            await watchdog.stop()
 
 
 async def _tell_again(tell: Callable[[InUse], None], now: InUse) -> None:
@@ -179,63 +98,6 @@ async def _tell_again(tell: Callable[[InUse], None], now: InUse) -> None:
         await asyncio.to_thread(tell, now)
     except LocalAccessError as error:
         log.error("%s", error.detail, extra={"CODE": error.code})
-
-
-def _box(
-    settings: Settings,
-    fault: SettingsError | None,
-    store: Store,
-    accounts: BoxAccounts,
-    service: MonitoringService,
-    choice: PlatformChooser,
-    certificate_ends_s: Callable[[], float | None],
-) -> Box:
-    """What the checks of the box's health look at."""
-    return Box(
-        database=settings.box.database,
-        store=store,
-        device=service.device,
-        connection=lambda: service.book.connection,
-        settings_fault="" if fault is None else fault.detail,
-        platform_fault=lambda: choice.now.fault,
-        forget_platform=choice.go_back,
-        first_password_unchanged=accounts.first_password_unchanged,
-        certificate_ends_s=certificate_ends_s,
-        audit_fault=partial(audit_fault, service.audit),
-    )
-
-
-def _support(
-    settings: Settings,
-    accounts: BoxAccounts,
-    service: MonitoringService,
-    choice: PlatformChooser,
-    health: HealthMonitor,
-) -> SupportBundle:
-    """What the support bundle is made of, and all secrets that could be in it."""
-    pair = settings.console.tls_pair
-    return SupportBundle(
-        Sources(
-            settings=settings,
-            platform=lambda: choice.now.settings,
-            secrets=lambda: [accounts.local_token],
-            folders=(settings.box.state_dir, *([] if pair is None else [pair[1].parent])),
-            device=service.device,
-            connection=lambda: service.book.connection,
-            health=health,
-            audit=service.audit,
-        )
-    )
-
-
-def _open_store(path: Path) -> Store:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BargeboxError(
-            f"The state directory {path.parent} cannot be made: {error.strerror}.", code="state"
-        ) from error
-    return Store(path)
 
 
 def _keep(file: Path) -> None:
