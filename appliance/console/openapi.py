@@ -6,6 +6,7 @@ that a new route is described as soon as it exists.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from types import ModuleType
@@ -86,7 +87,8 @@ def _complete(schema: Schema, app: FastAPI) -> None:
     components["responses"] = {
         name: _refusal(words, code, detail) for name, words, code, detail in REFUSALS.values()
     }
-    rules = dict(permissions(app))
+    # A route may say how a part of its path is read, as {target:path}; the description never does.
+    rules = {re.sub(r":\w+}", "}", route): rule for route, rule in permissions(app)}
     for address, operation in _operations(schema):
         rule = rules[address]
         needed = isinstance(rule, Requires)

@@ -193,6 +193,7 @@ async def test_everybody_gets_what_they_may_and_nothing_else(
             (403, "not_permitted"),
         )
         assert refused is not allowed, (route, who, answer.status_code, answer.text)
+        assert answer.status_code != 500, (route, who, answer.text)  # an accident is "failed" too
         assert answer.status_code < 500 or code in ABSENT, (route, who, answer.text)
         if who == "-" and not allowed:
             assert answer.status_code == 401
