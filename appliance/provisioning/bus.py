@@ -197,7 +197,7 @@ def _error_of(service: str, answer: Message) -> BusError:
     if name in _ABSENT:
         return ServiceAbsentError(f"{service} does not run on this box.", name)
     if name in _FORBIDDEN:
-        detail = f"{service} does not take orders from Bargebox ({words})."
+        detail = f"{service} does not let Bargebox do that ({words}); see docs/network.md, Rights."
         return ServiceForbiddenError(detail, name)
     if name in _NO_OBJECT:
         return NoObjectError(f"{service} no longer has that ({words}). Try again.", name)

@@ -49,4 +49,4 @@ def visit(browser: Browser, server: Served, size: str, scheme: Scheme) -> Iterat
         page = profile.new_page()
         complaints = watch(page)
         yield page
-        assert complaints == []
+        assert complaints == [], complaints

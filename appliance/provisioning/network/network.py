@@ -11,18 +11,18 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 from pydantic import JsonValue
 
 from appliance.monitoring.audit import Entry
 from appliance.provisioning.bus import BusError, ServiceAbsentError, SystemBus
 from appliance.provisioning.neighbours import Calls, Log
-from appliance.provisioning.network.manager import Kept, NetworkManager, Snapshot
-from appliance.provisioning.network.profiles import Profile, id_of, profiles, wired_of
-from appliance.provisioning.network.reading import profiles_of, view_of
+from appliance.provisioning.network.manager import Kept, NetworkManager
+from appliance.provisioning.network.plan import planned, refuse_taken, told
+from appliance.provisioning.network.profiles import Profile
+from appliance.provisioning.network.reading import view_of
 from appliance.provisioning.network.settings import NetworkSettings
-from appliance.provisioning.network.sign_in import SecretsNeededError, access_of, setting
 from appliance.provisioning.network.steps import LOOK_EVERY_S, bring_up, let_go, save
 from appliance.provisioning.network.views import NetworkView, device_of
 from appliance.provisioning.network.wired import Wired
@@ -39,8 +39,6 @@ ANSWER_S: Final = 0.5
 
 CONFIRM_LIMIT_S: Final = 30
 """What confirming may take; NetworkManager waits so long for it."""
-
-STOP_LIMIT_S: Final = 2.0
 
 
 class Network:
@@ -95,14 +93,14 @@ class Network:
                 raise NotChangedError(f"There is no device {device}.", code="not_found")
             if view.kind != "wired":
                 raise NotChangedError(f"{device} is no wired device.", code="not_found")
-            _refuse_taken(snapshot, device, wired)
-            before, wanted, obsolete = await self._planned(manager, snapshot, found[0], wired)
+            refuse_taken(snapshot, device, wired)
+            before, wanted, obsolete = await planned(manager, snapshot, found[0], wired)
             await self._calls.close()
             try:
                 detail: dict[str, JsonValue] = {
                     "device": device,
                     "before": before,
-                    "after": _told(wired),
+                    "after": told(wired),
                 }
                 await self._audit.append(Entry(who, "network_changed", detail=detail))
                 await self._begin(manager, view.state, wanted, obsolete)
@@ -133,9 +131,9 @@ class Network:
             await self._calls.close()
             try:
                 await self._audit.append(Entry(who, "network_discarded"))
-                self._decided = True
                 if not await manager.go_back(point.path):
                     raise _nothing_pending()
+                self._decided = True
             finally:
                 self._calls.reopen()
             self._outcome = "The change was undone."
@@ -154,28 +152,6 @@ class Network:
             raise NotChangedError("The network is being changed. Try again.", code="busy")
         async with self._one_at_a_time, self._manager() as manager:
             yield manager
-
-    async def _planned(
-        self, manager: NetworkManager, snapshot: Snapshot, path: str, wired: Wired
-    ) -> tuple[dict[str, Any], list[Profile], Profile | None]:
-        """How it is now, the profiles that are wanted, and that of a VLAN that is not any more."""
-        device = snapshot.of(path, "Device")["Interface"]
-        cable, upon = await profiles_of(manager, snapshot, path)
-        own = await manager.find(id_of(device))
-        if own is not None:
-            cable = await manager.read(own, secrets_of="802-1x")
-        kept = cable.get("802-1x", {})
-        try:
-            wanted = profiles(device, wired, setting(wired.access, kept))
-        except SecretsNeededError as error:
-            fields = {f"access.{name}": "This is needed." for name in error.names}
-            raise NotChangedError.of(fields) from error
-        before = wired_of(cable, upon, access_of(kept))
-        obsolete = None
-        if upon is not None and wired.vlan is None:
-            without = Wired.model_validate(before | {"access": {}})
-            (_, obsolete) = profiles(device, without, {})
-        return before, wanted, obsolete
 
     async def _begin(
         self,
@@ -224,8 +200,9 @@ class Network:
                 async with self._manager() as manager:
                     found = (await manager.snapshot()).checkpoint()
                 gone = found is None or found.path != point
-        if not self._decided and not self._one_at_a_time.locked():
-            self._undone("Nobody confirmed it in time.")
+        async with self._one_at_a_time:  # whoever decides just now has the word
+            if not self._decided:
+                self._undone("Nobody confirmed it in time.")
 
     def _undone(self, why_so: str) -> None:
         self._decided = True
@@ -237,28 +214,3 @@ class Network:
 def _nothing_pending() -> NotChangedError:
     words = "No change waits to be confirmed; if there was one, it has been undone."
     return NotChangedError(words, code="nothing_pending")
-
-
-def _told(wired: Wired) -> dict[str, JsonValue]:
-    """The settings for the audit log: no secret, and no certificate."""
-    hidden = {"ca_certificate", "client_certificate", "private_key"}
-    hidden |= {"private_key_password", "password"}
-    told: dict[str, JsonValue] = wired.model_dump(mode="json", exclude={"access": hidden})
-    return told
-
-
-def _refuse_taken(snapshot: Snapshot, device: str, wired: Wired) -> None:
-    """Raise for an address that another device of the box has."""
-    taken: dict[str, str] = {}
-    for path, found in snapshot.devices():
-        view = device_of(snapshot, path, found)
-        if view is not None and view.kind != "vlan" and view.name != device:
-            taken |= {address.partition("/")[0]: view.name for address in view.addresses}
-    fields = {
-        f"{part}.addresses.{number}": f"The box’s {taken[host]} has this address already."
-        for part, ip in (("ipv4", wired.ipv4), ("ipv6", wired.ipv6))
-        for number, address in enumerate(ip.addresses)
-        if (host := address.partition("/")[0]) in taken
-    }
-    if fields:
-        raise NotChangedError.of(fields)

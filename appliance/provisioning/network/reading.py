@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
 
+from appliance.provisioning.bus import NoObjectError
 from appliance.provisioning.network.manager import NetworkManager, Snapshot
 from appliance.provisioning.network.profiles import id_of, wired_of
 from appliance.provisioning.network.sign_in import access_of, secrets_set
 from appliance.provisioning.network.views import DeviceView, NetworkView, Pending, device_of
 
+TRIES: Final = 4
+AGAIN_S: Final = 0.1
+
 
 async def view_of(manager: NetworkManager, outcome: str) -> NetworkView:
     """Everything, with the settings of each wired device. Raises `BusError`."""
+    for _ in range(TRIES - 1):
+        with suppress(NoObjectError):  # a profile goes, while a change is undone
+            return await _view(manager, outcome)
+        await asyncio.sleep(AGAIN_S)
+    return await _view(manager, outcome)
+
+
+async def _view(manager: NetworkManager, outcome: str) -> NetworkView:
     snapshot = await manager.snapshot()
     devices = []
     for path, device in snapshot.devices():
@@ -51,14 +65,15 @@ def _pending(snapshot: Snapshot, devices: list[DeviceView]) -> Pending | None:
     point = snapshot.checkpoint()
     if point is None:
         return None
-    hosts = []
-    for device in devices:
-        given = device.settings or {}
-        static = [
-            address
-            for ip in (given.get("ipv4", {}), given.get("ipv6", {}))
-            for address in ip.get("addresses", [])
-        ]
-        hosts += [address.partition("/")[0] for address in [*static, *device.addresses]]
+    hosts = [host for device in devices for host in _hosts_to_be(device)]
     reachable = [host for host in dict.fromkeys(hosts) if not host.lower().startswith("fe80:")]
     return Pending(seconds_left=max(0.0, point.seconds_left), addresses=reachable)
+
+
+def _hosts_to_be(device: DeviceView) -> list[str]:
+    """Where the device will be found: at its static addresses, else at those that it has."""
+    hosts: list[str] = []
+    for part, mark in (("ipv4", "."), ("ipv6", ":")):
+        static = (device.settings or {}).get(part, {}).get("addresses", [])
+        hosts += static or [address for address in device.addresses if mark in address]
+    return [host.partition("/")[0] for host in hosts]

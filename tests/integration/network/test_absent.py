@@ -65,8 +65,15 @@ async def test_a_bus_that_hangs_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bus, "LIMIT_S", 0.3)
-    silent = await asyncio.start_unix_server(lambda reader, writer: None, tmp_path / "bus")
+    callers: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_unix_server(
+        lambda reader, writer: callers.append(writer), tmp_path / "bus"
+    )
     with pytest.raises(BusError, match="does not answer"):
         async with SystemBus(f"unix:path={tmp_path}/bus").talk():
             pass
+    for writer in callers:
+        writer.close()
+        await writer.wait_closed()
     silent.close()
+    await silent.wait_closed()
