@@ -132,7 +132,11 @@ async def test_a_token_that_is_permitted_less_learns_less(world: World, hub: Eve
     sam = world.accounts.accounts["sam"]
     await world.monitoring.monitor(world.accounts.accounts["sue"], "call-00001")
     whole = opened(world, hub, "sam")
-    rights = ({Permission.MONITOR_ALL_CALLS}, {Permission.VIEW_ALL_MONITORED_CALLS}, set())
+    rights: tuple[set[Permission], ...] = (
+        {Permission.MONITOR_ALL_CALLS},
+        {Permission.VIEW_ALL_MONITORED_CALLS},
+        set(),
+    )
     tokens = []
     for permissions in rights:
         tokens.append(hub.open(replace(sam, permissions=frozenset(permissions)), is_page=False))
