@@ -126,15 +126,16 @@ class EventHub:
     def _flush(self) -> None:
         pending, self._pending = self._pending, set()
         all_changed, self._all_changed = self._all_changed, False
-        seen: dict[str, list[Event]] = {}
+        # A token may be permitted less than its account, and then it sees less.
+        seen: dict[tuple[str, frozenset[Permission]], list[Event]] = {}
         for feed in self._feeds:
             if all_changed:
                 feed.push(self._snapshot(feed.account))
             elif sees_calls(feed.account):
-                name = feed.account.name
-                if name not in seen:
-                    seen[name] = self._interaction_events(feed.account, pending)
-                for event in seen[name]:
+                key = (feed.account.name, feed.account.permissions)
+                if key not in seen:
+                    seen[key] = self._interaction_events(feed.account, pending)
+                for event in seen[key]:
                     feed.push(event)
 
     def _interaction_events(self, account: Account, ids: set[str]) -> list[Event]:
@@ -183,18 +184,20 @@ class EventHub:
         """Tell the account's clients; the box only where somebody has a page open, for else a
         stranger at the desk would be told.
         """
-        feeds = [feed for feed in self._feeds if feed.account.name == alert.account]
-        if not feeds:
-            return
-        try:
-            row = self._ports.book.get(feeds[0].account, alert.interaction.id)
-        except RefusedError:
-            return  # over already
         because = [WatchedOut.of(one) for one in alert.because]
-        data = WatchOut(interaction=InteractionOut.of(row), because=because).model_dump_json()
-        for feed in feeds:
-            feed.push(Event("watch", data))
-        if any(feed.is_page for feed in feeds):
+        seen = False
+        for feed in self._feeds:
+            mine = feed.account.name == alert.account
+            if not mine or not feed.account.has(Permission.MONITOR_ALL_CALLS):
+                continue
+            try:
+                row = self._ports.book.get(feed.account, alert.interaction.id)
+            except RefusedError:
+                return  # over already
+            told = WatchOut(interaction=InteractionOut.of(row), because=because)
+            feed.push(Event("watch", told.model_dump_json()))
+            seen = seen or feed.is_page
+        if seen:
             self._ports.monitoring.announce(alert.account)
 
     def _replace(self, event: Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from urllib.parse import quote
 
 import httpx
@@ -14,6 +15,7 @@ from appliance.console.feed import Feed
 from appliance.console.hub import EventHub
 from appliance.console.metrics import Counters
 from appliance.monitoring.desk import Alert
+from appliance.monitoring.policy import Permission
 from appliance.monitoring.watches import MAX_WATCHES, Kind, Watched, WatchError
 from tests.support.console_calls import call_number
 from tests.support.console_world import World
@@ -124,6 +126,31 @@ async def test_the_box_says_it_only_where_somebody_looks(world: World, hub: Even
     assert world.monitoring.announced == []
     world.monitoring.tell(Alert("sam", call_number(1), (ANA,)))
     assert world.monitoring.announced == ["sam"]
+
+
+async def test_a_token_that_is_permitted_less_learns_less(world: World, hub: EventHub) -> None:
+    sam = world.accounts.accounts["sam"]
+    await world.monitoring.monitor(world.accounts.accounts["sue"], "call-00001")
+    whole = opened(world, hub, "sam")
+    rights: tuple[set[Permission], ...] = (
+        {Permission.MONITOR_ALL_CALLS},
+        {Permission.VIEW_ALL_MONITORED_CALLS},
+        set(),
+    )
+    tokens = []
+    for permissions in rights:
+        tokens.append(hub.open(replace(sam, permissions=frozenset(permissions)), is_page=False))
+        hub.snapshot(tokens[-1])
+    world.monitoring.tell(Alert("sam", call_number(1), (ANA,)))
+    told = {feed: [json.loads(event.data) for event in feed.take()] for feed in (whole, *tokens)}
+    assert told[tokens[1]] == told[tokens[2]] == []
+    (all_of_it,), (less,) = told[whole], told[tokens[0]]
+    assert [one["supervisor"] for one in all_of_it["interaction"]["monitors"]] == ["sue"]
+    assert less["interaction"]["monitors"] == []
+    world.change(call_number(1))
+    hub._flush()
+    monitors = [json.loads(feed.take()[-1].data).get("monitors") for feed in (whole, tokens[0])]
+    assert [len(found) for found in monitors] == [1, 0]
 
 
 async def test_a_stream_opened_with_a_token_is_no_page(app: FastAPI) -> None:
