@@ -97,8 +97,10 @@ def _conditions(query: AuditQuery) -> tuple[str, list[object]]:
         told.append(("at < ?", _at(query.until)))
     text, values = "".join(f" AND {sql}" for sql, _ in told), [value for _, value in told]
     for word in query.words:
-        # LIKE knows upper and lower case of ASCII only.
-        spellings = sorted({word.text, word.text.lower(), word.text.upper(), word.text.title()})
+        spellings = [word.text]
+        if not word.text.isascii():  # LIKE knows upper and lower case of ASCII only
+            more = {word.text, word.text.lower(), word.text.upper(), word.text.title()}
+            spellings = sorted(more)
         tests = [f"{_TEXT} LIKE ? ESCAPE '\\'" for _ in spellings]
         values += [f"%{_escaped(spelling)}%" for spelling in spellings]
         if word.actions:

@@ -1,8 +1,9 @@
 """A long audit log: to check, to search and to export all of it, in what time and memory.
 
-Each is a process of its own, which tells its peak memory at the end (``VmHWM``, proc(5)); *growth*
-is what it takes for the long log beyond what it takes for a thousand rows. Beside them the plain
-``sqlite3`` reads the same rows, which is the floor: it checks no hash and writes no JSON.
+Each is a process of its own, which tells at the end the processor's time that it took, and its peak
+memory (``VmHWM``, proc(5)); *growth* is what it takes for the long log beyond a thousand rows.
+Beside them the plain ``sqlite3`` reads the same rows, which is the floor: it checks no hash and
+writes no JSON.
 """
 
 from __future__ import annotations
@@ -45,10 +46,11 @@ async def measure_audit(folder: Path, rows: int = ROWS) -> list[Figure]:
     ):
         print(f"  {name} …", flush=True)
         runs = [_measured(*command, str(long)) for _ in range(TIMES)]
-        _, few = _measured(*command, str(short))
+        _, _, few = _measured(*command, str(short))
         figures += [
-            Figure(name, [seconds for seconds, _ in runs], "s", goal, "p95"),
-            Figure(f"{name}-growth", [memory - few for _, memory in runs], "MB", 8.0, "p95"),
+            Figure(name, [seconds for seconds, _, _ in runs], "s", goal, "p95"),
+            Figure(f"{name}-cpu", [busy for _, busy, _ in runs], "s", goal, "p95"),
+            Figure(f"{name}-growth", [memory - few for _, _, memory in runs], "MB", 8.0, "p95"),
         ]
     for name, sql in (("audit-select", SELECT), ("audit-like", LIKE)):
         seconds = [_run("sqlite3", "-readonly", str(long), sql)[0] for _ in range(TIMES)]
@@ -99,10 +101,11 @@ def _run(*command: str) -> tuple[float, str]:
     return time.perf_counter() - begun, done.stderr
 
 
-def _measured(*command: str) -> tuple[float, float]:
-    """Seconds until it ended, and its peak memory in MB."""
+def _measured(*command: str) -> tuple[float, float, float]:
+    """Seconds until it ended, those that the processor worked for it, and its peak memory in MB."""
     seconds, said = _run(*MEASURED, *command)
-    return seconds, int(said.split()[-1]) / 1024
+    busy, peak = said.split()[-2:]
+    return seconds, float(busy), int(peak) / 1024
 
 
 async def _search(database: Path) -> None:
@@ -120,8 +123,8 @@ async def _search(database: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The search, or a command of ``bargebox audit``, as a process of its own that tells its peak
-    memory in kB.
+    """The search, or a command of ``bargebox audit``, as a process of its own that tells its time
+    on the processor in seconds and its peak memory in kB.
     """
     if arguments[0] == "search":
         code = 0
@@ -129,7 +132,7 @@ def main(arguments: Sequence[str]) -> int:
     else:
         code = cli.main(["audit", *arguments])
     status = Path("/proc/self/status").read_text()
-    print(status.partition("VmHWM:")[2].split()[0], file=sys.stderr)
+    print(time.process_time(), status.partition("VmHWM:")[2].split()[0], file=sys.stderr)
     return code
 
 
