@@ -86,7 +86,7 @@ def _complete(schema: Schema, app: FastAPI) -> None:
     components["responses"] = {
         name: _refusal(words, code, detail) for name, words, code, detail in REFUSALS.values()
     }
-    rules = dict(permissions(app))
+    rules = {address.replace(":path}", "}"): rule for address, rule in permissions(app)}
     for address, operation in _operations(schema):
         rule = rules[address]
         needed = isinstance(rule, Requires)
