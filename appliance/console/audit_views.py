@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from appliance.console import audit_wording
 from appliance.console.views import Moment
@@ -26,7 +26,11 @@ def _given(value: object) -> object:
 
 
 Text = Annotated[Annotated[str, Field(max_length=200)] | None, BeforeValidator(_given)]
-Day = Annotated[date | datetime | None, BeforeValidator(_given)]
+Day = Annotated[
+    date | datetime | None,
+    BeforeValidator(_given),
+    WithJsonSchema({"type": "string", "examples": ["2026-03-01"]}),
+]
 
 
 class AuditFilter(BaseModel):

@@ -28,13 +28,16 @@ def permissions(app: FastAPI) -> Iterator[tuple[str, Requires | Public | None]]:
 
 
 def methods_at(app: FastAPI, path: str) -> list[str]:
-    """The methods of all routes at *path*: a path that has several routes is one resource."""
-    return sorted(
-        method
+    """The methods of all routes of the address that *path* is: one that is written out goes before
+    one with a name in it.
+    """
+    routes = [
+        (route.path, route.methods)
         for route in iter_route_contexts(app.routes)
         if route.path is not None and compile_path(route.path)[0].match(path)
-        for method in route.methods or ()
-    )
+    ]
+    nearest = min((address.count("{") for address, _ in routes), default=0)
+    return sorted({m for address, ms in routes if address.count("{") == nearest for m in ms or ()})
 
 
 def _rule(dependant: Dependant) -> Requires | Public | None:

@@ -26,7 +26,7 @@ def example_of(schema: Schema, models: Schema) -> Any:
     if "enum" in schema:
         return schema["enum"][0]
     for choice in (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())):
-        return example_of(choice, models)
+        return example_of({"title": schema.get("title", ""), **choice}, models)
     match schema.get("type"):
         case "boolean":
             return True

@@ -6,6 +6,7 @@ that a new route is described as soon as it exists.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -79,6 +80,16 @@ def describe(app: FastAPI) -> Schema:
         if "securitySchemes" not in schema["components"]:
             _complete(schema, app)
     return schema
+
+
+def described(app: FastAPI) -> bytes:
+    """The same as JSON, made once: it is long."""
+    description = describe(app)
+    with _describing:
+        if not hasattr(app.state, "description"):
+            app.state.description = json.dumps(description, separators=(",", ":")).encode()
+        made: bytes = app.state.description
+        return made
 
 
 def _complete(schema: Schema, app: FastAPI) -> None:

@@ -60,7 +60,10 @@ async def test_no_secret_leaves_the_box(tmp_path: Path) -> None:
     (tmp_path / "audit-key").write_bytes(AUDIT_KEY)
     (tmp_path / "dot1x-password").write_text(DOT1X)
     file = tmp_path / "bundle.tar.gz"
-    async with running_control(tmp_path, SETTINGS) as url, httpx.AsyncClient(base_url=url) as box:
+    async with (
+        running_control(tmp_path, SETTINGS) as url,
+        httpx.AsyncClient(base_url=url, timeout=30) as box,
+    ):
         first = (tmp_path / "first-password").read_text().strip()
         token = json.loads((tmp_path / "cli.json").read_text())["token"]
         answers = [await sign_in_and_change(box, first)]

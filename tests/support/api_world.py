@@ -82,7 +82,7 @@ async def prepare(folder: Path) -> Prepared:
 @asynccontextmanager
 async def opened(prepared: Prepared, folder: Path) -> AsyncIterator[FastAPI]:
     """A console on a copy of the database in *folder*; what it restarts is a fake at the edge."""
-    await asyncio.to_thread(shutil.copy, prepared.file, folder / DATABASE)
+    await asyncio.to_thread(shutil.copytree, prepared.file.parent, folder, dirs_exist_ok=True)
     store = await Store.open(folder / DATABASE)
     accounts = BoxAccounts(store, FirstPassword(folder / "first-password"))
     audit = Audit(store)
@@ -113,6 +113,8 @@ async def opened(prepared: Prepared, folder: Path) -> AsyncIterator[FastAPI]:
         health=health,
     )
     app = await asyncio.to_thread(create_app, ports, ConsoleSettings(names=("box",)))
+    await world.certificates.begin()
+    await world.authorities.begin()
     try:
         async with app.router.lifespan_context(app):
             yield app

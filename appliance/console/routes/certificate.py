@@ -49,15 +49,20 @@ async def make_request(request: Request, caller: DeviceManager, body: RequestIn)
     return RequestOut.of(await keeper.request(caller.account.name, body.names, body.key))
 
 
-@router.get("/certificate/request")
-async def download_request(request: Request, caller: DeviceManager) -> Response:
+class PemFile(Response):
+    """A certificate or a request as people pass it on."""
+
+    media_type = "application/x-pem-file"
+
+
+@router.get("/certificate/request", response_class=PemFile)
+async def download_request(request: Request, caller: DeviceManager) -> PemFile:
     """The open request as a file (PEM)."""
     pending = console(request).ports.certificates.pending
     if pending is None:
         raise ConsoleError(404, "not_found", "No request is open.")
-    return Response(
+    return PemFile(
         pending.pem(),
-        media_type="application/x-pem-file",
         headers={"Content-Disposition": 'attachment; filename="bargebox.csr"'},
     )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from appliance.console.access import PUBLIC, Caller, DeviceManager, SignedIn
 from appliance.console.box_metrics import Process, box_metrics
 from appliance.console.metrics import prometheus
-from appliance.console.openapi import describe
+from appliance.console.openapi import described
 from appliance.console.state import Console, console
 from appliance.monitoring.query import Query
 
@@ -47,7 +47,8 @@ async def figures(state: Console, caller: Caller) -> str:
     return text + box_metrics(ports.health, ports.choice.now.settings.driver, process)
 
 
-@router.get("/api/v1/openapi.json")
-async def openapi(request: Request, caller: SignedIn) -> dict[str, Any]:
+@router.get("/api/v1/openapi.json", responses={200: {"model": dict[str, Any]}})
+async def openapi(request: Request, caller: SignedIn) -> Response:
     """The description of this API (OpenAPI 3.1); the same on every box."""
-    return await asyncio.to_thread(describe, request.app)
+    text = await asyncio.to_thread(described, request.app)
+    return Response(text, media_type="application/json")

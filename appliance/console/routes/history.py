@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Request
 from fastapi import Query as Parameters
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from appliance.console import history_csv
 from appliance.console.access import Caller, Viewer
@@ -29,7 +29,12 @@ router = APIRouter(tags=["history"])
 
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Id = Annotated[str, Path(min_length=1, max_length=200)]
-At = Annotated[datetime | None, BeforeValidator(lambda text: text or None)]
+At = Annotated[
+    datetime | None,
+    BeforeValidator(lambda text: text or None),
+    WithJsonSchema({"type": "string", "examples": ["2026-03-01T09:00:00Z"]}),
+]
+"""A moment (RFC 3339), or nothing, as an empty field of a form sends it."""
 SORT = f"^-?({'|'.join(SORTS)})$"
 CHUNK = 64 * 1024
 MAX_PER_PAGE = 200
@@ -84,7 +89,17 @@ async def history(
     return await sessions_for(console(request), caller, query)
 
 
-@router.get("/history/export")
+EXPORT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
+        }
+    }
+}
+
+
+@router.get("/history/export", response_class=StreamingResponse, responses=EXPORT)
 async def export(
     request: Request, caller: Viewer, query: Annotated[ExportQuery, Parameters()]
 ) -> StreamingResponse:
