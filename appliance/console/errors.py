@@ -81,7 +81,6 @@ def wants_page(request: Request) -> bool:
         request.method == "GET"
         and not path.startswith(("/api/", "/static/", "/healthz", "/metrics"))
         and "text/html" in request.headers.get("accept", "")
-        and "hx-request" not in request.headers
     )
 
 

@@ -75,9 +75,7 @@ async def interaction_list(
     request: Request, caller: Viewer, query: Annotated[ListQuery, Query()]
 ) -> HTMLResponse:
     """Only the list, for the page to put in place."""
-    response = page(request, caller, "_list.html", _list(console(request), caller, query))
-    response.headers["HX-Push-Url"] = "/interactions" + _search(query)
-    return response
+    return page(request, caller, "_list.html", _list(console(request), caller, query))
 
 
 @router.get("/panel")
@@ -115,10 +113,11 @@ def _list(state: Console, caller: Caller, query: ListQuery) -> dict[str, Any]:
         "platform": answer.platform,
         "as_of": answer.as_of,
         "columns": COLUMNS,
+        "address": _address(query),
     }
 
 
-def _search(query: ListQuery) -> str:
-    """The query string of a list, without what is as it always is."""
+def _address(query: ListQuery) -> str:
+    """Where the page shows that list; what is as it always is, is left out."""
     values = query.model_dump(exclude_defaults=True)
-    return "?" + urlencode(values) if values else ""
+    return "/interactions" + ("?" + urlencode(values) if values else "")
