@@ -22,6 +22,7 @@ from appliance.console.fingers import Fingers
 from appliance.console.gatekeeper import Gatekeeper
 from appliance.console.hub import EventHub
 from appliance.console.kept_sign_ins import KeptSignIns
+from appliance.console.language import InTheirLanguage, read_languages
 from appliance.console.metrics import Counters
 from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
@@ -85,6 +86,7 @@ def create_app(
         responses=PROBLEMS,
     )
     mimetypes.init()  # reads the system's tables; else the first static file would, on the loop
+    languages = read_languages(settings.web_root / "locale")
     counters = Counters()
     sessions = WebSessions(
         idle=settings.session_idle,
@@ -104,6 +106,7 @@ def create_app(
         visitors=Visitors(settings.max_event_clients + SPARE, counters),
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
         templates=make_templates(settings),
+        languages=languages,
         fingers=None if ports.panel is None else Fingers(ports.panel),
     )
     for feature in FEATURES:
@@ -115,6 +118,7 @@ def create_app(
     # beside what a stranger chose would tell of it by its length (BREACH).
     files = GZipMiddleware(StaticFiles(directory=settings.web_root / "static"), compresslevel=6)
     app.mount("/static", files, name="static")
+    app.add_middleware(InTheirLanguage, languages=languages)
     app.add_middleware(Gatekeeper, settings=settings)
     add_error_handlers(app)
     undeclared = [path for path, rule in permissions(app) if rule is None]

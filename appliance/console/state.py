@@ -17,6 +17,14 @@ from appliance.console.device_cookies import DeviceCookies
 from appliance.console.fingers import Fingers
 from appliance.console.hub import EventHub
 from appliance.console.kept_sign_ins import KeptSignIns
+from appliance.console.language import (
+    NAMES,
+    Language,
+    counted_for_template,
+    for_scripts,
+    for_template,
+    spoken,
+)
 from appliance.console.metrics import Counters
 from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
@@ -44,6 +52,7 @@ class Console:
     visitors: Visitors
     hub: EventHub
     templates: Environment
+    languages: Mapping[str, Language]
     fingers: Fingers | None
     """None where the buttons are real."""
     checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
@@ -79,7 +88,10 @@ def make_templates(settings: ConsoleSettings) -> Environment:
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_callables(for_template, counted_for_template, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["language"] = spoken
+    environment.globals["languages"] = NAMES
+    environment.globals["texts_of"] = for_scripts
     environment.filters["rfc3339"] = wording.rfc3339
     environment.filters["elapsed"] = wording.elapsed
     environment.filters["label"] = wording.label

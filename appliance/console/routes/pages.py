@@ -19,6 +19,7 @@ from appliance.console.access import (
     Viewer,
     find_caller,
 )
+from appliance.console.language import later
 from appliance.console.menu import home_of
 from appliance.console.page import page
 from appliance.console.platform_form import sections
@@ -29,14 +30,14 @@ from appliance.console.views import DeviceOut, PlatformOut
 router = APIRouter(include_in_schema=False)
 
 COLUMNS = [
-    ("agent", "Agent"),
-    ("customer", "Customer"),
-    ("queue", "Queue"),
-    ("flow", "Flow"),
-    ("contact_point", "Contact point"),
-    ("direction", "Direction"),
-    ("state", "State"),
-    ("started_at", "Elapsed"),
+    ("agent", later("Agent")),
+    ("customer", later("Customer")),
+    ("queue", later("Queue")),
+    ("flow", later("Flow")),
+    ("contact_point", later("Contact point")),
+    ("direction", later("Direction")),
+    ("state", later("State")),
+    ("started_at", later("Elapsed")),
 ]
 
 

@@ -2,7 +2,7 @@
 // at it, and then counts what has changed.
 
 import { call } from "./api.js";
-import { setText } from "./format.js";
+import { _, ngettext, setText } from "./format.js";
 import { notify } from "./notice.js";
 import { fetching, list, redraw } from "./redraw.js";
 import { patch, rowOf, rows, showAction, tickTimes } from "./rows.js";
@@ -113,7 +113,7 @@ function tick() {
   }
   const count = changes.size;
   button.hidden = !(holding && count);
-  setText(button, `${count} ${count === 1 ? "change" : "changes"} – update list`);
+  setText(button, ngettext("{count} change – update list", "{count} changes – update list", count));
 }
 
 function changed(interaction) {
@@ -141,14 +141,14 @@ async function monitor(button) {
   const row = button.closest("tr");
   button.disabled = true;
   button.setAttribute("aria-busy", "true");
-  setText(button, "Joining…");
+  setText(button, _("Joining…"));
   try {
     await call("POST", `/interactions/${encodeURIComponent(row.dataset.id)}/monitor`);
   } catch (error) {
     notify(error.message, "bad");
   } finally {
     button.removeAttribute("aria-busy");
-    setText(button, "Monitor");
+    setText(button, _("Monitor"));
     showAction(row);
   }
 }

@@ -21,6 +21,11 @@ document.getElementById("sign-out").addEventListener("click", async () => {
   location.assign("/sign-in");
 });
 
+document.querySelector("[data-language]").addEventListener("click", ({ target }) => {
+  document.cookie = `bargebox_language=${target.dataset.language}; path=/; max-age=31536000; samesite=strict`;
+  location.reload();
+});
+
 const names = document.body.dataset.parts.split(" ").filter(Boolean);
 const own = await Promise.all(names.map((name) => import(`./${name}.js`)));
 for (const part of [chips, ...own, toolbar, quality, room]) part.start();

@@ -1,6 +1,6 @@
 // The list's rows, patched where they are.
 
-import { agentNames, elapsed, presence, refusal, setText } from "./format.js";
+import { _, agentNames, decimal, elapsed, fill, presence, refusal, setText, words } from "./format.js";
 import { list } from "./redraw.js";
 import { box, now } from "./stream.js";
 
@@ -16,18 +16,20 @@ export function tickTimes() {
 }
 
 function showMonitors(row, monitors) {
-  const heard = monitors.findLast((monitor) => monitor.sound)?.sound.words.split(" · ") ?? [];
+  const heard = monitors.findLast((monitor) => monitor.sound)?.sound ?? {};
+  const said = ["mos", "lost_percent"].filter((name) => (heard[name] ?? null) !== null)
+    .map((name) => fill(words.sound[name], { value: decimal(heard[name]) }));
   const sound = field(row, "sound");
-  sound.hidden = !heard.length;
-  sound.replaceChildren(...heard.flatMap((words) => [Object.assign(document.createElement("span"), { textContent: words }), " "]));
+  sound.hidden = !said.length;
+  sound.replaceChildren(...said.flatMap((text) => [Object.assign(document.createElement("span"), { textContent: text }), " "]));
   const groups = [
-    [".now", "Monitoring now: ", monitors.filter((monitor) => !monitor.ended_at)],
-    [".before", "Monitored before: ", monitors.filter((monitor) => monitor.ended_at)],
+    [".now", _("Monitoring now: {names}"), monitors.filter((monitor) => !monitor.ended_at)],
+    [".before", _("Monitored before: {names}"), monitors.filter((monitor) => monitor.ended_at)],
   ];
   for (const [selector, title, found] of groups) {
     const mark = row.querySelector(selector);
     mark.hidden = !found.length;
-    mark.title = title + [...new Set(found.map((monitor) => monitor.supervisor))].join(", ");
+    mark.title = fill(title, { names: [...new Set(found.map((monitor) => monitor.supervisor))].join(", ") });
     setText(mark.querySelector("[data-count]"), String(found.length));
   }
 }
@@ -41,7 +43,7 @@ export function showAction(row) {
   if (row.dataset.state === "ended") reason ||= "call_ended";
   const button = row.querySelector("[data-monitor]");
   const why = field(row, "why");
-  const text = current ? "Being monitored" : refusal(reason);
+  const text = current ? _("Being monitored") : refusal(reason);
   if (current) row.setAttribute("aria-current", "true");
   else row.removeAttribute("aria-current");
   button.disabled = Boolean(reason);
@@ -73,6 +75,6 @@ function patchParties(row, interaction) {
   for (const name of ["customer", "queue", "flow", "contact_point"]) {
     setText(field(row, name), interaction[name]);
   }
-  row.querySelector("[data-monitor]").setAttribute("aria-label", `Monitor ${names} with ${interaction.customer}`);
+  row.querySelector("[data-monitor]").setAttribute("aria-label", _("Monitor {names} with {customer}", { names, customer: interaction.customer }));
   showMonitors(row, interaction.monitors);
 }

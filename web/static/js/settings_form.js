@@ -1,5 +1,7 @@
 // What is typed into a form of settings, as the API takes it; and what is wrong with it, in place.
 
+import { _ } from "./format.js";
+
 const parts = (within) => [...within.querySelectorAll("[data-part]")];
 const filled = (row) => parts(row).some((input) => input.value.trim());
 
@@ -61,7 +63,7 @@ function placeOf(form, name) {
     const row = rowsOf(setting).filter(filled)[index];
     const cell = row?.querySelector(`[data-part="${CSS.escape(part ?? "")}"]`)?.closest(".cell");
     if (cell) return { input: cell.querySelector("input"), line: named(cell.querySelector(".form-error")), before: "" };
-    const before = index === undefined || Number.isNaN(Number(index)) ? "" : `Entry ${Number(index) + 1}: `;
+    const before = index === undefined || Number.isNaN(Number(index)) ? "" : _("Entry {number}: ", { number: Number(index) + 1 });
     const input = setting.querySelector("input, select, textarea") ?? setting.querySelector("button");
     return { input, line: setting.querySelector(":scope > .form-error"), before };
   }

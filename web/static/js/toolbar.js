@@ -1,7 +1,7 @@
 // The monitoring toolbar. It follows what the box says, never what was asked for.
 
 import { call } from "./api.js";
-import { agentNames, elapsed, setText } from "./format.js";
+import { _, agentNames, elapsed, setText, words } from "./format.js";
 import { clearNotice, notify } from "./notice.js";
 import { box, listen, now } from "./stream.js";
 
@@ -29,23 +29,23 @@ function chosenAudience() {
 /** The state in words, and its tone. */
 function describe(session) {
   if (!box.known || session.muted === null) {
-    return ["State unknown – you may be heard", "unknown"];
+    return [_("State unknown – you may be heard"), "unknown"];
   }
-  if (session.state === "joining") return ["Joining…", "quiet"];
-  if (session.state === "reconnecting") return ["Reconnecting – you are muted", "quiet"];
+  if (session.state === "joining") return [_("Joining…"), "quiet"];
+  if (session.state === "reconnecting") return [_("Reconnecting – you are muted"), "quiet"];
   if (!session.muted) {
-    const who = session.audience === "agent" ? "only the agent hears you" : "agent and customer hear you";
-    return [`Live – ${who}`, "live"];
+    const text = session.audience === "agent" ? _("Live – only the agent hears you") : _("Live – agent and customer hear you");
+    return [text, "live"];
   }
-  return ["Listening – you are muted", "quiet"];
+  return [_("Listening – you are muted"), "quiet"];
 }
 
 /** Why the microphone button can do nothing, or "". */
 function microphoneReason(session, unknown) {
   if (unknown || !session.muted) return ""; // muting is always allowed
-  if (session.owner !== me) return `Only ${session.owner} can speak in this session.`;
-  if (!allowed.length) return "You may listen, not speak.";
-  if (session.state !== "listening") return "You can speak once you hear the call.";
+  if (session.owner !== me) return _("Only {owner} can speak in this session.", session);
+  if (!allowed.length) return _("You may listen, not speak.");
+  if (session.state !== "listening") return _("You can speak once you hear the call.");
   return "";
 }
 
@@ -64,7 +64,7 @@ function show() {
   setText(get("tool-queue"), call ? [call.queue, call.flow].filter(Boolean).join(" · ") : "");
   const owner = get("tool-owner");
   owner.hidden = session.owner === me;
-  setText(owner, owner.hidden ? "" : `${session.owner} is monitoring this call.`);
+  setText(owner, owner.hidden ? "" : _("{owner} is monitoring this call.", session));
   microphone.setAttribute("aria-pressed", unknown ? "mixed" : String(!session.muted));
   microphone.toggleAttribute("aria-busy", false);
   if (pending) microphone.setAttribute("aria-busy", "true");
@@ -98,7 +98,7 @@ function showLevel(meter, dbfs) {
   const level = Math.min(0, Math.max(FLOOR_DBFS, dbfs));
   meter.firstElementChild.style.transform = `scaleX(${1 - level / FLOOR_DBFS})`;
   meter.setAttribute("aria-valuenow", String(Math.round(level)));
-  meter.setAttribute("aria-valuetext", level <= FLOOR_DBFS ? "silent" : `${Math.round(level)} decibels`);
+  meter.setAttribute("aria-valuetext", level <= FLOOR_DBFS ? _("silent") : _("{level} decibels", { level: Math.round(level) }));
 }
 
 function silence() {
@@ -115,7 +115,7 @@ function showEnd() {
   }
   const end = session?.last_end;
   if (end && end.session_id === sessionStorage.getItem(WATCHED)) {
-    notify(end.detail, end.reason === "hung_up" ? "plain" : "bad");
+    notify(words.ends?.[end.reason] ?? end.detail, end.reason === "hung_up" ? "plain" : "bad");
   }
 }
 
