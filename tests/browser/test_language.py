@@ -79,15 +79,17 @@ def test_each_state_in_german(browser: Browser, server: Served, scheme: Scheme, 
         look("ended")
 
 
-@pytest.mark.parametrize("path", [item.path for item in MENU])
-def test_each_page_in_german(browser: Browser, server: Served, path: str) -> None:
+def test_each_page_in_german(browser: Browser, server: Served) -> None:
     with visit(browser, server, "phone", "light", locale="de-DE") as page:
         enter(page)
-        page.goto(path)
-        if page.locator("#chip-box").count():
-            expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
-        assert not english(page)
-        inspect(page, f"de{path.replace('/', '-')}-phone", whole=True)
+        shown = [item.path for item in MENU if page.request.get(item.path).ok]
+        assert {"/interactions", "/panel", "/settings/platform"} <= set(shown)
+        for path in shown:
+            page.goto(path)
+            if page.locator("#chip-box").count():
+                expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
+            assert not english(page), path
+            inspect(page, f"de{path.replace('/', '-')}-phone", whole=True)
 
 
 def test_a_change_keeps_a_row_german(browser: Browser, server: Served) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr
 from http import HTTPStatus
 from io import StringIO
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from babel.messages.catalog import Catalog, Message
@@ -15,7 +18,8 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.pofile import read_po
 from pydantic import BaseModel
 
-from appliance.console import faults, wording
+from appliance import console
+from appliance.console import faults
 from appliance.console.language import DOMAIN, NAMES
 from appliance.console.platform_form import FormField, sections
 from appliance.monitoring.reasons import WORDS
@@ -118,11 +122,11 @@ def _strings(message: Message) -> tuple[str, ...]:
 
 def _tables() -> Iterator[tuple[str, str]]:
     """Texts that are no literal of a call: tables, and what the forms make of settings."""
-    for name, table in vars(wording).items():
-        if isinstance(table, dict) and name.isupper() and not name.startswith("_"):
-            for value in table.values():
-                for text in (value,) if isinstance(value, str) else value:
-                    yield "appliance/console/wording.py", text
+    for found in pkgutil.iter_modules(console.__path__):
+        if found.name.endswith("wording"):
+            module = importlib.import_module(f"{console.__name__}.{found.name}")
+            for text in _in_tables(module):
+                yield f"appliance/console/{found.name}.py", text
     for status in TITLES:
         yield "appliance/console/errors.py", HTTPStatus(status).phrase.capitalize()
     for text in faults._WORDS.values():
@@ -130,6 +134,13 @@ def _tables() -> Iterator[tuple[str, str]]:
     for text in WORDS.values():
         yield "appliance/monitoring/reasons.py", text
     yield from (("appliance/platforms", text) for text in _of_form())
+
+
+def _in_tables(module: ModuleType) -> Iterator[str]:
+    for name, table in vars(module).items():
+        if isinstance(table, dict) and name.isupper() and not name.startswith("_"):
+            for value in table.values():
+                yield from (value,) if isinstance(value, str) else value
 
 
 def _of_form() -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from contextvars import copy_context
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,7 +11,6 @@ from pathlib import Path
 import httpx
 import pytest
 from babel.messages.catalog import Catalog
-from fastapi import FastAPI
 
 from appliance.console import wording
 from appliance.console.language import NAMES, read_languages, speak, wished
@@ -18,13 +18,16 @@ from appliance.console.menu import MENU
 from appliance.console.settings import ConsoleSettings
 from appliance.console.state import make_templates
 from appliance.control_link.quality import SessionQuality
+from tests.support.accounts_world import accounts_world
 from tests.support.console_memory import PASSWORD
 from tests.texts.collect import OTHERS, collect, problems, read
 
 WEB = ConsoleSettings().web_root
 TEMPLATES = sorted((WEB / "templates").glob("*.html"))
 SPOKEN_ATTRIBUTES = ("aria-label", "title", "placeholder", "alt", "data-label", "label")
-NAMES_OF_OURS = {"Bargebox", "– Bargebox", "bargebox", *NAMES.values()}
+NAMES_OF_OURS = {"Bargebox", "– Bargebox", "bargebox", "UTC", *NAMES.values()}
+NOT_IN_THIS_WORLD = 503
+"""Answer of a page whose room the small world lacks; it is a page too."""
 HTML = {"accept": "text/html"}
 
 
@@ -84,15 +87,13 @@ def test_no_template_has_a_text_that_is_not_looked_up(path: Path) -> None:
 
 
 @pytest.fixture
-async def german(app: FastAPI) -> httpx.AsyncClient:
+async def german(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """An administrator's browser that asks for German."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    client = httpx.AsyncClient(
-        transport=transport, base_url="http://box", headers={"Accept-Language": "de-AT,en;q=0.5"}
-    )
-    signed_in = await client.post("/api/v1/session", json={"user": "admin", "password": PASSWORD})
-    assert signed_in.is_success
-    return client
+    async with accounts_world(tmp_path) as box, box.client() as client:
+        client.headers["Accept-Language"] = "de-AT,en;q=0.5"
+        person = {"user": "admin", "password": PASSWORD}
+        assert (await client.post("/api/v1/session", json=person)).is_success
+        yield client
 
 
 def _different() -> set[str]:
@@ -107,7 +108,7 @@ def _different() -> set[str]:
 @pytest.mark.parametrize("path", ["/none", *(item.path for item in MENU)])
 async def test_no_page_has_an_english_text_left(german: httpx.AsyncClient, path: str) -> None:
     page = await german.get(path, headers=HTML)
-    assert page.status_code == (404 if path == "/none" else 200)
+    assert page.status_code in ((404,) if path == "/none" else (200, NOT_IN_THIS_WORLD))
     assert '<html lang="de">' in page.text
     texts = Spoken(page.text).texts()
     assert len(texts) > 3
