@@ -46,6 +46,7 @@ STATUS = {
     "panel_fault": 503,
     EndReason.FAILED: 502,
     "not_found": 404,
+    "no_next": 404,
     "no_session": 404,
     "sign_in_refused": 401,
     "account_locked": 403,

@@ -73,6 +73,9 @@ class Monitoring(Protocol):
     async def monitor(self, account: Account, interaction_id: str) -> MonitoringView:
         """Join silently; returns once the leg listens."""
 
+    async def monitor_next(self, account: Account) -> MonitoringView:
+        """Leave and join the next of the account's last list silently; ``no_next``: stay."""
+
     async def set_microphone(
         self, account: Account, muted: bool, audience: Audience | None = None
     ) -> MonitoringView:

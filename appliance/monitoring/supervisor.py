@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from appliance.control_link.client import LegLink, LegUnreachableError
@@ -26,6 +25,7 @@ from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.join import Joining
 from appliance.monitoring.leg_events import LegEvents
 from appliance.monitoring.microphone import Microphone
+from appliance.monitoring.next_call import NextCall
 from appliance.monitoring.platform_events import PlatformEvents
 from appliance.monitoring.policy import Account, RefusedError, silence_refusal, unmute_refusal
 from appliance.monitoring.presses import Presses
@@ -37,7 +37,6 @@ from appliance.monitoring.settings import MonitoringSettings
 from appliance.monitoring.store import Store, StoreError
 from appliance.monitoring.watch import Watch
 from appliance.platforms.protocol import Driver
-from appliance.service.errors import BargeboxError
 from appliance.service.jobs import Jobs
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
@@ -50,8 +49,6 @@ LOOKS, LOOK_S = 50, 0.1
 RESTART_LIMIT_S = 0.5
 """What is under way gets this long at a restart; the next life finishes the rest."""
 SELF_TEST_LIMIT_S = 30.0
-NEXT_WITHIN = timedelta(seconds=10)
-"""The next call may be asked for this long after the one before was left."""
 
 
 class MonitoringService:
@@ -73,7 +70,6 @@ class MonitoringService:
         self.book = InteractionBook(driver.name, remembered=settings.history_shown)
         self.audit = Audit(store, on_death=on_death)
         self.history = History(store)
-        self._accounts = accounts
         self._on_death = on_death
         self._jobs = Jobs(on_death=on_death)
         link = LegLink(
@@ -87,6 +83,7 @@ class MonitoringService:
         )
         self._endings = Endings(desk)
         self._joining = Joining(desk, self._endings)
+        self._next = NextCall(desk, self._endings, self._joining, accounts)
         self._microphone = Microphone(desk, accounts, on_death=on_death)
         self._presses = Presses(desk)
         self._reconnecting = Reconnecting(desk, self._endings, accounts)
@@ -162,14 +159,17 @@ class MonitoringService:
         Codes: an end reason's, ``not_found``, ``busy``, ``audit_unwritable``,
         ``leg_unreachable``, or the platform's own.
         """
-        await self._desk.until(
-            lambda: self._recovery.met and self._desk.link.connected, READY_LIMIT_S
-        )
-        if not self._desk.link.connected:
-            raise LegUnreachableError(
-                "The headset process is not running. Wait a moment and try again."
-            )
+        await self._ready()
         await self._joining.monitor(account, interaction_id)
+        return self.current()
+
+    async def monitor_next(self, account: Account) -> MonitoringView:
+        """Leave the call, if there is one, and join the next of *account*'s last list silently.
+
+        Raises as `monitor` does, and ``no_next``, which leaves nothing.
+        """
+        await self._ready()
+        await self._next.join(account)
         return self.current()
 
     async def set_microphone(
@@ -243,6 +243,15 @@ class MonitoringService:
 
     # -- inside
 
+    async def _ready(self) -> None:
+        await self._desk.until(
+            lambda: self._recovery.met and self._desk.link.connected, READY_LIMIT_S
+        )
+        if not self._desk.link.connected:
+            raise LegUnreachableError(
+                "The headset process is not running. Wait a moment and try again."
+            )
+
     def _session(self) -> Session:
         session = self._desk.running()
         if session is None:
@@ -263,30 +272,7 @@ class MonitoringService:
             self._desk.publish()
 
     def _next_asked(self) -> None:
-        self._jobs.spawn(self._next(), "next call")
-
-    async def _next(self) -> None:
-        """From the call that the panel left, or is in, to the next one of its owner's list."""
-        before = self._desk.session or self._desk.last_session
-        if before is None:
-            return
-        if before.ending is not None and datetime.now(UTC) - before.ending.at > NEXT_WITHIN:
-            log.info("the next call was asked for, but none was left lately")
-            return
-        try:
-            # Looked up again: a permission may have been withdrawn since the call began.
-            owner = await self._accounts.get(before.owner.name)
-            if owner is None:
-                return
-            following = self.book.next_after(owner, before.interaction.id)
-            if following is None:
-                log.info("there is no next call to monitor")
-                return
-            if before.ending is None:
-                self._endings.end(before, EndReason.HUNG_UP, by=owner.name)
-            await self._joining.monitor(owner, following.id)
-        except BargeboxError as fault:
-            log.warning("the next call was not joined: %s (%s)", fault.detail, fault.code)
+        self._jobs.spawn(self._next.from_panel(), "next call")
 
 
 def _left_by(account: Account) -> str:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, StrictBool
 
-from appliance.console.access import PanelViewer, Viewer
+from appliance.console.access import Listener, PanelViewer, Viewer
 from appliance.console.hub import monitoring_body
 from appliance.console.state import console
 from appliance.console.views import MonitoringOut
@@ -34,6 +34,13 @@ async def current(request: Request, caller: Viewer) -> JSONResponse:
     """The current session or ``{"state": "idle"}``."""
     view = console(request).ports.monitoring.current()
     return JSONResponse(MonitoringOut.of(view).body())
+
+
+@router.post("/monitoring/next", status_code=201, responses={201: {"model": MonitoringOut}})
+async def monitor_next(request: Request, caller: Listener) -> JSONResponse:
+    """Leave, and join the next call of the list that the account asked for last, silently."""
+    view = await console(request).ports.monitoring.monitor_next(caller.account)
+    return JSONResponse(MonitoringOut.of(view).body(), 201)
 
 
 @router.put("/monitoring/microphone", responses=ANSWER)

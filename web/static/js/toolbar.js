@@ -70,6 +70,7 @@ function show() {
   if (pending) microphone.setAttribute("aria-busy", "true");
   const reason = microphoneReason(session, unknown);
   microphone.disabled = Boolean(reason) || bar.dataset.mayListen !== "yes";
+  get("tool-next").hidden = bar.dataset.mayListen !== "yes" || session.owner !== me;
   get("tool-leave").disabled = bar.dataset.mayListen !== "yes";
   why(reason, "plain");
   if (audienceField) {
@@ -126,11 +127,17 @@ async function attempt(work) {
   try {
     await work(); // its answer may come after a later event: what is shown comes from events alone
   } catch (error) {
-    why(error.message, "bad");
+    if (running()) why(error.message, "bad");
+    else notify(error.message, "bad");
   } finally {
     pending -= 1;
     if (running()) show();
   }
+}
+
+/** Leave, and join the next call of the list silently. */
+export function nextCall() {
+  return attempt(() => call("POST", "/monitoring/next"));
 }
 
 function toggle() {
@@ -182,6 +189,7 @@ export function start() {
   if (!bar) return;
   microphone.addEventListener("click", toggle);
   get("tool-leave").addEventListener("click", () => attempt(() => call("DELETE", "/monitoring")));
+  get("tool-next").addEventListener("click", nextCall);
   audienceField?.addEventListener("change", audienceChosen);
   volume.addEventListener("input", volumeMoved);
   get("notice-dismiss").addEventListener("click", () => {
