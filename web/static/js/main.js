@@ -1,7 +1,9 @@
 // Everything on a signed-in page hangs on one event stream.
 
 import { call } from "./api.js";
+import * as attention from "./attention.js";
 import * as chips from "./chips.js";
+import * as keys from "./keys.js";
 import * as quality from "./quality.js";
 import * as room from "./room.js";
 import * as stream from "./stream.js";
@@ -28,5 +30,5 @@ document.querySelector("[data-language]").addEventListener("click", ({ target })
 
 const names = document.body.dataset.parts.split(" ").filter(Boolean);
 const own = await Promise.all(names.map((name) => import(`./${name}.js`)));
-for (const part of [chips, ...own, toolbar, quality, room]) part.start();
+for (const part of [chips, ...own, toolbar, quality, room, attention, keys]) part.start();
 stream.start();

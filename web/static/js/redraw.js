@@ -12,8 +12,9 @@ function focused() {
   const element = document.activeElement;
   if (!list().contains(element)) return null;
   const row = element.closest("tr[data-id]");
+  if (!row) return `#${element.id}`;
   // By the call and not by the button's id, which belongs to the row's place.
-  return row ? `tr[data-id="${CSS.escape(row.dataset.id)}"] [data-monitor]` : `#${element.id}`;
+  return `tr[data-id="${CSS.escape(row.dataset.id)}"]${row === element ? "" : " [data-monitor]"}`;
 }
 
 function replace(next) {
@@ -24,6 +25,7 @@ function replace(next) {
   if (aside) next.querySelector("thead")?.scrollTo(aside, 0);
   if (!focus) return;
   const again = next.matches(focus) ? next : next.querySelector(focus);
+  if (again?.tagName === "TR") again.tabIndex = -1;
   again?.focus({ preventScroll: true });
   // What had the focus is gone or disabled: the keyboard goes on from the list.
   if (document.activeElement === document.body) next.focus({ preventScroll: true });
