@@ -1,5 +1,5 @@
 """The ``bargebox`` command. Exit codes: 0 done, 1 refused, 2 wrong usage, 69 no answer from the
-box, 78 wrong settings (the last two as in sysexits.h).
+box, 66 a file that cannot be read, 78 wrong settings (the last three as in sysexits.h).
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from appliance.service.errors import BargeboxError
 
 SETTINGS = Path("/etc/bargebox/bargebox.toml")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_SETTINGS = 1, 69, 78
+EXIT_REFUSED, EXIT_NO_INPUT, EXIT_UNREACHABLE, EXIT_SETTINGS = 1, 66, 69, 78
 EXIT_CODES = {
     "invalid_settings": EXIT_SETTINGS,
     "wrong_board": EXIT_SETTINGS,
+    "no_input": EXIT_NO_INPUT,
     "unreachable": EXIT_UNREACHABLE,
 }
+
+VERIFY = """Checks each row against the row before, and the end against the signed heads. Needs no
+running box, and does not disturb one."""
 
 # Each command's module is imported only when it runs: the leg must not carry the web server,
 # nor control the media stack.
@@ -36,6 +40,7 @@ COMMANDS = {
     "selftest": "appliance.commands.remote",
     "platform": "appliance.commands.remote",
     "reset-password": "appliance.commands.reset_password",
+    "audit": "appliance.commands.audit",
 }
 
 
@@ -70,6 +75,10 @@ def build_parser() -> argparse.ArgumentParser:
     remote = argparse.ArgumentParser(add_help=False)
     remote.add_argument("--url", help="of the box; default: the control process on this machine")
     remote.add_argument("--token", help="API token; better in BARGEBOX_TOKEN")
+    remote.add_argument(
+        "--fingerprint",
+        help="SHA-256 of the box's certificate, where this machine does not know it",
+    )
     remote.add_argument("--run-dir", type=Path, default=Path("/run/bargebox"))
     remote.add_argument("--json", action="store_true", help="print JSON")
 
@@ -78,6 +87,10 @@ def build_parser() -> argparse.ArgumentParser:
     listing.add_argument("--search", default="")
     monitor = sub.add_parser("monitor", parents=[remote], help="join an interaction silently")
     monitor.add_argument("id", help="of the interaction")
+    monitor.add_argument(
+        "--confirm", action="store_true", help="confirm what the site wants confirmed before a call"
+    )
+    monitor.add_argument("--reason", default="", help="why, where the site asks for it")
     sub.add_parser("mute", parents=[remote], help="silent again")
     unmute = sub.add_parser("unmute", parents=[remote], help="barge in")
     unmute.add_argument("--coach", action="store_true", help="only the agent hears you")
@@ -85,7 +98,33 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_parser("status", parents=[remote], help="session, microphone, headset")
     sub.add_parser("selftest", parents=[remote], help="check headset, panel and platform")
     sub.add_parser("platform", parents=[remote], help="test the connection to the call platform")
+    _add_audit(sub.add_parser("audit", help="the audit log: check it, export it"), remote)
     return parser
+
+
+def _add_audit(audit: argparse.ArgumentParser, remote: argparse.ArgumentParser) -> None:
+    what = audit.add_subparsers(dest="what", required=True, metavar="WHAT")
+    verify = what.add_parser(
+        "verify", help="whether it is as it was written; 1 if not", description=VERIFY
+    )
+    where = verify.add_mutually_exclusive_group()
+    where.add_argument("--export", type=Path, metavar="FILE", help="check an export, on its own")
+    where.add_argument("--database", type=Path, metavar="FILE", help="default: this box's own")
+    verify.add_argument("--settings", type=Path, default=SETTINGS, help=f"default {SETTINGS}")
+    verify.add_argument("--key", help="the public key that must have signed it, in hexadecimal")
+    verify.add_argument(
+        "--heads",
+        type=Path,
+        metavar="FILE",
+        help="older exports or log lines from elsewhere, whose signed heads it has to fit too",
+    )
+    export = what.add_parser(
+        "export", parents=[remote], help="every row and the signed head, one JSON object a line"
+    )
+    export.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    export.add_argument(
+        "--database", type=Path, metavar="FILE", help="of a box that does not run; not on record"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

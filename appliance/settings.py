@@ -17,6 +17,8 @@ from appliance.leg.settings import LegSettings
 from appliance.monitoring.settings import MonitoringSettings
 from appliance.panel.settings import PanelSettings
 from appliance.platforms.settings import PlatformSettings
+from appliance.provisioning.bus import SYSTEM_BUS
+from appliance.provisioning.network.settings import NetworkSettings
 from appliance.service.errors import BargeboxError
 from appliance.service.files import write_whole
 
@@ -37,8 +39,11 @@ class BoxSettings(BaseModel):
     run_dir: Path = Path("/run/bargebox")
     """Sockets and the local command line's token; gone at power-off."""
     state_dir: Path = Path("/var/lib/bargebox")
-    """Accounts, history, audit log, the platform chosen on the page, and the one-time password
-    until it is changed."""
+    """Accounts, history, audit log, the platform chosen on the page, certificates with their keys,
+    and the one-time password until it is changed."""
+    system_bus: str = SYSTEM_BUS
+    """D-Bus address of the box's own services: network, name, clock. Empty: the page leaves
+    them alone."""
 
     @property
     def leg_socket(self) -> Path:
@@ -66,6 +71,16 @@ class BoxSettings(BaseModel):
         return self.state_dir / "platform.json"
 
     @property
+    def certificates(self) -> Path:
+        """The folder of the page's certificates with their keys, and of authorities believed."""
+        return self.state_dir / "tls"
+
+    @property
+    def time_servers(self) -> Path:
+        """The NTP servers that were chosen on the page."""
+        return self.state_dir / "time-servers"
+
+    @property
     def first_password(self) -> Path:
         """The one-time password of the first account, from the first start to its change."""
         return self.state_dir / "first-password"
@@ -82,6 +97,7 @@ class Settings(BaseModel):
     panel: PanelSettings = PanelSettings()
     platform: PlatformSettings = PlatformSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    network: NetworkSettings = NetworkSettings()
     console: ConsoleSettings = ConsoleSettings()
 
 

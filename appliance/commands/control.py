@@ -6,11 +6,12 @@ import argparse
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from appliance.console.app import create_app
 from appliance.console.first_password import FirstPassword
-from appliance.console.local_access import BoxAccounts, tell_local
+from appliance.console.local_access import BoxAccounts, LocalAccessError, tell_local
 from appliance.console.platform_choice import PlatformChooser, choose
 from appliance.console.platform_file import PlatformFile
 from appliance.console.ports import Ports
@@ -21,6 +22,12 @@ from appliance.monitoring.store import Store
 from appliance.monitoring.supervisor import MonitoringService
 from appliance.panel.virtual_client import AsyncVirtualPanel
 from appliance.platforms.drivers import make_driver
+from appliance.provisioning.certificates.authorities import Authorities
+from appliance.provisioning.certificates.folder import CertificateFolder
+from appliance.provisioning.certificates.keeper import CertificateKeeper
+from appliance.provisioning.certificates.loading import InUse
+from appliance.provisioning.certificates.names import box_names
+from appliance.provisioning.system import make_system
 from appliance.service import notify, runtime
 from appliance.service.errors import BargeboxError
 from appliance.service.journal import set_up_logging
@@ -84,6 +91,17 @@ async def _serve(
     choice = PlatformChooser(
         chosen, kept, driver, service, service.audit, make=make_driver, renew=renew
     )
+    folder = CertificateFolder(settings.box.certificates)
+    names = partial(box_names, (*settings.console.names, settings.console.host))
+    certificates = CertificateKeeper(folder, service.audit, names, fixed=settings.console.tls_pair)
+    authorities = Authorities(folder, service.audit)
+    system = make_system(
+        settings.box.system_bus,
+        settings.network,
+        settings.box.time_servers,
+        service.audit,
+        service,
+    )
     panel = AsyncVirtualPanel(settings.box.panel_socket)
     app = create_app(
         Ports(
@@ -92,20 +110,27 @@ async def _serve(
             roles=Roles(store, service.audit),
             book=service.book,
             monitoring=service,
+            watches=service.watches,
             history=service.history,
             audit=service.audit,
             platform=driver,
             choice=choice,
+            system=system,
             panel=panel if settings.panel.board == "virtual" else None,
+            certificates=certificates,
+            authorities=authorities,
         ),
         settings.console,
     )
     watchdog = notify.Watchdog()
 
     def ready(url: str) -> None:
-        tell_local(
-            settings.box.local_access, url, accounts.local_token, settings.console.tls_certificate
-        )
+        def tell(now: InUse) -> None:
+            shown = now.facts.fingerprint if settings.console.secure else None
+            tell_local(settings.box.local_access, url, accounts.local_token, shown)
+
+        tell(certificates.now)
+        certificates.start(partial(_tell_again, tell))
         if fault is None:
             _keep(file)
         watchdog.start()
@@ -114,14 +139,27 @@ async def _serve(
 
     try:
         await accounts.begin()
+        await certificates.begin()
+        await authorities.begin()
         await service.start()
+        system.start()
         await serve(app, settings.console, over, ready=ready)
     finally:
         await watchdog.stop()
+        await system.stop()
+        await certificates.stop()
         await service.stop()
         panel.close()
         await accounts.close()
         await store.close()
+
+
+async def _tell_again(tell: Callable[[InUse], None], now: InUse) -> None:
+    """The command line pins the certificate, so it has to know of a new one."""
+    try:
+        await asyncio.to_thread(tell, now)
+    except LocalAccessError as error:
+        log.error("%s", error.detail, extra={"CODE": error.code})
 
 
 def _open_store(path: Path) -> Store:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from appliance.console.api_client import Access, call, find_access
+from appliance.console.api_client import Access, ApiError, call, find_access
 
 Answer = Any
+
+MOST_QUESTIONS = 5
+"""Before a call is monitored: more is no question of a site."""
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Carry out the command and print its answer."""
-    access = find_access(chosen.url, chosen.token, chosen.run_dir / "cli.json")
+    access = find_access(chosen.url, chosen.token, chosen.run_dir / "cli.json", chosen.fingerprint)
     answer, code, words = _ACTIONS[chosen.command](access, chosen)
     print(json.dumps(answer, indent=2) if chosen.json else words)
     return code
@@ -56,8 +60,37 @@ def _plain(text: str) -> str:
 
 
 def _monitor(access: Access, chosen: argparse.Namespace) -> tuple[Answer, int, str]:
-    answer = call(access, "POST", f"/interactions/{quote(chosen.id, safe='')}/monitor")
-    return answer, 0, _session(answer)
+    path = f"/interactions/{quote(chosen.id, safe='')}/monitor"
+    given = {"confirmed": chosen.confirm, "reason": chosen.reason}
+    for _ in range(MOST_QUESTIONS):
+        try:
+            answer = call(access, "POST", path, given)
+        except ApiError as refused:
+            given |= _asked(refused)
+        else:
+            return answer, 0, _session(answer)
+    raise ApiError("The box goes on asking.", code="failed")
+
+
+def _asked(refused: ApiError) -> dict[str, Any]:
+    """What somebody at a terminal answers to the site's question; else the refusal is raised."""
+    if refused.code not in ("confirmation_needed", "reason_needed") or not sys.stdin.isatty():
+        raise refused
+    words = "\n".join(map(_plain, refused.detail.splitlines()))
+    print(words, file=sys.stderr)
+    if refused.code == "reason_needed":
+        return {"reason": _answer("Reason: ", refused)}
+    if _answer("Type yes to go on: ", refused).casefold() not in ("y", "yes"):
+        raise refused
+    return {"confirmed": True}
+
+
+def _answer(question: str, refused: ApiError) -> str:
+    print(question, end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline().strip()
+    if not answer:
+        raise refused
+    return answer
 
 
 def _mute(access: Access, _chosen: argparse.Namespace) -> tuple[Answer, int, str]:

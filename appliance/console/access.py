@@ -7,12 +7,14 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from pydantic import JsonValue
 
 from appliance.console.settings import ConsoleError
 from appliance.console.state import Console, console
 from appliance.console.web_sessions import COOKIE
 from appliance.control_link.words import EndReason
 from appliance.monitoring.accounts import SignInError
+from appliance.monitoring.audit import Entry
 from appliance.monitoring.policy import Account, Permission
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -68,8 +70,20 @@ class Requires:
             return caller
         if self.any_of and not any(caller.may(p) for p in self.any_of):
             names = " or ".join(self.any_of)
+            if request.method not in SAFE_METHODS:
+                note_refusal(request, caller, names)
             raise ConsoleError(403, EndReason.NOT_PERMITTED, f"You need the permission {names}.")
         return caller
+
+
+def note_refusal(request: Request, caller: Caller, needed: str) -> None:
+    """Somebody tried to do what they may not."""
+    detail: dict[str, JsonValue] = {
+        "request": f"{request.method} {request.url.path}",
+        "needed": needed,
+    }
+    entry = Entry(caller.account.name, "permission_refused", detail=detail)
+    console(request).ports.audit.note(entry)
 
 
 class Public:

@@ -24,6 +24,7 @@ from appliance.console.hub import EventHub
 from appliance.console.kept_sign_ins import KeptSignIns
 from appliance.console.language import InTheirLanguage, read_languages
 from appliance.console.metrics import Counters
+from appliance.console.own_names import OwnNames
 from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.routes import (
@@ -31,16 +32,22 @@ from appliance.console.routes import (
     account_pages,
     accounts,
     audit,
+    box,
+    certificate,
     device,
     events,
     health,
     history,
+    history_pages,
     interactions,
     monitoring,
+    network,
     pages,
     platform,
     roles,
     session,
+    system_pages,
+    watches,
 )
 from appliance.console.settings import ConsoleSettings
 from appliance.console.sign_in_brake import SignInBrake
@@ -58,6 +65,7 @@ FEATURES = (
     session,
     interactions,
     monitoring,
+    watches,
     events,
     history,
     audit,
@@ -66,6 +74,9 @@ FEATURES = (
     accounts,
     roles,
     account_access,
+    certificate,
+    network,
+    box,
 )
 
 
@@ -93,6 +104,7 @@ def create_app(
         longest=settings.session_max,
         limit=settings.max_sessions,
     )
+    own_names = OwnNames((*settings.names, settings.host), ports.certificates.answers_to)
     app.state.console = Console(
         ports=ports,
         settings=settings,
@@ -107,6 +119,7 @@ def create_app(
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
         templates=make_templates(settings),
         languages=languages,
+        own_names=own_names,
         fingers=None if ports.panel is None else Fingers(ports.panel),
     )
     for feature in FEATURES:
@@ -114,12 +127,17 @@ def create_app(
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(account_pages.router)
+    app.include_router(history_pages.router)
+    app.include_router(audit.pages)
+    app.include_router(system_pages.router)
     # Only these are compressed: a stream would wait for more, and an answer that holds a secret
     # beside what a stranger chose would tell of it by its length (BREACH).
     files = GZipMiddleware(StaticFiles(directory=settings.web_root / "static"), compresslevel=6)
     app.mount("/static", files, name="static")
     app.add_middleware(InTheirLanguage, languages=languages)
-    app.add_middleware(Gatekeeper, settings=settings)
+    app.add_middleware(
+        Gatekeeper, settings=settings, own_names=own_names, certificates=ports.certificates
+    )
     add_error_handlers(app)
     undeclared = [path for path, rule in permissions(app) if rule is None]
     if undeclared:

@@ -38,9 +38,11 @@ class Door:
         self._told = -TELL_EVERY_S
 
     def open(
-        self, make: Callable[[Visit], asyncio.Protocol], tls: ssl.SSLContext | None = None
+        self,
+        make: Callable[[Visit], asyncio.Protocol],
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
-        """Let connections in; *make* gives each its protocol."""
+        """Let connections in; *make* gives each its protocol, *tls* its encryption."""
         self._make, self._tls = make, tls
         self._is_open = True
         self._listen()
@@ -87,7 +89,7 @@ class Door:
             self._loop.connect_accepted_socket(
                 partial(self._make, visit),
                 connection,
-                ssl=self._tls,
+                ssl=self._tls() if self._tls else None,
                 ssl_handshake_timeout=HANDSHAKE_S if self._tls else None,
                 ssl_shutdown_timeout=GOODBYE_S if self._tls else None,
             ),

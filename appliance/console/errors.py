@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,7 +22,7 @@ from appliance.console.language import Language, later, spoken, translated
 from appliance.console.settings import ConsoleError
 from appliance.console.state import console
 from appliance.control_link.words import EndReason
-from appliance.service.errors import BargeboxError
+from appliance.service.errors import BargeboxError, ValuesError
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,13 @@ STATUS = {
     "invalid_account": 422,
     "invalid_query": 422,
     "platform_file": 503,
+    "invalid_certificate": 422,
+    "certificate_file": 503,
+    "invalid_input": 422,
+    "service_absent": 503,
+    "service_failed": 502,
+    "service_forbidden": 503,
+    "state": 503,
 }
 """HTTP status by code; what is not named here is 409, a refusal in the present state."""
 
@@ -113,7 +121,10 @@ def answer(
             body["told"] = _told(language, code, detail, fields or {})
         return JSONResponse(body, status)
     if code == "not_signed_in":
-        return RedirectResponse("/sign-in", 303)
+        # A change of the network is confirmed at another address, where nobody is signed in.
+        path = request.url.path
+        wanted = f"?to={quote(path)}" if path.startswith("/settings/") else ""
+        return RedirectResponse(f"/sign-in{wanted}", 303)
     if code == "must_change_password":
         return RedirectResponse("/change-password", 303)
     # What 422 is called differs from one Python to the next.
@@ -141,7 +152,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, BargeboxError)
-    fields = error.fields if isinstance(error, ConsoleError) else None
+    fields = error.fields if isinstance(error, ConsoleError | ValuesError) else None
     response = answer(request, status_of(error), error.code, error.detail, fields)
     if isinstance(error, ConsoleError) and error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
@@ -178,6 +189,7 @@ async def _accident(request: Request, error: Exception) -> Response:
     detail = later("Something went wrong in the box. Try again; the box's log has the cause.")
     response = answer(request, 500, EndReason.FAILED, detail)
     # Starlette answers accidents outside all other layers, the gatekeeper included.
-    response.headers.update(security_headers(console(request).settings))
+    state = console(request)
+    response.headers.update(security_headers(state.settings, state.ports.certificates))
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -27,8 +27,10 @@ class Feed:
     when the queue of the rest is full, it is thrown away and a fresh snapshot takes its place.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, *, is_page: bool = True) -> None:
         self.account = account
+        self.is_page = is_page
+        """Somebody looks at it; else a script reads it."""
         self.stale = True
         """The next thing to send is a snapshot; until then everything else is moot."""
         self.closed = False

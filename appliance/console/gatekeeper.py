@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from appliance.console.own_names import OwnNames
 from appliance.console.settings import ConsoleSettings
+from appliance.provisioning.certificates.keeper import CertificateKeeper
 
 ANY_NAME = "/healthz"
 """Answers under every name: it tells nothing, and probes often ask by a name of their own."""
@@ -36,7 +37,7 @@ def content_security_policy(ear_url: str | None) -> str:
     )
 
 
-def security_headers(settings: ConsoleSettings) -> dict[str, str]:
+def security_headers(settings: ConsoleSettings, certificates: CertificateKeeper) -> dict[str, str]:
     """What every answer carries."""
     headers = {
         "Content-Security-Policy": content_security_policy(settings.ear_url),
@@ -47,8 +48,8 @@ def security_headers(settings: ConsoleSettings) -> dict[str, str]:
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     }
-    if settings.secure:
-        headers["Strict-Transport-Security"] = "max-age=31536000"
+    if settings.secure and (seconds := certificates.insist_s()):
+        headers["Strict-Transport-Security"] = f"max-age={seconds}"
     return headers
 
 
@@ -58,11 +59,16 @@ class Gatekeeper:
     A body must tell its length, so that it can be refused unread.
     """
 
-    def __init__(self, app: ASGIApp, settings: ConsoleSettings) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: ConsoleSettings,
+        own_names: OwnNames,
+        certificates: CertificateKeeper,
+    ) -> None:
         self._app = app
         self._max_body = settings.max_body
-        self._own = OwnNames((*settings.names, settings.host))
-        self._headers = security_headers(settings)
+        self._settings, self._own, self._certificates = settings, own_names, certificates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse its host or its body."""
@@ -73,7 +79,7 @@ class Gatekeeper:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
+                for name, value in security_headers(self._settings, self._certificates).items():
                     headers[name] = value
                 # Static files carry an ETag: a browser asks and mostly hears "not modified".
                 static = scope["path"].startswith("/static/")
@@ -89,7 +95,7 @@ class Gatekeeper:
             return None
         detail = (
             "This box does not go by that name. Use its address, or add the name to the setting "
-            "console.names."
+            "console.names, or have the box's certificate issued for it."
         )
         # 421 and not 400: the request is well-formed, but meant for another server (RFC 9110).
         return JSONResponse({"code": "foreign_host", "detail": detail}, 421)

@@ -23,7 +23,9 @@ from appliance.console.views import (
     PlatformOut,
     now,
 )
+from appliance.console.watch_views import WatchedOut, WatchOut
 from appliance.control_link.events import Levels, Quality
+from appliance.monitoring.desk import Alert
 from appliance.monitoring.policy import Account, Permission, RefusedError
 from appliance.monitoring.query import Query
 from appliance.monitoring.session import DeviceView, MonitoringView
@@ -70,13 +72,16 @@ class EventHub:
         for feed in self._feeds:
             feed.close()
 
-    def open(self, account: Account) -> Feed:
-        """A new client. Raises ConsoleError 503 when there are too many."""
+    def open(self, account: Account, *, is_page: bool = True) -> Feed:
+        """A new client, somebody's page or a script.
+
+        Raises ConsoleError 503 when there are too many.
+        """
         if self._shut or len(self._feeds) >= self._max_clients:
             raise ConsoleError(
                 503, "too_many_clients", "Too many open pages. Close one and try again."
             )
-        feed = Feed(account)
+        feed = Feed(account, is_page=is_page)
         self._feeds.add(feed)
         self._counters.event_clients = len(self._feeds)
         return feed
@@ -165,12 +170,32 @@ class EventHub:
                 event = Event("device", DeviceOut.of(notice).model_dump_json())
                 for feed in self._feeds:
                     feed.push(event)
+            case Alert():
+                self._alerted(notice)
             case Levels():
                 self._counters.levels = (notice.downlink, notice.uplink)
                 self._replace(Event("levels", notice.model_dump_json(exclude={"type"})))
             case Quality():
                 self._counters.saw_quality(notice)
                 self._replace(Event("quality", notice.model_dump_json(exclude={"type"})))
+
+    def _alerted(self, alert: Alert) -> None:
+        """Tell the account's clients; the box only where somebody has a page open, for else a
+        stranger at the desk would be told.
+        """
+        feeds = [feed for feed in self._feeds if feed.account.name == alert.account]
+        if not feeds:
+            return
+        try:
+            row = self._ports.book.get(feeds[0].account, alert.interaction.id)
+        except RefusedError:
+            return  # over already
+        because = [WatchedOut.of(one) for one in alert.because]
+        data = WatchOut(interaction=InteractionOut.of(row), because=because).model_dump_json()
+        for feed in feeds:
+            feed.push(Event("watch", data))
+        if any(feed.is_page for feed in feeds):
+            self._ports.monitoring.announce(alert.account)
 
     def _replace(self, event: Event) -> None:
         for feed in self._feeds:

@@ -79,6 +79,11 @@ def translated(text: str, /, **values: object) -> str:
     return found % values if values else found.replace("%%", "%")
 
 
+def counted(one: str, many: str, count: int) -> str:
+    """The form of a text that fits *count*, which is its ``%(num)s``."""
+    return _spoken.get().texts.ngettext(one, many, count) % {"num": count}
+
+
 def for_template(text: str) -> str:
     """*text* for a template, which takes it for markup and fills in its ``%(name)s``.
 

@@ -126,14 +126,16 @@ class BoxAccounts(Accounts):
         await self._kept.write(work)
 
 
-def tell_local(path: Path, url: str, token: str, certificate: Path | None) -> None:
+def tell_local(path: Path, url: str, token: str, fingerprint: str | None) -> None:
     """Write where the API is and how to get in; readable by the owner alone.
+
+    *fingerprint* is the SHA-256 of the certificate that it is served with, if any.
 
     Raises `LocalAccessError` when the run directory cannot be written.
     """
     content = {"url": url, "token": token}
-    if certificate is not None:
-        content["certificate"] = str(certificate)
+    if fingerprint is not None:
+        content["fingerprint"] = fingerprint
     try:
         write_whole(path, json.dumps(content).encode())
     except OSError as error:

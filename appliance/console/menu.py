@@ -28,12 +28,18 @@ class MenuItem:
 DEVICE: Final = frozenset({Permission.MANAGE_DEVICE})
 ACCOUNTS: Final = frozenset({Permission.MANAGE_ACCOUNTS})
 PANEL: Final = DEVICE | {Permission.MONITOR_ALL_CALLS}
+AUDIT: Final = frozenset({Permission.VIEW_AUDIT})
 
 MENU: Final = (
     MenuItem("/interactions", "Interactions", "bar", SEES_CALLS),
+    MenuItem("/history", "History", "bar", SEES_CALLS),
     MenuItem("/panel", "Panel", "bar", PANEL),
     MenuItem("/settings/platform", "Call platform", "settings", DEVICE),
+    MenuItem("/settings/network", "Network", "settings", DEVICE),
+    MenuItem("/settings/box", "Name and time", "settings", DEVICE),
+    MenuItem("/settings/certificate", "Certificate", "settings", DEVICE),
     MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),
+    MenuItem("/audit", "Audit log", "settings", AUDIT),
     MenuItem("/account", "Your account", "person"),
 )
 

@@ -80,6 +80,7 @@ def prometheus(
     device: DeviceView,
     active: int,
     platform_connected: bool,
+    certificate_expires_s: float | None,
 ) -> str:
     """The text of ``/metrics``."""
     running = view.state not in ("idle", "ended")
@@ -105,6 +106,12 @@ def prometheus(
             "counter",
             "Times the headset ran dry since the leg's start.",
             device.headset.underruns,
+        ),
+        _labelled(
+            "certificate_expires_seconds",
+            "gauge",
+            "Until the page's certificate ends; none where it is served without.",
+            [] if certificate_expires_s is None else [("", certificate_expires_s)],
         ),
         _family("event_clients", "gauge", "Open event streams.", counters.event_clients),
         _family(

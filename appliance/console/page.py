@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from appliance.console import wording
+from appliance.console import certificate_wording, wording
 from appliance.console.access import Caller
 from appliance.console.hub import sees_calls
 from appliance.console.menu import menu_of
@@ -32,8 +32,17 @@ def _common(state: Console, caller: Caller) -> dict[str, Any]:
         "sees_calls": sees_calls(caller.account),
         "may_listen": caller.may(Permission.MONITOR_ALL_CALLS),
         "audiences": _audiences(state, caller),
+        "terms": state.ports.monitoring.terms,
         "words": wording.for_browser(),
+        "certificate_note": _certificate_note(state, caller),
     }
+
+
+def _certificate_note(state: Console, caller: Caller) -> str:
+    """That it ends soon, to those who can see to it; empty while all is well."""
+    keeper = state.ports.certificates
+    tells = state.settings.secure and keeper.ends_soon() and caller.may(Permission.MANAGE_DEVICE)
+    return certificate_wording.ends_in(keeper.expires_s()) if tells else ""
 
 
 def _audiences(state: Console, caller: Caller) -> list[Audience]:

@@ -18,7 +18,7 @@ from appliance.platforms.withheld import secrets_of, without_secrets
 
 Schema = dict[str, Any]
 Control = Literal[
-    "text", "address", "path", "number", "secret", "switch", "choice", "lines", "rows"
+    "text", "address", "path", "number", "secret", "pem", "switch", "choice", "lines", "rows"
 ]
 
 
@@ -69,7 +69,7 @@ def sections(settings: PlatformSettings) -> list[FormSection]:
     found = []
     for driver in schema["properties"]["driver"]["enum"]:
         part = _resolved(schema["properties"][driver], schema["$defs"])
-        items = list(_items(part, shown[driver], f"{driver}.", are_set, schema["$defs"]))
+        items = list(items_of(part, shown[driver], f"{driver}.", are_set, schema["$defs"]))
         title, about = map(translated, wording.PLATFORMS.get(driver, (driver, "")))
         groups = [item for item in items if isinstance(item, FormGroup)]
         fields = [item for item in items if isinstance(item, FormField)]
@@ -79,10 +79,10 @@ def sections(settings: PlatformSettings) -> list[FormSection]:
     return found
 
 
-def _items(
+def items_of(
     model: Schema, values: dict[str, Any], path: str, are_set: frozenset[str], models: Schema
 ) -> Iterator[FormField | FormGroup]:
-    """The settings of a platform, those of a section within it as one group."""
+    """The settings of a model, those of a section within it as one group."""
     for name, reference in model["properties"].items():
         schema = _resolved(reference, models)
         if "properties" in schema:
@@ -131,6 +131,8 @@ def control_of(schema: Schema, models: Schema) -> Control:
             return "switch"
         case {"type": "number" | "integer"}:
             return "number"
+        case {"type": "string", "format": "pem"}:
+            return "pem"
         case {"type": "string", "format": "password"}:
             return "secret"
         case {"type": "string", "format": "uri"}:

@@ -14,16 +14,28 @@ from appliance.control_link.events import Levels, Quality
 from appliance.control_link.states import CheckResult
 from appliance.control_link.words import Audience, Button
 from appliance.monitoring.account_manager import AccountManager
-from appliance.monitoring.audit import AuditRow, Entry
+from appliance.monitoring.audit import Entry
+from appliance.monitoring.audit_checker import Checked
+from appliance.monitoring.audit_head import SignedHead
+from appliance.monitoring.audit_search import EVERYTHING, AuditQuery, Found
+from appliance.monitoring.curve import Curve
+from appliance.monitoring.desk import Alert
 from appliance.monitoring.history import SessionRecord
+from appliance.monitoring.history_list import Names
+from appliance.monitoring.history_query import HistoryQuery
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.policy import Account
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.session import DeviceView, MonitoringView
+from appliance.monitoring.terms import NOTHING_GIVEN, Given, Terms
+from appliance.monitoring.watches import Key, Watched
 from appliance.platforms.protocol import Capability, Check
 from appliance.platforms.settings import PlatformSettings
+from appliance.provisioning.certificates.authorities import Authorities
+from appliance.provisioning.certificates.keeper import CertificateKeeper
+from appliance.provisioning.system import System
 
-Notice = MonitoringView | DeviceView | Levels | Quality
+Notice = MonitoringView | DeviceView | Levels | Quality | Alert
 Unlisten = Callable[[], None]
 
 
@@ -70,10 +82,15 @@ class Monitoring(Protocol):
     def device(self) -> DeviceView:
         """Headset, lamps, volume, board."""
 
-    async def monitor(self, account: Account, interaction_id: str) -> MonitoringView:
-        """Join silently; returns once the leg listens."""
+    terms: Terms
+    """What the site asks before each call."""
 
-    async def monitor_next(self, account: Account) -> MonitoringView:
+    async def monitor(
+        self, account: Account, interaction_id: str, given: Given = NOTHING_GIVEN
+    ) -> MonitoringView:
+        """Join silently, *given* what the terms ask for; returns once the leg listens."""
+
+    async def monitor_next(self, account: Account, given: Given = NOTHING_GIVEN) -> MonitoringView:
         """Leave and join the next of the account's last list silently; ``no_next``: stay."""
 
     async def set_microphone(
@@ -90,6 +107,9 @@ class Monitoring(Protocol):
     async def self_test(self) -> list[CheckResult]:
         """Check headset and panel; refused (``busy``) in a call."""
 
+    def announce(self, account: str) -> None:
+        """The box says that a call began that *account* watches for, where that disturbs nobody."""
+
     async def close(self) -> None:
         """Begin no session any more, for this life of the process ends; ``busy`` in a call."""
 
@@ -100,26 +120,68 @@ class Monitoring(Protocol):
         """Call *listener* on the loop at each change; it must not block."""
 
 
-class History(Protocol):
-    """Sessions that ended."""
+class Watches(Protocol):
+    """Agents and queues whose next call an account wants to be told of."""
 
-    async def page(
-        self, *, supervisor: str | None = None, page: int = 1, per_page: int = 50
+    async def of(self, account: str) -> list[Watched]:
+        """What it watches."""
+
+    async def add(self, account: str, watched: Watched) -> None:
+        """One more; `WatchError` (``too_many_watches``) beyond the most."""
+
+    async def remove(self, account: str, key: Key) -> None:
+        """One less."""
+
+
+class History(Protocol):
+    """Sessions that ended. *only* is whose of them may be seen, None for everybody's."""
+
+    async def pick(
+        self, query: HistoryQuery, *, only: str | None = None
     ) -> tuple[list[SessionRecord], int]:
-        """One page, newest first, and how many there are in all."""
+        """One page of what *query* asks for, and how many there are in all."""
+
+    async def names(self, *, only: str | None = None) -> Names:
+        """The names that they can be filtered by."""
+
+    def export(
+        self, query: HistoryQuery, *, only: str | None = None
+    ) -> AsyncIterator[SessionRecord]:
+        """All that *query* lets through, oldest first."""
+
+    async def get(self, session_id: str) -> SessionRecord | None:
+        """One, also while it is running."""
+
+    async def curve(self, session_id: str) -> Curve | None:
+        """How it sounded over its time; None where that was not kept."""
 
 
 class AuditLog(Protocol):
     """The audit log."""
 
-    async def latest(self, *, before: int | None = None, limit: int = 100) -> list[AuditRow]:
+    async def search(
+        self, query: AuditQuery = EVERYTHING, *, before: int | None = None, limit: int = 100
+    ) -> Found:
         """Rows with numbers below *before*, newest first."""
 
     async def append(self, *entries: Entry) -> None:
         """Have *entries* on record; ``audit_unwritable`` when they cannot be."""
 
-    def export(self) -> AsyncIterator[AuditRow]:
-        """Every row, oldest first."""
+    def note(self, entry: Entry) -> None:
+        """Have *entry* on record soon; never fails and never waits."""
+
+    def export(self) -> AsyncIterator[str]:
+        """Every row, oldest first, and the signed head: JSON lines, several at a time."""
+
+    async def head(self) -> SignedHead | None:
+        """Where the log ends, signed; None only in the first moments of a box."""
+
+    @property
+    def checked(self) -> Checked | None:
+        """The last check of the whole log in this life of the process."""
+
+    async def check(self) -> Checked:
+        """Check the whole log; ``store_failed`` when it cannot be read."""
 
 
 class Platform(Protocol):
@@ -176,8 +238,12 @@ class Ports:
     roles: Roles
     book: InteractionBook
     monitoring: Monitoring
+    watches: Watches
     history: History
     audit: AuditLog
     platform: Platform
     choice: PlatformChoice
+    system: System
     panel: Panel | None
+    certificates: CertificateKeeper
+    authorities: Authorities

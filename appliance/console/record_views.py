@@ -1,4 +1,4 @@
-"""The JSON shapes of history and audit log."""
+"""The JSON shapes of history."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from appliance.console.sound_views import SoundOut
 from appliance.console.views import InteractionOut, Moment
 from appliance.control_link.words import Audience, EndReason
-from appliance.monitoring.audit import AuditRow
+from appliance.monitoring.curve import Curve
 from appliance.monitoring.history import SessionRecord
 from appliance.monitoring.policy import Refusal
 
@@ -30,12 +30,17 @@ class SessionOut(BaseModel):
     session_id: str
     supervisor: str
     platform: str
+    reason: str
+    """Why the call was monitored, where that was said."""
     interaction: InteractionOut
     started_at: Moment
     ended_at: Moment | None
     end_reason: EndReason | None
     end_detail: str
+    length_s: float
     barges: list[BargeOut]
+    barged_s: float
+    """All of them together."""
     quality: dict[str, Any] | None
     """The last second's figures, as the event ``quality`` told them."""
     sound: SoundOut | None
@@ -48,11 +53,14 @@ class SessionOut(BaseModel):
             session_id=record.id,
             supervisor=record.supervisor,
             platform=record.platform,
+            reason=record.reason,
             interaction=InteractionOut.of_interaction(record.interaction, _OVER),
             started_at=record.started_at,
             ended_at=record.ended_at,
             end_reason=record.end_reason,
             end_detail=record.end_detail,
+            length_s=record.length_s,
+            barged_s=record.barged_s,
             barges=[
                 BargeOut(started_at=b.started_at, ended_at=b.ended_at, audience=b.audience)
                 for b in record.barges
@@ -62,14 +70,35 @@ class SessionOut(BaseModel):
         )
 
 
+class CurveOut(BaseModel):
+    """How a session sounded over its time: one value each ``step_s`` seconds from its beginning,
+    null where nothing was heard; of that span the worst MOS and the loudest levels, in dBFS.
+    """
+
+    step_s: int
+    mos: list[float | None]
+    call: list[float | None]
+    microphone: list[float | None]
+
+    @classmethod
+    def of(cls, curve: Curve) -> Self:
+        """From history."""
+        return cls(
+            step_s=curve.step_s,
+            mos=[point.mos for point in curve.points],
+            call=[point.call for point in curve.points],
+            microphone=[point.microphone for point in curve.points],
+        )
+
+
+class SessionDetailOut(SessionOut):
+    """One session, with its curve; null for a session of before curves were kept."""
+
+    curve: CurveOut | None = None
+
+
 class HistoryPage(BaseModel):
     """One page of history, newest first; ``total`` counts all pages."""
 
     items: list[SessionOut]
     total: int
-
-
-class AuditPage(BaseModel):
-    """Rows of the audit log, newest first; ask for those ``before`` the last one's ``seq``."""
-
-    items: list[AuditRow]

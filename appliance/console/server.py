@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -43,13 +44,17 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the door once the app is there."""
         await super().startup(sockets)
-        self._door.open(self._connection, self.config.ssl)
+        self._door.open(self._connection, self._tls if self._console.settings.secure else None)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Streams never end by themselves, so end them first."""
         self._door.close()
         self._console.hub.shut()
         await super().shutdown(sockets)
+
+    def _tls(self) -> ssl.SSLContext:
+        """That of now: a new certificate serves new connections and disturbs no other."""
+        return self._console.ports.certificates.now.context
 
     def _connection(self, visit: Visit) -> Connection:
         return Connection(
@@ -75,8 +80,6 @@ async def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE,
         h11_max_incomplete_event_size=32 * 1024,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -29,8 +30,13 @@ class ConsoleSettings(BaseModel):
     names: Annotated[tuple[HostName, ...], Field(max_length=32)] = ()
     """Under which further names the page is reached, without port. Others are refused."""
 
+    https: Literal["auto", "on", "off"] = "auto"
+    """``auto``: wherever others than this machine itself could reach the page."""
+
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    """A certificate that somebody else looks after; it goes before the box's own and any that is
+    uploaded."""
 
     session_idle: Seconds = 8 * 3600
     """A shift without a click; an open page keeps its sign-in alive."""
@@ -50,12 +56,30 @@ class ConsoleSettings(BaseModel):
     def _tls_is_whole(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("give both tls_certificate and tls_key, or neither")
+        if self.https == "off" and self.tls_certificate is not None:
+            raise ValueError('https is "off", so leave tls_certificate and tls_key out')
         return self
+
+    @property
+    def tls_pair(self) -> tuple[Path, Path] | None:
+        """Certificate and key of the settings file."""
+        if self.tls_certificate is None or self.tls_key is None:
+            return None
+        return self.tls_certificate, self.tls_key
 
     @property
     def secure(self) -> bool:
         """Served over TLS, so that cookies may insist on it."""
-        return self.tls_certificate is not None
+        if self.https == "auto":
+            return self.tls_certificate is not None or not _is_loopback(self.host)
+        return self.https == "on"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class ConsoleError(BargeboxError):

@@ -26,6 +26,7 @@ from appliance.console.language import (
     spoken,
 )
 from appliance.console.metrics import Counters
+from appliance.console.own_names import OwnNames
 from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.settings import ConsoleSettings
@@ -53,6 +54,7 @@ class Console:
     hub: EventHub
     templates: Environment
     languages: Mapping[str, Language]
+    own_names: OwnNames
     fingers: Fingers | None
     """None where the buttons are real."""
     checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
@@ -93,7 +95,11 @@ def make_templates(settings: ConsoleSettings) -> Environment:
     environment.globals["languages"] = NAMES
     environment.globals["texts_of"] = for_scripts
     environment.filters["rfc3339"] = wording.rfc3339
+    environment.filters["utc"] = wording.utc
     environment.filters["elapsed"] = wording.elapsed
+    environment.filters["clock"] = wording.clock
+    environment.filters["level"] = wording.level
+    environment.filters["ending"] = wording.ending
     environment.filters["label"] = wording.label
     environment.filters["reason"] = wording.refusal
     environment.globals["ear_url"] = settings.ear_url

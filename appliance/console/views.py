@@ -15,6 +15,7 @@ from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.interactions import Row
 from appliance.monitoring.policy import Refusal
 from appliance.monitoring.session import DeviceView, Ending, MonitoringView
+from appliance.monitoring.terms import Terms
 from appliance.platforms.protocol import Interaction
 
 Moment = Annotated[
@@ -147,6 +148,25 @@ class EndOut(BaseModel):
         return cls(session_id=end.session_id, reason=end.reason, detail=end.detail, at=end.at)
 
 
+class TermsOut(BaseModel):
+    """What `POST` of *monitor* has to bring: ``confirmed``, where there is a text to confirm, and
+    a ``reason``, one of ``reasons`` where there are any.
+    """
+
+    confirmation: str
+    ask_reason: bool
+    reasons: list[str]
+
+    @classmethod
+    def of(cls, terms: Terms) -> Self:
+        """From the domain."""
+        return cls(
+            confirmation=terms.confirmation,
+            ask_reason=terms.ask_reason,
+            reasons=list(terms.reasons),
+        )
+
+
 class MonitoringOut(BaseModel):
     """The monitoring session; ``muted`` null means that nobody knows, never that it is muted."""
 
@@ -158,6 +178,10 @@ class MonitoringOut(BaseModel):
     audience: Audience | None = None
     media: str | None = None
     started_at: Moment | None = None
+    live_until: Moment | None = None
+    """While live: when the site's limit mutes."""
+    note: str = ""
+    """What the box did that its owner should know, until they are live again."""
     last_end: EndOut | None = None
 
     @classmethod
@@ -176,13 +200,15 @@ class MonitoringOut(BaseModel):
             audience=view.audience,
             media=view.media,
             started_at=view.started_at,
+            live_until=view.live_until,
+            note=view.note,
             last_end=end,
         )
 
     def body(self) -> dict[str, Any]:
         """For JSON: a session keeps ``muted`` also when null, an idle box says only so."""
-        skip = self.state == "idle"
-        return self.model_dump(mode="json", exclude_none=skip)
+        idle = self.state == "idle"
+        return self.model_dump(mode="json", exclude_none=idle, exclude={"note"} if idle else None)
 
 
 class DeviceOut(BaseModel):

@@ -36,6 +36,31 @@ STATES = {
 }
 """Presence state of an interaction."""
 
+ENDINGS = {
+    "hung_up": "Supervisor left",
+    "agent_ended": "Agent ended the call",
+    "customer_ended": "Customer ended the call",
+    "call_ended": "Call ended",
+    "removed": "Removed by the platform",
+    "not_permitted": "Not permitted",
+    "no_monitoring_object": "Flow has no Silent Monitoring",
+    "monitoring_disabled": "Silent Monitoring is off",
+    "own_call": "Own call",
+    "platform_lost": "Platform lost",
+    "media_lost": "No sound",
+    "headset_lost": "Headset lost",
+    "control_lost": "Control process away",
+    "failed": "Failed",
+}
+"""How a session of the past ended, for those who read its record."""
+
+LANES = {
+    "everyone": "Heard by agent and customer",
+    "agent": "Heard by the agent only",
+    "muted": "Muted: heard by nobody",
+}
+"""The lanes of a session's picture."""
+
 LAMPS = {
     "off": "off",
     "on": "steady on",
@@ -43,6 +68,7 @@ LAMPS = {
     "slow_blink": "blinking slowly",
     "slow_breathe": "breathing slowly",
     "fast_double_blink": "blinking twice, fast",
+    "quick_blink": "blinking quickly",
 }
 """Lamp patterns."""
 
@@ -56,8 +82,11 @@ PLATFORMS = {
 
 SETTING_GROUPS = {
     "sip": "SIP extension",
+    "ipv4": "IPv4",
+    "ipv6": "IPv6",
+    "access": "Sign-in at the switch (802.1X)",
 }
-"""Settings of a platform that belong together."""
+"""Settings that belong together."""
 
 CHOICES = {
     "ari": "ARI",
@@ -66,9 +95,30 @@ CHOICES = {
     "bridge": "The call's bridge",
     "sendrecv": "Listen and speak",
     "recvonly": "Listen only",
+    "dhcp": "DHCP",
+    "automatic": "Automatic",
+    "static": "Static",
+    "off": "Off",
+    "tls": "Certificate (EAP-TLS)",
+    "peap": "Password (PEAP with MSCHAPv2)",
 }
 """Values of settings that are words of a protocol."""
 
+DEVICE_STATES = {
+    "connected": "Connected",
+    "connecting": "Connecting …",
+    "no_cable": "No cable",
+    "off": "Not connected",
+    "failed": "Could not connect",
+}
+"""States of a network device."""
+
+DEVICE_KINDS = {
+    "wired": "Cable",
+    "wifi": "Wi-Fi",
+    "vlan": "VLAN",
+}
+"""Kinds of network devices."""
 PROBLEMS = {
     "account_busy": "Somebody else uses the box's account at the call platform.",
     "audit_unwritable": "The audit log cannot be written, so nobody can join or speak.",
@@ -105,13 +155,16 @@ _TERMS = {
     "ami": "AMI",
     "api": "API",
     "ca": "CA",
+    "dns": "DNS",
     "id": "ID",
+    "ntp": "NTP",
     "pin": "PIN",
     "sip": "SIP",
     "sqs": "SQS",
     "tls": "TLS",
     "ttl": "lifetime",
     "url": "address",
+    "vlan": "VLAN",
     "urls": "addresses",
     "ws": "WebSocket",
 }
@@ -152,6 +205,18 @@ def refusal(code: str | None) -> str:
     return translated(REFUSALS.get(code or "", later("Cannot be monitored now")))
 
 
+def ending(reason: str | None) -> str:
+    """How a session ended, in short."""
+    return ENDINGS.get(reason or "", later("Unknown"))
+
+
+def level(dbfs: float | None) -> str:
+    """Loudness for people; the meters begin at -60 too."""
+    if dbfs is None:
+        return "–"
+    return translated(later("silent")) if dbfs <= -60 else f"{dbfs:.0f} dB".replace("-", "−")
+
+
 def sound(quality: SessionQuality) -> str:
     """How a session sounded, in short: *MOS 4.2 · 0.3 % lost*."""
     values = ((words, getattr(quality, name)) for name, words in SOUND.items())
@@ -173,9 +238,18 @@ def rfc3339(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
+def utc(moment: datetime) -> str:
+    """Date and time in UTC, until the page's script knows the reader's zone."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+
+
 def elapsed(moment: datetime, now: datetime) -> str:
     """``m:ss`` or ``h:mm:ss`` since *moment*."""
-    seconds = max(0, int((now - moment).total_seconds()))
-    hours, rest = divmod(seconds, 3600)
+    return clock((now - moment).total_seconds())
+
+
+def clock(seconds: float) -> str:
+    """``m:ss`` or ``h:mm:ss``."""
+    hours, rest = divmod(max(0, int(seconds)), 3600)
     minutes, seconds = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

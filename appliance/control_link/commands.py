@@ -120,6 +120,14 @@ class RefuseJoin(Command):
     reason: EndReason
 
 
+class Announce(Command):
+    """A call that somebody at the box watches for has begun: earcon, and the status lamp for some
+    seconds. Refused (``busy``) but for an idle leg and one that listens with its gate closed.
+    """
+
+    type: Literal["announce"] = "announce"
+
+
 class SetVolume(Command):
     """Downlink volume, percent of full."""
 
@@ -157,6 +165,7 @@ AnyCommand = Annotated[
     | CloseGate
     | HangUp
     | RefuseJoin
+    | Announce
     | SetVolume
     | AckPresses
     | Ping

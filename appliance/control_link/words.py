@@ -67,6 +67,7 @@ class LampPattern(StrEnum):
     SLOW_BLINK = "slow_blink"
     SLOW_BREATHE = "slow_breathe"
     FAST_DOUBLE_BLINK = "fast_double_blink"
+    QUICK_BLINK = "quick_blink"
 
 
 class Button(StrEnum):

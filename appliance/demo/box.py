@@ -124,7 +124,12 @@ class Box:
 
     def _basic_settings(self) -> Sections:
         return {
-            "box": {"run_dir": str(self.run_dir), "state_dir": str(self.state_dir)},
+            # The machine's own network, name and clock are nothing to play with.
+            "box": {
+                "run_dir": str(self.run_dir),
+                "state_dir": str(self.state_dir),
+                "system_bus": "",
+            },
             "audio": {"headset": HEADSET},
             "panel": {"board": "virtual"},
             "console": {"port": self.port},

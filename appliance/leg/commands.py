@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from appliance.control_link.commands import (
     AckPresses,
+    Announce,
     Answer,
     AnyCommand,
     CloseGate,
@@ -81,6 +82,8 @@ async def _dispatch(
             leg.end(session_id, reason)
         case RefuseJoin(reason=reason):
             leg.downlink.play(ended(reason))
+        case Announce():
+            leg.announce()
         case SetVolume(percent=percent):
             leg.downlink.set_volume(percent)
         case AckPresses(through=through):

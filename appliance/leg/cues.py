@@ -25,6 +25,7 @@ class Cue(StrEnum):
     GAP = "gap"
     REFUSED = "refused"
     FAULT = "fault"
+    WATCHED = "watched"
 
 
 Note = tuple[float, float]
@@ -38,6 +39,8 @@ _NOTES: dict[Cue, tuple[Note, ...]] = {
     Cue.GAP: ((440, 0.07), (0, 0.07), (440, 0.07)),
     Cue.REFUSED: ((220, 0.12), (0, 0.05), (220, 0.12), (0, 0.05), (220, 0.12)),
     Cue.FAULT: ((196, 0.25), (0, 0.08), (185, 0.4)),
+    # High, and down again at its end: nothing that opens ends so.
+    Cue.WATCHED: ((880, 0.07), (1109, 0.07), (880, 0.11)),
 }
 _ENDED: tuple[Note, ...] = ((294, 0.14), (0, 0.05), (220, 0.2))
 

@@ -40,6 +40,9 @@ LAMPS: dict[Phase, tuple[LampPattern, LampPattern]] = {
 }
 """Phase → (microphone button's lamp, status lamp) while the gate is not open."""
 
+ANNOUNCED = LampPattern.QUICK_BLINK
+"""The status lamp while a watched call is announced."""
+
 
 class Indicators:
     """Thread-safe: the gate speaks from whichever thread moved it, the call from the loop."""
@@ -55,11 +58,13 @@ class Indicators:
         self._gate = Gate.CLOSED
         self._troubles: set[Trouble] = set()
         self._testing = False
+        self._announced = False
 
     def show_phase(self, phase: Phase) -> None:
         """The call has come to this phase."""
         with self._lock:
             before, self._phase = self._phase, phase
+            self._announced = False
             self._light()
         if phase is Phase.LISTENING and before is Phase.JOINING:
             self._play(cue(Cue.JOINED))
@@ -70,6 +75,7 @@ class Indicators:
         """The gate has moved; lit or dark before this returns."""
         with self._lock:
             before, self._gate = self._gate, gate
+            self._announced = False
             self._light()
         if gate is Gate.OPEN:
             self._play(cue(Cue.OPENED))
@@ -82,6 +88,7 @@ class Indicators:
             if there == (trouble in self._troubles):
                 return
             self._troubles ^= {trouble}
+            self._announced = False
             self._light()
         if there and trouble is not Trouble.HEADSET:  # without it there is no ear
             self._play(cue(Cue.FAULT))
@@ -90,10 +97,33 @@ class Indicators:
         """The self-test has the microphone running, or no more."""
         with self._lock:
             self._testing = microphone_runs
+            self._announced = False
             self._light()
+
+    def show_announcement(self) -> bool:
+        """A watched call has begun. Whether this is the moment to say so: idle, or listening with
+        the gate closed. It is shown until `end_announcement`, or until something else happens.
+        """
+        with self._lock:
+            calm = self._phase in (Phase.IDLE, Phase.LISTENING) and self._gate is Gate.CLOSED
+            if not calm or self._testing:
+                return False
+            self._announced = True
+            self._light()
+        self._play(cue(Cue.WATCHED))
+        return True
+
+    def end_announcement(self) -> None:
+        """It has been shown for long enough."""
+        with self._lock:
+            if self._announced:
+                self._announced = False
+                self._light()
 
     def _light(self) -> None:
         microphone, status = LAMPS[self._phase]
+        if self._announced:
+            status = ANNOUNCED
         if self._gate is Gate.OPEN or self._testing:
             microphone = LampPattern.ON
         if self._troubles and self._phase not in (Phase.STARTING, Phase.RECONNECTING):

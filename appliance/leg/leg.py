@@ -17,6 +17,7 @@ from appliance.control_link.commands import Join
 from appliance.control_link.events import CallChanged, GateChanged
 from appliance.control_link.states import CallState, EndedCall, HeadsetState
 from appliance.control_link.words import Audience, EndReason, Gate, Media, Party
+from appliance.leg.announcement import Announcement
 from appliance.leg.call import Call, CallError
 from appliance.leg.consent import Consent
 from appliance.leg.cues import ended
@@ -55,6 +56,7 @@ class Leg:
         self._loop = asyncio.get_running_loop()
         self.downlink = Downlink(settings)
         self.indicators = Indicators(panel, self.downlink.play, lamps_changed)
+        self._announcement = Announcement(self.indicators)
         self.gate = MicrophoneGate(
             self.indicators.show_gate, self._capture, lambda: self._soon(self._drain_gate)
         )
@@ -94,6 +96,7 @@ class Leg:
     async def stop(self) -> None:
         """Mute, end the call, wait for what is still closing. No call begins after this."""
         self._stopped = True
+        self._announcement.forget()
         self.gate.disarm("end")
         if self.call is not None:
             self.end(self.call.session_id, EndReason.FAILED)
@@ -234,6 +237,14 @@ class Leg:
             audience=self.gate.audience,
             epoch=self.gate.epoch,
         )
+
+    def announce(self) -> None:
+        """A watched call has begun: earcon, and the status lamp for some seconds.
+
+        Raises `CallError` (``busy``) while something else is to be heard and seen.
+        """
+        if self.testing or not self._announcement.make():
+            raise CallError("the box has something else to say now", code="busy")
 
     # -- the microphone
 

@@ -10,9 +10,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from pydantic import JsonValue
+
 from appliance.monitoring import account_rows, tokens
 from appliance.monitoring.account_rows import AccountRecord
-from appliance.monitoring.audit import Entry, insert
+from appliance.monitoring.audit import Audit, Entry
 from appliance.monitoring.passwords import (
     AccountError,
     Passwords,
@@ -33,7 +35,7 @@ class Accounts:
     """The accounts in *store*. Every method raises `StoreError` too."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store, self._audit = store, Audit(store)
         self.passwords = Passwords()
         self.tokens = TokenCheck(store)
 
@@ -76,15 +78,15 @@ class Accounts:
         def work(database: sqlite3.Connection) -> AccountRecord:
             if account_rows.find_role(database, role) is None:
                 raise AccountError(f"There is no role {role!r}. Use one of: {', '.join(ROLES)}.")
-            made = account_rows.add(
+            return account_rows.add(
                 database, name, role, agent_ids or {}, hashed, must_change=must_change
             )
-            if by is not None:
-                detail = {"account": name, "role": role}
-                insert(database, [Entry(by, "account_created", detail=detail)])
-            return made
 
-        return (await self._store.write(work)).account
+        if by is None:
+            return (await self._store.write(work)).account
+        detail: dict[str, JsonValue] = {"account": name, "role": role}
+        made = await self._audit.record(Entry(by, "account_created", detail=detail), work)
+        return made.account
 
     async def get(self, name: str) -> Account | None:
         """The account of that name (case does not matter), unless it is locked."""
@@ -126,10 +128,9 @@ class Accounts:
             if now is None or now.locked or now.account.stamp != account.stamp:
                 raise SignInError("The account was changed meanwhile. Sign in again.")
             stamp = account_rows.set_password(database, account.name, hashed, must_change=False)
-            insert(database, [Entry(account.name, "password_changed")])
             return replace(now.account, must_change_password=False, stamp=stamp)
 
-        return await self._store.write(work)
+        return await self._audit.record(Entry(account.name, "password_changed"), work)
 
     async def create_token(self, name: str, label: str, *, lasts: timedelta | None = None) -> str:
         """A token with all that the account may, told only here. Raises `AccountError`.

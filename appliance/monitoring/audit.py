@@ -1,36 +1,48 @@
-"""The audit log: append-only, each row chained to the one before by its hash.
+"""The audit log: append-only, each row chained to the one before by its hash, its end signed.
 
-The hash of a row is the SHA-256 over the hash before it and the row's canonical JSON. The head
-(last number and hash) is kept apart as well, so that rows cut off at the end are noticed too.
+The hash of a row is the SHA-256 over the hash before it and the row's canonical JSON. The end is
+signed with the box's own key at every write, in the database and in a file beside it, so that
+rows cut off are noticed too.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import astuple, dataclass, field, fields
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import TypeVar
 
-from pydantic import JsonValue
-
+from appliance.monitoring.audit_checker import Checked, Checker
+from appliance.monitoring.audit_cut import old_rows
+from appliance.monitoring.audit_head import SignedHead
+from appliance.monitoring.audit_rows import AuditRow, Entry, read_rows
+from appliance.monitoring.audit_seal import BOX, Seal
+from appliance.monitoring.audit_search import (
+    EVERYTHING,
+    MAX_NUMBER,
+    AuditQuery,
+    Found,
+    search,
+)
+from appliance.monitoring.audit_tail import head_in, insert
 from appliance.monitoring.store import Store, StoreError
 from appliance.service.tasks import deadly_task, die, stop_tasks
+
+__all__ = ["Audit", "AuditRow", "AuditUnwritableError", "Entry", "insert"]
 
 log = logging.getLogger(__name__)
 
 MAX_BACKLOG = 1000
 RETRY_S = 5.0
-MAX_NUMBER = 2**62
-"""Above every row's, and still a number that SQLite takes."""
-GENESIS = "0" * 64
-"""What the first row's hash is chained to."""
+EXPORTED_AT_ONCE = 500
+MAX_CUT = 5000
+"""Rows that one transaction removes, so that nobody waits long."""
 
-_HEAD = "audit_head"
+
+T = TypeVar("T")
 
 
 class AuditUnwritableError(StoreError):
@@ -39,89 +51,13 @@ class AuditUnwritableError(StoreError):
     code = "audit_unwritable"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that someone did, to be written down."""
-
-    actor: str
-    action: str
-    session_id: str | None = None
-    interaction_id: str | None = None
-    detail: Mapping[str, JsonValue] = field(default_factory=dict)
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """One row of the audit log with the hash that chains it to the row before."""
-
-    # These are the table's columns, and the API shows them as they are: a field that the hash
-    # covers and the export lacks would make the chain uncheckable.
-    seq: int
-    at: str
-    actor: str
-    action: str
-    session_id: str | None
-    interaction_id: str | None
-    detail: str
-    hash: str
-
-    def expected_hash(self, previous: str) -> str:
-        """What ``hash`` must be after a row with the hash *previous*."""
-        return _hash(previous, astuple(self)[:-1])
-
-
-_COLUMNS = ", ".join(column.name for column in fields(AuditRow))
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether the log is whole; ``broken_at`` is the first row that is not as it was written."""
-
-    intact: bool
-    rows: int
-    broken_at: int | None = None
-
-
-def _canonical(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _hash(previous: str, content: tuple[object, ...]) -> str:
-    return hashlib.sha256(f"{previous}{_canonical(content)}".encode()).hexdigest()
-
-
-def insert(database: sqlite3.Connection, entries: list[Entry]) -> None:
-    """Append *entries* inside the caller's transaction."""
-    seq, previous = _head(database)
-    for entry in entries:
-        seq += 1
-        content = (
-            seq,
-            entry.at.isoformat(timespec="milliseconds"),
-            entry.actor,
-            entry.action,
-            entry.session_id,
-            entry.interaction_id,
-            _canonical(dict(entry.detail)),
-        )
-        previous = _hash(previous, content)
-        database.execute(
-            f"INSERT INTO audit ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-            (*content, previous),
-        )
-    database.execute(
-        "INSERT INTO kv VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (_HEAD, json.dumps([seq, previous])),
-    )
-
-
 class Audit:
     """The audit log in *store*.
 
     `append` is for what must be on record before it happens; `note` for what happens regardless
     (muting, leaving): it never fails, keeps up to 1,000 entries in memory while the disk does not
-    take them, and they go first when it does again. Entries beyond that are lost, loudly.
+    take them, and they go first when it does again. Entries beyond that are lost, and a row tells
+    how many.
     """
 
     def __init__(self, store: Store, *, on_death: Callable[[str], None] = die) -> None:
@@ -129,15 +65,20 @@ class Audit:
         self._on_death = on_death
         # Appended to on the loop, taken from in the writing thread only: a deque allows that.
         self._backlog: deque[Entry] = deque()
+        self._lost: deque[None] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._seal = Seal(store.path)  # of the writing thread only
+        self._exports = 0
+        self._checker = Checker(store.path)
 
     def start(self) -> None:
-        """Begin to write what is noted."""
+        """Begin to write what is noted; at the first start, make the key."""
         self._task = deadly_task(self._run(), "audit log", on_death=self._on_death)
 
     async def stop(self) -> None:
         """Write what is still noted, as far as the disk takes it."""
+        self._checker.stop()
         await stop_tasks(self._task)
         self._task = None
         if self._backlog:
@@ -150,19 +91,126 @@ class Audit:
 
         Raises `AuditUnwritableError`; then none of it happened, or is known to have.
         """
-        taken = 0
 
-        def work(database: sqlite3.Connection) -> None:
-            nonlocal taken
-            waiting = list(self._backlog)
-            taken = len(waiting)
-            insert(database, [*waiting, *entries])
+        def rows(database: sqlite3.Connection) -> None:
+            insert(database, list(entries))
             if also is not None:
                 also(database)
+            self._seal.finish(database)
+
+        await self._write(rows)
+
+    async def record(self, entry: Entry, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Have *entry* on the disk together with what *work* writes; gives what *work* gives.
+
+        Raises as `append` does, and what *work* raises; then none of it happened.
+        """
+        results: list[T] = []
+        await self.append(entry, also=lambda database: results.append(work(database)))
+        return results[0]
+
+    async def cut(self, older_than: datetime) -> int:
+        """Remove rows from before *older_than*, oldest first, at most 5,000; how many went.
+
+        The newest row tells of it, and the head signs it. While somebody exports, none go.
+        Raises `AuditUnwritableError`.
+        """
+        gone = 0
+
+        def rows(database: sqlite3.Connection) -> None:
+            nonlocal gone
+            found = old_rows(database, older_than, MAX_CUT, self._seal.cut_hash)
+            if found is not None:
+                gone = found.rows
+                insert(database, [Entry(BOX, "audit_cut", detail=found.told())])
+            self._seal.finish(database, None if found is None else (found.seq, found.hash))
+            if found is not None:
+                database.execute("DELETE FROM audit WHERE seq <= ?", (found.seq,))
+
+        if not self._exports:
+            await self._write(rows)
+        return gone
+
+    def note(self, entry: Entry) -> None:
+        """Have *entry* written soon; never fails and never waits."""
+        if len(self._backlog) >= MAX_BACKLOG:
+            log.critical("audit entry lost: %s %s %s", entry.actor, entry.action, entry.session_id)
+            self._lost.append(None)
+            return
+        self._backlog.append(entry)
+        self._wake.set()
+
+    async def page(self, *, after: int = 0, limit: int = 100) -> list[AuditRow]:
+        """Up to *limit* rows with numbers above *after*, oldest first."""
+        return await self._read("WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+
+    async def search(
+        self, query: AuditQuery = EVERYTHING, *, before: int | None = None, limit: int = 100
+    ) -> Found:
+        """Up to *limit* rows with numbers below *before*, newest first. Raises `StoreError`."""
+        return await search(self._store, query, before, limit)
+
+    async def latest(self, *, before: int | None = None, limit: int = 100) -> list[AuditRow]:
+        """Up to *limit* rows with numbers below *before*, newest first."""
+        return (await self.search(before=before, limit=limit)).rows
+
+    async def of_session(self, session_id: str) -> list[AuditRow]:
+        """All rows of one session, oldest first."""
+        return await self._read("WHERE session_id = ? ORDER BY seq", session_id)
+
+    async def head(self) -> SignedHead | None:
+        """The signed head as it stands; None before the first start has come to it."""
+        return await self._store.read(head_in)
+
+    @property
+    def checked(self) -> Checked | None:
+        """The last check of the whole log in this life of the process."""
+        return self._checker.last
+
+    async def check(self) -> Checked:
+        """Check the whole log, or wait for the check that runs. Raises `StoreError`."""
+        return await self._checker.check()
+
+    async def export(self) -> AsyncIterator[str]:
+        """The rows there are now, oldest first, and their signed head: one JSON object a line."""
+        self._exports += 1
+        try:
+            head = await self.head()
+            after, last = (0, MAX_NUMBER) if head is None else (head.cut, head.seq)
+            while rows := await self._read(
+                "WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", after, last, EXPORTED_AT_ONCE
+            ):
+                yield "".join(f"{row.line()}\n" for row in rows)
+                after = rows[-1].seq
+            if head is not None:
+                yield f"{head.line()}\n"
+        finally:
+            self._exports -= 1
+
+    async def _read(self, clauses: str, *values: object) -> list[AuditRow]:
+        return await self._store.read(
+            lambda database: read_rows(database, clauses, values, odd="surrogateescape")
+        )
+
+    async def _write(self, rows: Callable[[sqlite3.Connection], None]) -> None:
+        """What waits, then *rows*, which signs it all."""
+        taken = lost = 0
+
+        def work(database: sqlite3.Connection) -> None:
+            nonlocal taken, lost
+            waiting = list(self._backlog)
+            taken, lost = len(waiting), len(self._lost)
+            if lost:
+                waiting.append(Entry(BOX, "audit_lost", detail={"rows": lost}))
+            insert(database, [*self._seal.begin(database), *waiting])
+            rows(database)
 
         def committed() -> None:
             for _ in range(taken):
                 self._backlog.popleft()
+            for _ in range(lost):
+                self._lost.popleft()
+            self._seal.committed()
 
         try:
             await self._store.write(work, committed=committed)
@@ -171,70 +219,17 @@ class Audit:
                 f"The audit log cannot be written. {error.detail}"
             ) from error
 
-    def note(self, entry: Entry) -> None:
-        """Have *entry* written soon; never fails and never waits."""
-        if len(self._backlog) >= MAX_BACKLOG:
-            log.critical("audit entry lost: %s %s %s", entry.actor, entry.action, entry.session_id)
-            return
-        self._backlog.append(entry)
-        self._wake.set()
-
-    async def page(self, *, after: int = 0, limit: int = 100) -> list[AuditRow]:
-        """Up to *limit* rows with numbers above *after*, oldest first."""
-        return await self._store.read(lambda database: _rows(database, after, limit))
-
-    async def latest(self, *, before: int | None = None, limit: int = 100) -> list[AuditRow]:
-        """Up to *limit* rows with numbers below *before*, newest first."""
-
-        def work(database: sqlite3.Connection) -> list[AuditRow]:
-            found = database.execute(
-                f"SELECT {_COLUMNS} FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",  # noqa: S608
-                (min(before or MAX_NUMBER, MAX_NUMBER), limit),
-            )
-            return [AuditRow(*row) for row in found]
-
-        return await self._store.read(work)
-
-    async def of_session(self, session_id: str) -> list[AuditRow]:
-        """All rows of one session, oldest first."""
-
-        def work(database: sqlite3.Connection) -> list[AuditRow]:
-            found = database.execute(
-                f"SELECT {_COLUMNS} FROM audit WHERE session_id = ? ORDER BY seq",  # noqa: S608
-                (session_id,),
-            )
-            return [AuditRow(*row) for row in found]
-
-        return await self._store.read(work)
-
-    async def export(self) -> AsyncIterator[AuditRow]:
-        """Every row, oldest first."""
-        after = 0
-        while rows := await self.page(after=after, limit=500):
-            for row in rows:
-                yield row
-            after = rows[-1].seq
-
-    async def verify(self) -> Verdict:
-        """Check the whole chain, also while it grows."""
-        least, newest = await self._store.read(_head)
-        previous, expected = GENESIS, 1
-        async for row in self.export():
-            intact = row.seq == expected and row.hash == row.expected_hash(previous)
-            if not intact or (row.seq == least and row.hash != newest):
-                return Verdict(False, expected - 1, expected)
-            previous, expected = row.hash, expected + 1
-        if least > expected - 1:
-            return Verdict(False, expected - 1, expected)
-        return Verdict(True, expected - 1)
-
     async def _run(self) -> None:
+        self._wake.set()  # the first round also makes the key, and mends what a kill left
+        begun = False
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if self._backlog and not await self._flush():
+            if (self._backlog or not begun) and not await self._flush():
                 await asyncio.sleep(RETRY_S)
                 self._wake.set()
+            else:
+                begun = True
 
     async def _flush(self) -> bool:
         try:
@@ -243,18 +238,3 @@ class Audit:
             log.error("%s %d entries wait in memory.", error.detail, len(self._backlog))
             return False
         return True
-
-
-def _rows(database: sqlite3.Connection, after: int, limit: int) -> list[AuditRow]:
-    found = database.execute(
-        f"SELECT {_COLUMNS} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?",  # noqa: S608
-        (after, limit),
-    )
-    return [AuditRow(*row) for row in found]
-
-
-def _head(database: sqlite3.Connection) -> tuple[int, str]:
-    """Number and hash of the last row."""
-    row = database.execute("SELECT value FROM kv WHERE key = ?", (_HEAD,)).fetchone()
-    seq, last = json.loads(row[0]) if row else (0, GENESIS)
-    return int(seq), str(last)

@@ -21,12 +21,23 @@ from appliance.monitoring.session import DeviceView, Ending, MonitoringView, Ses
 from appliance.monitoring.session_machine import SessionMachine, State
 from appliance.monitoring.settings import MonitoringSettings
 from appliance.monitoring.store import StoreError
-from appliance.platforms.protocol import Driver
+from appliance.monitoring.watches import Watched
+from appliance.platforms.protocol import Driver, Interaction
 from appliance.service.jobs import Jobs
 
 log = logging.getLogger(__name__)
 
-Notice = MonitoringView | DeviceView | Levels | Quality
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A call that *account* watches for has begun, or has come to what it watches."""
+
+    account: str
+    interaction: Interaction
+    because: tuple[Watched, ...]
+
+
+Notice = MonitoringView | DeviceView | Levels | Quality | Alert
 Listener = Callable[[Notice], None]
 
 
@@ -89,6 +100,8 @@ class Desk:
             media=session.media,
             started_at=session.started_at,
             last_end=self.last_end,
+            live_until=session.live_until,
+            note=session.note,
             elapsed_s=(datetime.now(UTC) - session.started_at).total_seconds(),
         )
 
@@ -143,6 +156,13 @@ class Desk:
                 log.error("%s was not written down: %s", name, error.detail)
 
         self.jobs.spawn(quietly(), name)
+
+    def keep_curve(self, session: Session) -> None:
+        """Write down how the running session sounded so far."""
+        curve = session.curve
+        if curve.points:
+            writing = self.history.keep_curve(session.id, curve.step_s, curve.to_bytes())
+            self.write_down(writing, "the curve so far")
 
     @property
     def idle(self) -> bool:

@@ -11,6 +11,7 @@ from appliance.control_link.commands import HangUp
 from appliance.control_link.events import Quality
 from appliance.control_link.words import EndReason
 from appliance.monitoring.audit import Entry
+from appliance.monitoring.curve import Curve
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.history import BargeSpan
 from appliance.monitoring.reasons import WORDS
@@ -82,7 +83,9 @@ class Endings:
         desk.publish()
 
     async def _write_down(self, session: Session, ending: Ending) -> None:
-        await self.close_record(ending, session.interaction, session.barges, session.quality)
+        await self.close_record(
+            ending, session.interaction, session.barges, session.quality, session.curve
+        )
 
     async def close_record(
         self,
@@ -90,6 +93,7 @@ class Endings:
         interaction: Interaction,
         barges: Sequence[BargeSpan],
         quality: Quality | None = None,
+        curve: Curve | None = None,
     ) -> None:
         """Close a session in history; a disk that does not take it is asked again."""
         last = quality.model_dump(mode="json", exclude={"session"}) if quality else None
@@ -105,6 +109,7 @@ class Endings:
                     quality=last,
                     sound=quality.session if quality else None,
                     barges=barges,
+                    curve=curve,
                 )
             except StoreError as fault:
                 log.error("the end of %s is not written down: %s", ending.session_id, fault.detail)

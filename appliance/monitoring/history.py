@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from pydantic import JsonValue
 
 from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import Audience, EndReason
+from appliance.monitoring.curve import Curve
+from appliance.monitoring.history_list import START, Names, after, enlist, names, pick
+from appliance.monitoring.history_query import HistoryQuery
 from appliance.monitoring.history_rows import (
     BargeSpan,
     OpenLeg,
@@ -18,13 +23,20 @@ from appliance.monitoring.history_rows import (
     close_barges,
     find,
     interaction_json,
+    read_curve,
     replace_barges,
+    write_curve,
     write_sound,
 )
 from appliance.monitoring.store import Store
 from appliance.platforms.protocol import Interaction
 
 __all__ = ["BargeSpan", "History", "OpenLeg", "SessionRecord"]
+
+EXPORTED_AT_ONCE = 100
+"""So few sessions that the page is not kept waiting while they are written out."""
+
+MAX_KEPT_NAMES = 100
 
 
 def _now() -> str:
@@ -36,6 +48,8 @@ class History:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._names: OrderedDict[str | None, Names] = OrderedDict()
+        """What `names` found, until a session ends."""
 
     @staticmethod
     def beginning(record: SessionRecord) -> Callable[[sqlite3.Connection], None]:
@@ -44,7 +58,7 @@ class History:
         def work(database: sqlite3.Connection) -> None:
             database.execute(
                 "INSERT INTO sessions (id, handle, platform, supervisor, interaction_id,"
-                " interaction, started_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                " interaction, started_at, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     record.id,
                     record.handle,
@@ -53,6 +67,7 @@ class History:
                     record.interaction.id,
                     interaction_json.dump_json(record.interaction).decode(),
                     record.started_at.isoformat(),
+                    record.reason,
                 ),
             )
             database.execute(
@@ -87,11 +102,14 @@ class History:
         quality: Mapping[str, JsonValue] | None = None,
         sound: SessionQuality | None = None,
         barges: Sequence[BargeSpan] | None = None,
+        curve: Curve | None = None,
     ) -> None:
         """Close a session and its open barge; a session closed before stays as it is.
 
         *barges*, where given, are all there were: the disk may not have taken each in its time.
+        Without a *curve*, or with an empty one, what was kept so far stays.
         """
+        kept = (curve.step_s, curve.to_bytes()) if curve is not None and curve.points else None
 
         def work(database: sqlite3.Connection) -> None:
             at = ended_at.isoformat()
@@ -111,9 +129,14 @@ class History:
                 write_sound(database, session_id, sound)
             if closing.rowcount and barges is not None:
                 replace_barges(database, session_id, barges)
+            if closing.rowcount and kept is not None:
+                write_curve(database, session_id, *kept)
             close_barges(database, session_id, at)
+            if closing.rowcount:
+                enlist(database, session_id)
 
         await self._store.write(work)
+        self._names = OrderedDict()
 
     async def barge(self, session_id: str, at: datetime, audience: Audience | None) -> None:
         """From *at* on *audience* hears the supervisor, or nobody with ``None``."""
@@ -132,6 +155,14 @@ class History:
         """These are all the barges there were so far."""
         await self._store.write(lambda database: replace_barges(database, session_id, barges))
 
+    async def keep_curve(self, session_id: str, step_s: int, points: bytes) -> None:
+        """Keep the curve of a running session so far, over a restart of the process."""
+        await self._store.write(lambda database: write_curve(database, session_id, step_s, points))
+
+    async def curve(self, session_id: str) -> Curve | None:
+        """A session's curve; None where none was kept."""
+        return await self._store.read(lambda database: read_curve(database, session_id))
+
     async def running(self) -> list[SessionRecord]:
         """Sessions without an end, oldest first."""
         return await self._store.read(
@@ -147,24 +178,41 @@ class History:
         self, *, supervisor: str | None = None, page: int = 1, per_page: int = 50
     ) -> tuple[list[SessionRecord], int]:
         """Ended sessions, newest first, and how many there are in all."""
+        return await self.pick(HistoryQuery(page=page, per_page=per_page), only=supervisor)
 
-        def work(database: sqlite3.Connection) -> tuple[list[SessionRecord], int]:
-            where = "WHERE ended_at IS NOT NULL AND (? IS NULL OR supervisor = ?)"
-            (total,) = database.execute(
-                f"SELECT COUNT(*) FROM sessions {where}",  # noqa: S608
-                (supervisor, supervisor),
-            ).fetchone()
-            rows = find(
-                database,
-                f"{where} ORDER BY started_at DESC, id LIMIT ? OFFSET ?",
-                supervisor,
-                supervisor,
-                per_page,
-                (page - 1) * per_page,
+    async def pick(
+        self, query: HistoryQuery, *, only: str | None = None
+    ) -> tuple[list[SessionRecord], int]:
+        """One page of the ended sessions that *query* asks for, and how many there are in all.
+
+        *only* is whose sessions may be seen, None for everybody's; here and below.
+        """
+        return await self._store.read(lambda database: pick(database, query, only))
+
+    async def names(self, *, only: str | None = None) -> Names:
+        """The names that the ended sessions can be filtered by."""
+        found = self._names.get(only)
+        if found is None:
+            kept = self._names
+            found = await self._store.read(lambda database: names(database, only))
+            kept[only] = found
+            while len(kept) > MAX_KEPT_NAMES:
+                kept.popitem(last=False)
+        return found
+
+    async def export(
+        self, query: HistoryQuery, *, only: str | None = None
+    ) -> AsyncIterator[SessionRecord]:
+        """Every ended session that *query* lets through, oldest first, a few in memory at once."""
+        place = START
+        while True:
+            records, place = await self._store.read(
+                partial(after, query=query, only=only, place=place, limit=EXPORTED_AT_ONCE)
             )
-            return rows, total
-
-        return await self._store.read(work)
+            if not records:
+                return
+            for record in records:
+                yield record
 
     async def open_legs(self) -> list[OpenLeg]:
         """Legs that may still exist on a platform."""

@@ -13,6 +13,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from appliance.control_link.quality import SessionQuality
 from appliance.control_link.words import Audience, EndReason
+from appliance.monitoring.curve import Curve
 from appliance.platforms.protocol import Interaction
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ MAX_TOLD = 100
 _SOUND = tuple(SessionQuality.model_fields)
 _COLUMNS = (
     "id, handle, platform, supervisor, interaction, started_at, "
-    f"ended_at, end_reason, end_detail, quality, {', '.join(_SOUND)}"
+    f"ended_at, end_reason, end_detail, quality, {', '.join(_SOUND)}, reason"
 )
 
 
@@ -57,6 +58,22 @@ class SessionRecord:
     sound: SessionQuality | None = None
     """The whole session's; None where nothing was measured."""
     barges: tuple[BargeSpan, ...] = ()
+    reason: str = ""
+    """Why it was monitored, where the site asks or it was said."""
+
+    @property
+    def length_s(self) -> float:
+        """From the beginning to the end, in seconds; 0 while it has none."""
+        return _seconds(self.started_at, self.ended_at)
+
+    @property
+    def barged_s(self) -> float:
+        """For how many seconds the supervisor was heard, in all spans that ended."""
+        return round(sum(_seconds(span.started_at, span.ended_at) for span in self.barges), 3)
+
+
+def _seconds(start: datetime, end: datetime | None) -> float:
+    return round((end - start).total_seconds(), 3) if end else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +92,22 @@ def write_sound(database: sqlite3.Connection, session_id: str, sound: SessionQua
         f"UPDATE sessions SET {', '.join(f'{name} = ?' for name in _SOUND)} WHERE id = ?",  # noqa: S608
         (*(figures[name] for name in _SOUND), session_id),
     )
+
+
+def write_curve(database: sqlite3.Connection, session_id: str, step_s: int, points: bytes) -> None:
+    """A session's curve, so far or whole; *points* as `Curve.to_bytes` gives them."""
+    database.execute(
+        "INSERT OR REPLACE INTO curves (session_id, step_s, points) VALUES (?, ?, ?)",
+        (session_id, step_s, points),
+    )
+
+
+def read_curve(database: sqlite3.Connection, session_id: str) -> Curve | None:
+    """The curve of a session, if one was kept."""
+    row = database.execute(
+        "SELECT step_s, points FROM curves WHERE session_id = ?", (session_id,)
+    ).fetchone()
+    return Curve.of_bytes(*row) if row else None
 
 
 def close_barges(database: sqlite3.Connection, session_id: str, at: str) -> None:
@@ -140,7 +173,7 @@ def _quality(session_id: str, text: str | None) -> dict[str, JsonValue] | None:
 
 def _record(row: tuple[Any, ...], barges: tuple[BargeSpan, ...]) -> SessionRecord:
     id_, handle, platform, supervisor, interaction, start, end, reason, detail, quality = row[:10]
-    sound = SessionQuality(**dict(zip(_SOUND, row[10:], strict=True)))
+    sound = SessionQuality(**dict(zip(_SOUND, row[10:-1], strict=True)))
     return SessionRecord(
         id=id_,
         handle=handle,
@@ -154,4 +187,5 @@ def _record(row: tuple[Any, ...], barges: tuple[BargeSpan, ...]) -> SessionRecor
         quality=_quality(id_, quality),
         sound=sound if sound.model_dump(exclude_none=True) else None,
         barges=barges,
+        reason=row[-1],
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from appliance.control_link.words import EndReason
 from appliance.monitoring.history import SessionRecord
+from appliance.monitoring.known_agents import KnownAgents
 from appliance.monitoring.policy import (
     Account,
     Permission,
@@ -88,6 +89,7 @@ class InteractionBook:
         self._monitor: Monitor | None = None
         self._queries: OrderedDict[str, Query] = OrderedDict()
         self._listeners: list[Callable[[Change], None]] = []
+        self.agents = KnownAgents()
         self.connection = PlatformConnection(connected=False, detail="Connecting.")
         self.as_of = datetime.now(UTC)
 
@@ -105,6 +107,8 @@ class InteractionBook:
                     item.id: item for item in event.interactions if item.state != "ended"
                 }
                 self._texts = {item.id: search_text(item) for item in self._active.values()}
+                for item in self._active.values():
+                    self.agents.see(item)
                 changed = None
             case InteractionChanged(interaction):
                 changed = interaction.id
@@ -116,6 +120,7 @@ class InteractionBook:
                 else:
                     self._active[changed] = interaction
                     self._texts[changed] = search_text(interaction)
+                    self.agents.see(interaction)
         self.as_of = datetime.now(UTC)
         self._changed(changed)
 
@@ -139,6 +144,7 @@ class InteractionBook:
         known = self._monitors.get(interaction.id, ())
         self._monitors[interaction.id] = (*known, monitor)[-MAX_MONITORS:]
         self._past[interaction.id] = replace(interaction, state="ended")
+        self.agents.see(interaction)
         self._past.move_to_end(interaction.id)
         while len(self._past) > self._remembered:
             forgotten, _ = self._past.popitem(last=False)
@@ -164,6 +170,11 @@ class InteractionBook:
         """Call *listener* at each change, on the loop; returns how to stop that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    @property
+    def active(self) -> Mapping[str, Interaction]:
+        """The active interactions by id; a snapshot of the platform's puts others in its place."""
+        return self._active
 
     def find(self, interaction_id: str) -> Interaction | None:
         """The active interaction of that id, as the platform tells it."""

@@ -87,8 +87,9 @@ class LegEvents:
         session = self._desk.running(event.session_id)
         if session is None:
             return
-        if isinstance(event, Quality):
-            session.quality = event
+        session.measured(event)
+        if session.curve_is_due():
+            self._desk.keep_curve(session)
         self._desk.tell(event)
 
     def _met(self, snapshot: Snapshot) -> None:

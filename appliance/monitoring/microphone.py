@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import Enum
@@ -149,14 +148,14 @@ class Microphone:
             return
         desk.machine.fire(Event.GATE_OPENED)
         session.barged_in = True
-        session.live_since = session.live_since or time.monotonic()
+        session.went_live(desk.settings.barge_limit_s)
         now = datetime.now(UTC)
         open_span(session.barges, now, audience)
         desk.write_down(desk.history.barge(session.id, now, audience), "barge")
 
     def _closed(self, session: Session, cause: str) -> None:
         desk = self._desk
-        session.live_since = None
+        session.live_since = session.live_until = None
         desk.machine.fire(Event.GATE_CLOSED)
         # Of our own orders only those that a person asked for bear a person's name.
         by = {"button": session.owner.name, "control": session.muted_by or "bargebox"}

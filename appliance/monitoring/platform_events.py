@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from appliance.control_link.words import EndReason
+from appliance.monitoring.alerts import Alerts
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.policy import is_own_call, why_not_monitorable
@@ -35,10 +36,13 @@ order that failed means it at once: nobody throws out that way."""
 class PlatformEvents:
     """Synchronous; the driver's sink."""
 
-    def __init__(self, desk: Desk, endings: Endings, reconnecting: Reconnecting) -> None:
+    def __init__(
+        self, desk: Desk, endings: Endings, reconnecting: Reconnecting, alerts: Alerts
+    ) -> None:
         self._desk = desk
         self._endings = endings
         self._reconnecting = reconnecting
+        self._alerts = alerts
 
     def take(self, event: PlatformEvent) -> None:
         """One event."""
@@ -51,11 +55,15 @@ class PlatformEvents:
             case LegEnded(handle=handle, reason=reason):
                 self._leg_ended(handle, reason)
             case InteractionsSnapshot():
+                known = desk.book.active
                 desk.book.take(event)
+                self._alerts.replaced(known)
                 if (session := desk.running()) is not None:
                     self._follow(session, desk.book.find(session.interaction.id))
             case InteractionChanged(interaction=interaction):
+                before = desk.book.find(interaction.id)
                 desk.book.take(event)
+                self._alerts.changed(before, interaction)
                 session = desk.running()
                 if session is not None and session.interaction.id == interaction.id:
                     self._follow(session, interaction)

@@ -16,6 +16,7 @@ from appliance.control_link.words import EndReason, Gate, Media
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.barges import close_span, is_heard, muting_press, open_span
+from appliance.monitoring.curve import Curve
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.history import BargeSpan, SessionRecord
@@ -61,6 +62,8 @@ class Recovery:
         self._accounts = accounts
         self._reconnecting = reconnecting
         self._torn: list[tuple[SessionRecord, Account | None]] = []
+        self._curves: dict[str, Curve] = {}
+        """Of the torn-off sessions, as far as the former life wrote them down."""
         self._ended_before: dict[str, EndReason] = {}
         self._without_leg: set[str] = set()
         """Sessions for which the former life was making a fresh leg."""
@@ -75,6 +78,7 @@ class Recovery:
             if was_reconnecting(rows):
                 self._without_leg.add(record.id)
             if ending is None:
+                self._curves[record.id] = await self._desk.history.curve(record.id) or Curve()
                 self._torn.append((record, await self._accounts.get(record.supervisor)))
             else:
                 self._ended_before[record.id] = ending.reason
@@ -179,6 +183,8 @@ class Recovery:
             audience=call.audience,
             barged_in=bool(record.barges),
             barges=list(record.barges),
+            curve=self._curves[record.id],
+            reason=record.reason,
         )
         now = datetime.now(UTC)
         if call.gate is not Gate.OPEN:
@@ -196,7 +202,7 @@ class Recovery:
         elif call.gate is Gate.OPEN:
             desk.machine.fire(Event.GATE_OPENED)
             session.opened_epoch = call.epoch
-            session.live_since = time.monotonic()
+            session.went_live(desk.settings.barge_limit_s)
             session.barged_in = True
         self._microphone.adopt(session)
         log.info("session %s of %s taken up again", session.id, account.name)

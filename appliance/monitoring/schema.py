@@ -115,6 +115,94 @@ MIGRATIONS: Final = (
     ALTER TABLE api_tokens RENAME TO tokens;
     CREATE INDEX tokens_by_account ON tokens (account);
     """,
+    """
+    -- Loudness and MOS over the time of a session, as `Curve.to_bytes` writes them; no sound.
+    CREATE TABLE curves (
+        session_id TEXT PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE,
+        step_s INTEGER NOT NULL,
+        points BLOB NOT NULL
+    ) STRICT;
+    """,
+    """
+    -- What ended sessions are searched, filtered and sorted by, apart from their long texts: a look
+    -- through all of them reads this alone. Text is case-folded unless its column says otherwise.
+    CREATE TABLE session_list (
+        started_at TEXT NOT NULL,
+        session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+        supervisor_as_written TEXT NOT NULL,
+        interaction_id_as_written TEXT NOT NULL,
+        supervisor TEXT NOT NULL,
+        agent TEXT NOT NULL,         -- the first one's name
+        agents TEXT NOT NULL,        -- names and ids, each in a line of its own
+        customer TEXT NOT NULL,
+        queue TEXT NOT NULL,
+        flow TEXT NOT NULL,
+        direction TEXT NOT NULL,
+        end_reason TEXT NOT NULL,
+        length_s REAL NOT NULL,
+        barges INTEGER NOT NULL,     -- how many
+        barged_s REAL NOT NULL,      -- all of them together
+        mos REAL,
+        words TEXT NOT NULL,         -- what a search looks through
+        PRIMARY KEY (started_at, session_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX session_list_by_session ON session_list (session_id);
+    CREATE INDEX session_list_by_interaction ON session_list (interaction_id_as_written);
+    INSERT INTO session_list SELECT
+        started_at, id, supervisor, interaction_id, casefold (supervisor),
+        casefold (ifnull (json_extract (interaction, '$.agents[0].name'), '')),
+        casefold (char (10) || ifnull ((SELECT group_concat (
+            json_extract (value, '$.name') || char (10) || json_extract (value, '$.id'), char (10)
+        ) FROM json_each (interaction, '$.agents')) || char (10), '')),
+        casefold (ifnull (json_extract (interaction, '$.customer'), '')),
+        casefold (ifnull (json_extract (interaction, '$.queue'), '')),
+        casefold (ifnull (json_extract (interaction, '$.flow'), '')),
+        ifnull (json_extract (interaction, '$.direction'), ''),
+        ifnull (end_reason, ''),
+        round ((julianday (ended_at) - julianday (started_at)) * 86400, 3),
+        (SELECT count (*) FROM barges WHERE session_id = sessions.id),
+        (SELECT round (ifnull (sum (julianday (barges.ended_at) - julianday (barges.started_at)), 0)
+            * 86400, 3) FROM barges WHERE session_id = sessions.id),
+        mos,
+        casefold (supervisor || char (10) || interaction_id || char (10)
+            || ifnull (json_extract (interaction, '$.customer'), '') || char (10)
+            || ifnull (json_extract (interaction, '$.contact_point'), '') || char (10)
+            || ifnull (json_extract (interaction, '$.queue'), '') || char (10)
+            || ifnull (json_extract (interaction, '$.flow'), '') || ifnull ((SELECT group_concat (
+                char (10) || json_extract (value, '$.name') || ' ' || json_extract (value, '$.id'),
+                '') FROM json_each (interaction, '$.agents')), ''))
+        FROM sessions WHERE ended_at IS NOT NULL AND json_valid (interaction);
+    """,
+    """
+    CREATE TABLE watches (
+        account TEXT NOT NULL COLLATE NOCASE
+            REFERENCES accounts (name) ON DELETE CASCADE ON UPDATE CASCADE,
+        platform TEXT NOT NULL,
+        kind TEXT NOT NULL,          -- agent, queue
+        target TEXT NOT NULL,        -- the agent's id, the queue's name
+        name TEXT NOT NULL,          -- for people
+        created_at TEXT NOT NULL,
+        PRIMARY KEY (account, platform, kind, target)
+    ) STRICT;
+    """,
+    """
+    ALTER TABLE sessions ADD COLUMN reason TEXT NOT NULL DEFAULT '';  -- why it was monitored
+    """,
+    """
+    -- Only what a signed head says was cut, because of its age, may go.
+    DROP TRIGGER audit_is_never_cut;
+    CREATE TRIGGER audit_is_never_cut BEFORE DELETE ON audit
+        WHEN OLD.seq > coalesce (
+            (SELECT json_extract (value, '$.audit_head.cut') FROM kv WHERE key = 'audit_head'), 0
+        )
+        BEGIN SELECT RAISE (ABORT, 'the audit log is append-only'); END;
+    -- INSERT OR REPLACE asks neither of the other two.
+    CREATE TRIGGER audit_is_never_replaced BEFORE INSERT ON audit
+        WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)
+        BEGIN SELECT RAISE (ABORT, 'the audit log is append-only'); END;
+    CREATE INDEX audit_by_session ON audit (session_id) WHERE session_id IS NOT NULL;
+    CREATE INDEX audit_by_interaction ON audit (interaction_id) WHERE interaction_id IS NOT NULL;
+    """,
 )
 """Step *n* leads from ``user_version`` *n* to *n* + 1. Steps are added, never edited."""
 
@@ -125,6 +213,7 @@ class NewerDatabaseError(Exception):
 
 def migrate(database: sqlite3.Connection) -> None:
     """Bring *database* to the newest version. Raises `NewerDatabaseError` and ``sqlite3.Error``."""
+    database.create_function("casefold", 1, str.casefold, deterministic=True)
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
         raise NewerDatabaseError

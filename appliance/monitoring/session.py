@@ -7,11 +7,12 @@ import math
 import secrets
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from appliance.control_link.events import Quality
+from appliance.control_link.events import Levels, Quality
 from appliance.control_link.states import HeadsetState, Lamps
 from appliance.control_link.words import Audience, EndReason, Gate, Media
+from appliance.monitoring.curve import Curve, Point
 from appliance.monitoring.history import BargeSpan, SessionRecord
 from appliance.monitoring.policy import Account, Running
 from appliance.monitoring.session_machine import State
@@ -19,6 +20,10 @@ from appliance.platforms.protocol import Interaction, Monitor
 
 STEADY_S = 10.0
 """A leg that is lost sooner after an outage is part of the same one."""
+KEEP_CURVE_S = 60.0
+"""So much of the curve may be lost with the process: a disk of flash does not last for ever."""
+TOLD_LATE_S = 0.5
+"""A second's MOS is told at its end and belongs to its middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,10 @@ class Session:
     """The newest epoch in which the gate was seen open."""
     live_since: float | None = None
     """When the gate opened, on the monotonic clock."""
+    live_until: datetime | None = None
+    """When the site's limit will close it."""
+    note: str = ""
+    """What the owner should read of what the box did, until the gate opens again."""
     barged_in: bool = False
     barges: list[BargeSpan] = field(default_factory=list)
     """When the owner was heard, as history will keep it whatever the disk took meanwhile."""
@@ -60,6 +69,10 @@ class Session:
     muted_by: str | None = None
     """Who asked to mute, until the gate was seen closed; None when nobody did."""
     quality: Quality | None = None
+    curve: Curve = field(default_factory=Curve)
+    """How it sounded so far, over its time."""
+    curve_kept_at: float = field(default_factory=time.monotonic)
+    """When the curve was written down last; on the monotonic clock."""
     ours: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while the platform takes orders for the leg from this life of the process."""
     joining: asyncio.Task[None] | None = None
@@ -75,12 +88,25 @@ class Session:
     back_since: float = -math.inf
     """When it came back, last."""
     ending: Ending | None = None
+    reason: str = ""
+    """Why it is monitored, where the site asks or it was said."""
     begun: float = field(default_factory=time.monotonic)
     """When this life of the process took the session up, on the monotonic clock."""
+    age_s: float = field(init=False)
+    """How old the session was then."""
 
     def __post_init__(self) -> None:
+        self.age_s = max(0.0, (datetime.now(UTC) - self.started_at).total_seconds())
         if not self.handle:
             self.handle = f"bargebox-{self.id}"
+
+    def went_live(self, limit_s: float | None) -> None:
+        """The gate is open, for *limit_s* at most."""
+        if self.live_since is not None:
+            return  # to others now; the limit is on being heard at all
+        self.live_since, self.note = time.monotonic(), ""
+        if limit_s is not None:
+            self.live_until = datetime.now(UTC) + timedelta(seconds=limit_s)
 
     @property
     def away_s(self) -> float:
@@ -100,6 +126,22 @@ class Session:
         fresh = time.monotonic() - self.back_since < STEADY_S
         return fresh or self.is_lost or self.away_s > 0
 
+    def measured(self, event: Levels | Quality) -> None:
+        """The leg told how it sounds."""
+        at_s = self.age_s + time.monotonic() - self.begun
+        if isinstance(event, Quality):
+            self.quality = event
+            self.curve.take(at_s - TOLD_LATE_S, Point(mos=event.mos))
+        else:
+            self.curve.take(at_s, Point(call=event.downlink, microphone=event.uplink))
+
+    def curve_is_due(self) -> bool:
+        """Whether the curve is to be written down again; says so once."""
+        due = time.monotonic() - self.curve_kept_at >= KEEP_CURVE_S
+        if due:
+            self.curve_kept_at = time.monotonic()
+        return due
+
     def new_handle(self) -> str:
         """A handle for a fresh leg; unlike all before, also those of a former life."""
         self.handle = f"bargebox-{self.id}-{secrets.token_hex(3)}"
@@ -114,6 +156,7 @@ class Session:
             supervisor=self.owner.name,
             interaction=self.interaction,
             started_at=self.started_at,
+            reason=self.reason,
         )
 
     def monitor(self) -> Monitor:
@@ -147,6 +190,10 @@ class MonitoringView:
     media: Media | None = None
     started_at: datetime | None = None
     last_end: Ending | None = None
+    live_until: datetime | None = None
+    """When the site's limit closes the open gate."""
+    note: str = ""
+    """What the owner should read of what the box did."""
     elapsed_s: float = field(default=0.0, compare=False)
 
 

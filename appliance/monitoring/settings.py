@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from appliance.control_link.base import IceServer
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+MAX_REASON = 200
+"""Characters of a reason to monitor."""
+
+
+def _plain(text: str) -> str:
+    if not all(character.isprintable() or character == "\n" for character in text):
+        raise ValueError("leave out the characters that cannot be printed")
+    return text
+
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_plain)]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+Reason = Annotated[
+    Words, AfterValidator(_one_line), StringConstraints(min_length=1, max_length=MAX_REASON)
+]
 
 
 class MonitoringSettings(BaseModel):
@@ -47,8 +75,31 @@ class MonitoringSettings(BaseModel):
     barge_limit_s: Seconds | None = None
     """The longest a barge may last before the gate is closed; none by default."""
 
+    confirmation: Annotated[Words, StringConstraints(max_length=2000)] = ""
+    """A text that has to be confirmed before each call is monitored; empty: none."""
+
+    ask_reason: bool = False
+    """A reason has to be given before each call is monitored; it is kept on record."""
+
+    reasons: Annotated[list[Reason], Field(max_length=50)] = []
+    """The reasons to choose from, with ``ask_reason``; empty: any words."""
+
     history_shown: Annotated[int, Field(ge=0, le=10_000)] = 1000
     """Ended sessions that the list of interactions remembers; history itself keeps all."""
 
+    audit_keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """Rows of the audit log that are older are removed; by default all are kept."""
+
+    audit_head_every_s: Seconds = 900.0
+    """How often the audit log's signed head is told in the log, besides at the end."""
+
     ice_servers: list[IceServer] = []
     """STUN and TURN servers that the leg uses."""
+
+    @model_validator(mode="after")
+    def _reasons_are_asked_for(self) -> Self:
+        if self.reasons and not self.ask_reason:
+            raise ValueError("reasons are given and not asked for; set ask_reason = true as well")
+        if len(set(self.reasons)) < len(self.reasons):
+            raise ValueError("reasons: one is there twice; leave one out")
+        return self

@@ -55,6 +55,7 @@ class Store:
             path.touch(mode=0o600, exist_ok=True)
         except OSError as error:
             raise StoreError(_WORDS[sqlite3.SQLITE_CANTOPEN]) from error
+        self.path = path
         self._written = self._connect(path)
         try:
             self._written.execute("PRAGMA journal_mode = WAL")
@@ -86,6 +87,8 @@ class Store:
             # FULL: a row of the audit log is on the disk before anything acts on it.
             database.execute("PRAGMA synchronous = FULL")
             database.execute("PRAGMA foreign_keys = ON")
+            # What is removed because of its age is overwritten, not only forgotten.
+            database.execute("PRAGMA secure_delete = ON")
         except sqlite3.Error as error:
             raise _explain(error) from error
         return database

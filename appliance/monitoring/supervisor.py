@@ -17,7 +17,9 @@ from appliance.control_link.commands import SelfTest, SetVolume
 from appliance.control_link.states import CheckResult
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import Accounts
+from appliance.monitoring.alerts import Alerts
 from appliance.monitoring.audit import Audit
+from appliance.monitoring.audit_care import AuditCare
 from appliance.monitoring.desk import Desk, Listener
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.history import History
@@ -35,7 +37,9 @@ from appliance.monitoring.session import DeviceView, MonitoringView, Session
 from appliance.monitoring.session_machine import State
 from appliance.monitoring.settings import MonitoringSettings
 from appliance.monitoring.store import Store, StoreError
+from appliance.monitoring.terms import NOTHING_GIVEN, Given, Terms
 from appliance.monitoring.watch import Watch
+from appliance.monitoring.watches import Watches
 from appliance.platforms.protocol import Driver
 from appliance.service.jobs import Jobs
 from appliance.service.tasks import deadly_task, die, stop_tasks
@@ -54,7 +58,8 @@ SELF_TEST_LIMIT_S = 30.0
 class MonitoringService:
     """Monitors for the whole box. All methods run on one event loop.
 
-    ``book`` is the list of interactions, ``audit`` and ``history`` are for reading.
+    ``book`` is the list of interactions, ``audit`` and ``history`` are for reading, ``watches``
+    are what people want to be told of, ``terms`` what the site asks before each call.
     """
 
     def __init__(
@@ -69,7 +74,10 @@ class MonitoringService:
     ) -> None:
         self.book = InteractionBook(driver.name, remembered=settings.history_shown)
         self.audit = Audit(store, on_death=on_death)
+        self._care = AuditCare(settings, self.audit, on_death=on_death)
         self.history = History(store)
+        self.watches = Watches(driver.name, store, self.audit)
+        self.terms = Terms.of(settings)
         self._on_death = on_death
         self._jobs = Jobs(on_death=on_death)
         link = LegLink(
@@ -83,7 +91,7 @@ class MonitoringService:
         )
         self._endings = Endings(desk)
         self._joining = Joining(desk, self._endings)
-        self._next = NextCall(desk, self._endings, self._joining, accounts)
+        self._next_call = NextCall(desk, self._endings, self._joining, accounts, self.terms)
         self._microphone = Microphone(desk, accounts, on_death=on_death)
         self._presses = Presses(desk)
         self._reconnecting = Reconnecting(desk, self._endings, accounts)
@@ -97,23 +105,31 @@ class MonitoringService:
             self._presses,
             self._recovery,
             self._reconnecting,
-            self._next_asked,
+            self._next_call.ask,
         )
-        self._platform_events = PlatformEvents(desk, self._endings, self._reconnecting)
+        self._alerts = Alerts(desk, self.watches, accounts)
+        self._platform_events = PlatformEvents(
+            desk, self._endings, self._reconnecting, self._alerts
+        )
         self._watch = Watch(desk, self._endings, self._microphone, self._presses, self._recovery)
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Take up what a former life left, then connect. Raises `StoreError`."""
         records, _ = await self.history.page(per_page=max(1, self._desk.settings.history_shown))
         self.book.recall(reversed(records))
         await self._recovery.load()
+        await self.watches.load()
         self.audit.start()
+        self._care.start()
         self._microphone.start()
         kept = frozenset(leg.handle for leg in await self.history.open_legs())
         await self._desk.driver.start(self._platform_events.take, kept)
         self._desk.link.start()
-        self._watching = deadly_task(self._watch.run(), "monitoring watch", on_death=self._on_death)
+        works = {"monitoring watch": self._watch.run(), "watched calls": self._alerts.run()}
+        self._watching = [
+            deadly_task(work, name, on_death=self._on_death) for name, work in works.items()
+        ]
 
     async def stop(self, *, leave_call: bool = False) -> None:
         """Stop, by default without touching the call: the next life takes it up again.
@@ -123,7 +139,9 @@ class MonitoringService:
         session = self._desk.running()
         if session is not None and (leave_call or self._desk.machine.state is State.JOINING):
             self._endings.end(session, EndReason.CONTROL_LOST)
-        await stop_tasks(self._watching)
+        elif session is not None:
+            self._desk.keep_curve(session)
+        await stop_tasks(*self._watching)
         await self._jobs.finish(TIDY_LIMIT_S if leave_call else RESTART_LIMIT_S)
         await self._presses.write(now=True)
         await self._microphone.stop()
@@ -131,6 +149,7 @@ class MonitoringService:
         await self._desk.driver.stop()
         await self._jobs.finish(RESTART_LIMIT_S)
         await self.audit.stop()
+        await self._care.stop()
 
     # -- what is shown
 
@@ -145,31 +164,35 @@ class MonitoringService:
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call *listener* with every change, on the loop, at once; returns how to stop that.
 
-        It gets a whole `MonitoringView` or `DeviceView`, or the leg's `Levels` and `Quality`.
-        It must neither block nor raise.
+        It gets a whole `MonitoringView` or `DeviceView`, the leg's `Levels` and `Quality`, or an
+        `Alert` for one account. It must neither block nor raise.
         """
         self._desk.listeners.append(listener)
         return lambda: self._desk.listeners.remove(listener)
 
     # -- what people do
 
-    async def monitor(self, account: Account, interaction_id: str) -> MonitoringView:
-        """Join silently; returns when the call is heard. Raises `BargeboxError`.
+    async def monitor(
+        self, account: Account, interaction_id: str, given: Given = NOTHING_GIVEN
+    ) -> MonitoringView:
+        """Join silently, *given* what the site's `terms` ask for; returns when the call is heard.
+
+        Raises `BargeboxError`.
 
         Codes: an end reason's, ``not_found``, ``busy``, ``audit_unwritable``,
-        ``leg_unreachable``, or the platform's own.
+        ``leg_unreachable``, ``reason_needed``, ``confirmation_needed``, or the platform's own.
         """
         await self._ready()
-        await self._joining.monitor(account, interaction_id)
+        await self._joining.monitor(account, interaction_id, given)
         return self.current()
 
-    async def monitor_next(self, account: Account) -> MonitoringView:
+    async def monitor_next(self, account: Account, given: Given = NOTHING_GIVEN) -> MonitoringView:
         """Leave the call, if there is one, and join the next of *account*'s last list silently.
 
         Raises as `monitor` does, and ``no_next``, which leaves nothing.
         """
         await self._ready()
-        await self._next.join(account)
+        await self._next_call.join(account, given)
         return self.current()
 
     async def set_microphone(
@@ -198,6 +221,10 @@ class MonitoringService:
         words = "" if account.name == session.owner.name else _left_by(account)
         self._endings.end(session, EndReason.HUNG_UP, detail=words, by=account.name)
         await self._desk.until(lambda: self._desk.session is not session, TIDY_LIMIT_S)
+
+    def announce(self, account: str) -> None:
+        """Have the box say that a call began that *account*, who is there, watches for."""
+        self._alerts.announce(account)
 
     async def set_volume(self, percent: int) -> None:
         """Set the downlink volume, 0 to 100. Raises `LegError`, `LegUnreachableError`."""
@@ -270,9 +297,6 @@ class MonitoringService:
         if refusal is None:  # and if not, then what was asked for, to mute, is done all the same
             session.audience = audience
             self._desk.publish()
-
-    def _next_asked(self) -> None:
-        self._jobs.spawn(self._next.from_panel(), "next call")
 
 
 def _left_by(account: Account) -> str:

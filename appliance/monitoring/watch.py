@@ -102,3 +102,12 @@ class Watch:
             await self._microphone.mute(session, "bargebox")
         except BargeboxError as fault:
             log.error("the leg was not told to mute: %s", fault.detail)
+            return
+        session.note = _limit_words(self._desk.settings.barge_limit_s or 0)
+        self._desk.publish()
+
+
+def _limit_words(limit_s: float) -> str:
+    minutes, seconds = divmod(round(limit_s), 60)
+    limit = f"{minutes} min" if not seconds else f"{round(limit_s)} s"
+    return f"You were heard for {limit}, the limit here: you are muted. Press Microphone to go on."

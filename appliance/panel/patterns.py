@@ -26,6 +26,7 @@ RHYTHMS: dict[LampPattern, Rhythm] = {
     LampPattern.SHORT_BLINK: ((0.0, 0.85), (1.0, 0.15)),
     LampPattern.SLOW_BLINK: ((0.0, 1.0), (1.0, 1.0)),
     LampPattern.FAST_DOUBLE_BLINK: ((0.0, 0.64), (1.0, 0.12), (0.0, 0.12), (1.0, 0.12)),
+    LampPattern.QUICK_BLINK: ((0.0, 0.25), (1.0, 0.25)),
     # For a lamp that cannot be dimmed; elsewhere it breathes.
     LampPattern.SLOW_BREATHE: ((0.0, 2.5), (1.0, 0.5)),
 }

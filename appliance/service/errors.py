@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class BargeboxError(Exception):
     """An expected fault, shown to people as ``{code, detail}`` and never as a traceback.
@@ -17,3 +19,11 @@ class BargeboxError(Exception):
         self.detail = detail
         if code is not None:
             self.code = code
+
+
+class ValuesError(BargeboxError):
+    """Single values that somebody gave are wrong; ``fields`` says of each by name what is."""
+
+    def __init__(self, detail: str, fields: Mapping[str, str], *, code: str | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.fields = fields

@@ -18,9 +18,11 @@ import tempfile
 from pathlib import Path
 
 from appliance.demo.world import Options, World
+from tests.bench.audit import measure_audit
 from tests.bench.figures import Figure, table
 from tests.bench.headset_path import measure_headset_path
 from tests.bench.hearing import measure_ear, measure_join
+from tests.bench.history import measure_history
 from tests.bench.load import measure_load
 from tests.bench.pressing import measure_presses
 from tests.bench.stock_peer import measure_stock_peer
@@ -29,7 +31,7 @@ from tests.support.centre import SPEECH_DIRECTORY
 
 RESULT = Path("build/bench.json")
 PLATFORMS = "platforms"
-APART = {"headset-path", "underruns"}
+APART = {"headset-path", "history", "underruns", "audit"}
 """Measured in worlds of their own."""
 MOST_AT_PLATFORMS = 30
 """Repetitions there, since one takes 4 s."""
@@ -44,10 +46,18 @@ async def bench(repetitions: int, only: set[str], seconds: float) -> list[Figure
         print("measuring headset-path …", flush=True)
         with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
             figures += await measure_headset_path(Path(folder), repetitions)
+    if not only or "history" in only:
+        print("measuring history …", flush=True)
+        with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
+            figures += await asyncio.to_thread(measure_history, Path(folder), repetitions)
     if not only or "underruns" in only:
         print(f"measuring underruns for {seconds:g} s …", flush=True)
         with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
             figures += await measure_underruns(Path(folder), seconds)
+    if not only or "audit" in only:
+        print("measuring audit …", flush=True)
+        with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
+            figures += await measure_audit(Path(folder))
     return figures
 
 
@@ -86,7 +96,8 @@ def main() -> None:
         "--only",
         nargs="*",
         default=[],
-        help="mute, join, ear, peer, cpu, leg-live, headset-path, underruns, platforms",
+        help="mute, join, ear, peer, cpu, leg-live, headset-path, history, underruns, audit,"
+        " platforms",
     )
     parser.add_argument("--seconds", type=float, default=600, help="of looking for underruns")
     chosen = parser.parse_args()

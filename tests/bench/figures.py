@@ -47,12 +47,12 @@ class Figure:
 def table(figures: list[Figure]) -> str:
     """For people."""
     lines = [
-        f"{'measure':<18}{'p50':>9}{'p95':>9}{'p99':>9}{'n':>6}  {'unit':<14}{'goal':<14}met",
+        f"{'measure':<22}{'p50':>9}{'p95':>9}{'p99':>9}{'n':>6}  {'unit':<14}{'goal':<14}met",
     ]
     for figure in figures:
         cells = "".join(f"{figure.percentile(p):>9}" for p in ("p50", "p95", "p99"))
         goal = f"{figure.at} ≤ {figure.goal:g}"
         met = "yes" if figure.met else "NO"
-        head = f"{figure.measure:<18}{cells}{len(figure.samples):>6}"
+        head = f"{figure.measure:<22}{cells}{len(figure.samples):>6}"
         lines.append(f"{head}  {figure.unit:<14}{goal:<14}{met}")
     return "\n".join(lines)

@@ -99,7 +99,7 @@ async def _its_record(w: World) -> None:
             ("bob", "mute"),
             ("ann", "ended"),
         ]
-        assert (await life.service.audit.verify()).intact
+        assert (await life.service.audit.check()).verdict.intact
         (record,), total = await life.service.history.page()
         assert total == 1
         assert record.end_reason is EndReason.HUNG_UP
@@ -280,7 +280,7 @@ async def test_without_a_record_muting_and_leaving_work_and_unmuting_does_not(
             assert actions.count("mute") == 1
             assert actions.count("unmute_refused") == 2
             assert actions.count("ended") >= 1
-            assert (await life.service.audit.verify()).intact
+            assert (await life.service.audit.check()).verdict.intact
 
 
 async def _a_session_on_a_broken_disk(w: World, life: Life) -> None:

@@ -81,7 +81,7 @@ async def test_whatever_the_order_all_settle_equal(tmp_path: Path, seed: int) ->
         assert life.state in {State.LISTENING, State.LIVE}
         await life.service.hang_up(w.ann)
         assert w.driver.legs == {}
-        assert (await life.service.audit.verify()).intact
+        assert (await life.service.audit.check()).verdict.intact
 
 
 async def _consented(w: World) -> None:

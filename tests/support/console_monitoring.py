@@ -24,6 +24,7 @@ from appliance.monitoring.policy import (
 from appliance.monitoring.reasons import WORDS
 from appliance.monitoring.session import DeviceView, Ending, MonitoringView
 from appliance.monitoring.session_machine import State
+from appliance.monitoring.terms import NOTHING_GIVEN, Given, Terms
 from appliance.platforms.protocol import Capability, Check, Monitor
 from tests.support.console_calls import PLATFORM
 
@@ -66,6 +67,9 @@ class MemoryMonitoring:
         self.sound: SessionQuality | None = None
         """How the session will have sounded once it has ended."""
         self.closed = False
+        self.announced: list[str] = []
+        self.terms = Terms()
+        self.given: list[Given] = []
 
     def current(self) -> MonitoringView:
         return self.view
@@ -77,7 +81,9 @@ class MemoryMonitoring:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    async def monitor(self, account: Account, interaction_id: str) -> MonitoringView:
+    async def monitor(
+        self, account: Account, interaction_id: str, given: Given = NOTHING_GIVEN
+    ) -> MonitoringView:
         if self.fail_with is not None:
             raise self.fail_with
         interaction = self._book.find(interaction_id)
@@ -88,6 +94,7 @@ class MemoryMonitoring:
         refusal = monitor_refusal(account, interaction, PLATFORM, running)
         if refusal is not None:
             raise RefusedError.because(refusal)
+        self.given.append(self.terms.accept(given))
         self._owner = account
         started = datetime.now(UTC)
         self._show(
@@ -110,14 +117,15 @@ class MemoryMonitoring:
         self.lamp(LampPattern.SLOW_BREATHE)
         return self.view
 
-    async def monitor_next(self, account: Account) -> MonitoringView:
+    async def monitor_next(self, account: Account, given: Given = NOTHING_GIVEN) -> MonitoringView:
+        self.terms.accept(given)
         before = self.view.interaction.id if self.view.interaction else ""
         following = self._book.next_after(account, before)
         if following is None:
             raise RefusedError("There is no other call.", code="no_next")
         if self._owner is not None:
             self.end(EndReason.HUNG_UP)
-        return await self.monitor(account, following.id)
+        return await self.monitor(account, following.id, given)
 
     async def set_microphone(
         self, account: Account, muted: bool, audience: Audience | None = None
@@ -139,6 +147,9 @@ class MemoryMonitoring:
         if self._owner is None:
             raise RefusedError("You are not monitoring a call.", code="no_session")
         self.end(EndReason.HUNG_UP)
+
+    def announce(self, account: str) -> None:
+        self.announced.append(account)
 
     async def set_volume(self, percent: int) -> None:
         self.box = replace(self.box, volume=percent)

@@ -56,6 +56,8 @@ def served(world: World, **settings: object) -> Iterator[Served]:
             found.append(Served(url, world, app, asyncio.get_running_loop()))
             started.set()
 
+        await world.certificates.begin()
+        await world.authorities.begin()
         await serve(app, app.state.console.settings, stop, ready=ready)
 
     def run() -> None:

@@ -1,9 +1,15 @@
-"""A small world for the page: the real book of interactions, everything else in memory."""
+"""A small world for the page: the real book of interactions and history, all of it in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import atexit
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from uuid import uuid4
 
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -15,6 +21,7 @@ from appliance.control_link.words import Button
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.audit import Audit
+from appliance.monitoring.history import History, SessionRecord
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.store import Store, StoreError, T, Work
@@ -26,13 +33,30 @@ from appliance.platforms.protocol import (
 )
 from appliance.platforms.sandbox.settings import SandboxSettings
 from appliance.platforms.settings import PlatformSettings
+from appliance.provisioning.certificates.authorities import Authorities
+from appliance.provisioning.certificates.folder import CertificateFolder
+from appliance.provisioning.certificates.keeper import CertificateKeeper
+from appliance.provisioning.certificates.names import BoxNames
+from appliance.provisioning.network.settings import NetworkSettings
+from appliance.provisioning.system import System, make_system
 from tests.support.console_calls import PLATFORM, call_number
-from tests.support.console_memory import MemoryAccounts, MemoryAudit, MemoryHistory
+from tests.support.console_memory import (
+    MemoryAccounts,
+    MemoryAudit,
+    MemoryWatches,
+    past_of_two,
+)
 from tests.support.console_monitoring import FakePlatform, MemoryMonitoring
 from tests.support.console_platform import MemoryChooser, MemoryPlatformFile
+from tests.support.memory_store import MemoryStore
+from tests.support.past_sessions import write_past
 
+NOWHERE = Path("/nowhere")
 TOKEN = "the-token-in-the-settings-file"
 """Of the sandbox that the settings file names."""
+FOLDERS = Path(tempfile.mkdtemp(prefix="bargebox-worlds-"))
+atexit.register(shutil.rmtree, FOLDERS, ignore_errors=True)
+NAMES = BoxNames(("box", "box.local", "localhost"), (ip_address("127.0.0.1"),))
 
 
 @dataclass
@@ -50,6 +74,7 @@ class NoDisk(Store):
 
     def __init__(self) -> None:
         """Nothing to open."""
+        self.path = Path("/nowhere/box.sqlite3")
 
     async def write(self, work: Work[T], *, committed: Callable[[], None] | None = None) -> T:
         raise StoreError("The box's disk has a fault. Replace the card.")
@@ -65,13 +90,26 @@ class World:
     accounts: MemoryAccounts
     book: InteractionBook
     monitoring: MemoryMonitoring
-    history: MemoryHistory
+    watches: MemoryWatches
+    database: MemoryStore
     audit: MemoryAudit
     platform: FakePlatform
     choice: MemoryChooser
+    system: System
     panel: FingerPanel
     disk: Store = field(default_factory=NoDisk)
     """What is managed of accounts is on it; `accounts_world` has a real one."""
+    tls: Path = field(default_factory=lambda: FOLDERS / str(uuid4()))
+    """Of its certificates; made when they begin."""
+
+    def __post_init__(self) -> None:
+        self.folder = CertificateFolder(self.tls)
+        self.authorities = Authorities(self.folder, self.audit)
+        self.certificates = self.keeper()
+
+    def keeper(self, fixed: tuple[Path, Path] | None = None) -> CertificateKeeper:
+        """Of the certificates; still to begin."""
+        return CertificateKeeper(self.folder, self.audit, lambda: NAMES, fixed=fixed)
 
     def ports(self) -> Ports:
         """As `create_app` takes it."""
@@ -81,25 +119,36 @@ class World:
             roles=Roles(self.disk, Audit(self.disk)),
             book=self.book,
             monitoring=self.monitoring,
-            history=self.history,
+            watches=self.watches,
+            history=History(self.database),
             audit=self.audit,
             platform=self.platform,
             choice=self.choice,
+            system=self.system,
             panel=self.panel,
+            certificates=self.certificates,
+            authorities=self.authorities,
         )
 
     def change(self, interaction: Interaction) -> None:
         """The platform reports an interaction."""
         self.book.take(InteractionChanged(interaction))
 
+    def remember(self, records: Iterable[SessionRecord]) -> None:
+        """History has these sessions as well."""
+        self.database.write_now(lambda database: write_past(database, records))
+
     def app(self, **settings: object) -> FastAPI:
         """A new app on this world; it goes by the name ``box``."""
         settings = {"port": 0, "names": ["box"], **settings}
-        return create_app(self.ports(), ConsoleSettings.model_validate(settings))
+        made = ConsoleSettings.model_validate(settings)
+        if made.tls_pair is not None:
+            self.certificates = self.keeper(made.tls_pair)
+        return create_app(self.ports(), made)
 
 
-def make_world(calls: int = 12) -> World:
-    """A tenant with so many calls, and four accounts."""
+def make_world(calls: int = 12, bus: str = "", folder: Path = NOWHERE) -> World:
+    """A tenant with so many calls, and four accounts; no system bus but the one that is given."""
     accounts = MemoryAccounts()
     accounts.add("admin", "Administrator")
     accounts.add("sam", "Supervisor")
@@ -116,6 +165,18 @@ def make_world(calls: int = 12) -> World:
     choice = MemoryChooser(
         MemoryPlatformFile(), platform, monitoring, audit, PlatformSettings(sandbox=sandbox)
     )
+    database = MemoryStore()
+    database.write_now(lambda database: write_past(database, past_of_two()))
+    system = make_system(bus, NetworkSettings(), folder / "time-servers", audit, monitoring)
     return World(
-        accounts, book, monitoring, MemoryHistory(), audit, platform, choice, FingerPanel()
+        accounts,
+        book,
+        monitoring,
+        MemoryWatches(),
+        database,
+        audit,
+        platform,
+        choice,
+        system,
+        FingerPanel(),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from appliance.control_link.commands import (
     AckPresses,
+    Announce,
     Answer,
     AnyCommand,
     CloseGate,
@@ -228,6 +229,8 @@ class FakeLeg(FakeLink):
                     self.end(reason)
             case RefuseJoin(reason=reason):
                 self.ear.append(reason.value)
+            case Announce():
+                self.ear.append("watched")
             case SetVolume(percent=percent):
                 self.volume = percent
             case AckPresses(through=through):

@@ -45,7 +45,7 @@ class Life:
 
     async def rows(self) -> list[AuditRow]:
         """The audit log."""
-        return [row async for row in self.service.audit.export()]
+        return await self.service.audit.page(limit=10_000)
 
     async def actions(self) -> list[str]:
         """The audit log's actions."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stderr
 from http import HTTPStatus
 from io import StringIO
@@ -21,9 +21,13 @@ from pydantic import BaseModel
 from appliance import console
 from appliance.console import faults
 from appliance.console.language import DOMAIN, NAMES
-from appliance.console.platform_form import FormField, sections
+from appliance.console.platform_form import FormField, FormGroup, sections
+from appliance.console.system_forms import form_of
 from appliance.monitoring.reasons import WORDS
 from appliance.platforms.settings import PlatformSettings
+from appliance.provisioning.box.clock import ClockSettings
+from appliance.provisioning.box.names import NameSettings
+from appliance.provisioning.network.wired import Wired
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCALE = ROOT / "web/locale"
@@ -143,22 +147,35 @@ def _in_tables(module: ModuleType) -> Iterator[str]:
                 yield from (value,) if isinstance(value, str) else value
 
 
+FORMS: tuple[type[BaseModel], ...] = (Wired, NameSettings, ClockSettings)
+"""Models that a form is made of, beside those of the platforms."""
+
+
 def _of_form() -> Iterator[str]:
+    items: list[FormField | FormGroup] = []
     for section in sections(PlatformSettings()):
-        fields = [*section.plain, *section.finer]
-        for group in section.groups:
-            fields += group.fields
-        yield from (group.title for group in section.groups)
-        for field in fields:
-            yield from _of_field(field)
-    for model in _models(PlatformSettings):
-        yield from _helps(model)
+        items += [*section.plain, *section.finer, *section.groups]
+    for form in FORMS:
+        items += form_of(form, form.model_construct().model_dump(mode="json"))
+    for item in items:
+        yield from _of_item(item)
+    parts = list(_models(PlatformSettings))
+    for form in FORMS:
+        parts += [form, *_models(form)]
+    for part in parts:
+        yield from _helps(part)
 
 
-def _of_field(field: FormField) -> Iterator[str]:
-    yield field.label
-    for column in field.columns:
-        yield from _of_field(column)
+def _of_item(item: FormField | FormGroup) -> Iterator[str]:
+    if isinstance(item, FormGroup):
+        yield item.title
+        parts: Iterable[FormField] = item.fields
+    else:
+        yield item.label
+        yield from (label for _, label in item.choices)
+        parts = item.columns
+    for part in parts:
+        yield from _of_item(part)
 
 
 def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -171,5 +188,10 @@ def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
 
 def _helps(model: type[BaseModel]) -> Iterator[str]:
     for field in model.model_fields.values():
-        if field.description:
-            yield " ".join(field.description.split())
+        words = field.description
+        if words is None and isinstance(field.annotation, type):
+            # A group of settings is told of by its model where its field says nothing.
+            is_group = issubclass(field.annotation, BaseModel)
+            words = field.annotation.__doc__ if is_group else None
+        if words:
+            yield " ".join(words.split())

@@ -30,9 +30,16 @@ GET    /change-password                              A S T N K
 GET    /account                                      A S T N K
 GET    /interactions                                 A S K
 GET    /interactions/list                            A S K
+GET    /history                                      A S K
+GET    /history/list                                 A S K
+GET    /history/{session_id}                         A S K
 GET    /panel                                        A S T
 GET    /settings/platform                            A T
+GET    /settings/certificate                         A T
+GET    /settings/network                             A T
+GET    /settings/box                                 A T
 GET    /settings/accounts                            A
+GET    /audit                                        A
 GET    /api/v1/openapi.json                          A S T N K -
 POST   /api/v1/session                               A S T N K -
 GET    /api/v1/session                               A S T N K
@@ -42,11 +49,19 @@ GET    /api/v1/interactions                          A S K
 GET    /api/v1/interactions/{interaction_id}         A S K
 POST   /api/v1/interactions/{interaction_id}/monitor A S
 GET    /api/v1/monitoring                            A S K
+GET    /api/v1/monitoring/terms                      A S K
 PUT    /api/v1/monitoring/microphone                 A S T
 DELETE /api/v1/monitoring                            A S T
+GET    /api/v1/watches                               A S
+PUT    /api/v1/watches/{kind}/{target:path}          A S
+DELETE /api/v1/watches/{kind}/{target:path}          A S
 GET    /api/v1/events                                A S T N K
 GET    /api/v1/history                               A S K
+GET    /api/v1/history/export                        A S K
+GET    /api/v1/history/{session_id}                  A S K
 GET    /api/v1/audit                                 A
+GET    /api/v1/audit/state                           A
+POST   /api/v1/audit/check                           A
 GET    /api/v1/audit/export                          A
 GET    /api/v1/device                                A S T N K
 PUT    /api/v1/device/volume                         A S T
@@ -56,6 +71,23 @@ POST   /api/v1/platform/check                        A T
 GET    /api/v1/platform/settings                     A T
 PUT    /api/v1/platform/settings                     A T
 DELETE /api/v1/platform/settings                     A T
+GET    /api/v1/certificate                           A T
+PUT    /api/v1/certificate                           A T
+DELETE /api/v1/certificate                           A T
+GET    /api/v1/certificate/request                   A T
+POST   /api/v1/certificate/request                   A T
+DELETE /api/v1/certificate/request                   A T
+GET    /api/v1/certificate/authorities               A T
+POST   /api/v1/certificate/authorities               A T
+DELETE /api/v1/certificate/authorities/{fingerprint} A T
+GET    /api/v1/network                               A T
+PUT    /api/v1/network/{device}                      A T
+POST   /api/v1/network/confirm                       A T
+DELETE /api/v1/network/pending                       A T
+GET    /api/v1/box                                   A T
+PUT    /api/v1/box/name                              A T
+PUT    /api/v1/box/clock                             A T
+GET    /api/v1/box/time-zones                        A T
 GET    /api/v1/accounts                              A
 POST   /api/v1/accounts                              A
 GET    /api/v1/accounts/{name}                       A
@@ -101,6 +133,7 @@ def test_every_route_is_in_the_table_and_no_other() -> None:
 @pytest.fixture
 async def box(tmp_path: Path) -> AsyncIterator[AccountsWorld]:
     async with accounts_world(tmp_path) as box:
+        await box.world.certificates.begin()
         yield box
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from appliance.console import wording
+from appliance.console.language import read_languages
 from appliance.console.settings import ConsoleSettings
 from appliance.console.state import make_templates
 from appliance.control_link.words import LampPattern
@@ -25,6 +28,8 @@ PINS = {
     ),
 }
 MOST_BYTES = 100_000
+MOST_SENT = 60_000
+"""Of all pages together, compressed, as they are sent."""
 TEMPLATES = sorted((WEB / "templates").glob("*.html"))
 APP = WEB / "templates/app.html"
 PAGES = [
@@ -55,10 +60,25 @@ def _imported(names: set[str]) -> set[str]:
     return names if more <= names else _imported(names | more)
 
 
-def test_the_page_stays_small() -> None:
-    """All of its assets together: what a slow line has to carry, once."""
-    sizes = {path: path.stat().st_size for path in (WEB / "static").rglob("*") if path.is_file()}
-    assert sum(sizes.values()) <= MOST_BYTES, sorted(sizes.items(), key=lambda item: -item[1])[:8]
+@pytest.mark.parametrize("template", PAGES, ids=lambda path: path.stem)
+def test_no_page_loads_more_than_it_may(template: Path) -> None:
+    """Its scripts, its sheets and the scripts' texts in German, which are in the page."""
+    text = template.read_text()
+    scripts = _imported({"main", *_names(*re.findall(r"set parts = \[(.+?)\]", text))}) | {"early"}
+    sheets = {"base", "toolbar", *_names(*re.findall(r"set styles = \[(.+?)\]", text))}
+    if "settings_page" in text:
+        sheets.add("settings")
+    files = [path for path in SCRIPTS if path.stem in scripts]
+    files += [path for path in STYLES if path.stem in sheets]
+    german = read_languages(WEB / "locale")["de"].of_scripts
+    texts = json.dumps([german.get(name, {}) for name in scripts], ensure_ascii=False)
+    assert sum(path.stat().st_size for path in files) + len(texts.encode()) <= MOST_BYTES
+
+
+def test_all_that_the_page_is_made_of_is_small_on_the_line() -> None:
+    files = [path for path in (WEB / "static").rglob("*") if path.is_file()]
+    sent = {path.name: len(gzip.compress(path.read_bytes(), 6)) for path in files}
+    assert sum(sent.values()) <= MOST_SENT, sorted(sent.items(), key=lambda item: -item[1])[:8]
 
 
 async def test_a_file_is_sent_compressed_and_then_not_again(client: httpx.AsyncClient) -> None:

@@ -38,6 +38,7 @@ async def test_each_page_of_the_menu_is_there_and_marks_itself(
     tmp_path: Path, item: MenuItem
 ) -> None:
     async with accounts_world(tmp_path) as box, box.client("admin") as client:
+        await box.world.certificates.begin()
         answer = await client.get(item.path, headers={"Accept": "text/html"})
     assert answer.status_code == 200
     if item.place != "person":

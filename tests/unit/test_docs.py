@@ -21,7 +21,7 @@ from appliance.console.routes import health
 from appliance.control_link.base import IceServer
 from appliance.control_link.events import Quality
 from appliance.control_link.words import EndReason, Gate, LampPattern
-from appliance.leg.indicators import LAMPS, Indicators, Phase
+from appliance.leg.indicators import ANNOUNCED, LAMPS, Indicators, Phase
 from appliance.monitoring.reasons import WORDS
 from appliance.panel.board import board_names
 from appliance.settings import Settings, parse
@@ -236,6 +236,12 @@ def test_live_is_told_as_it_is_shown() -> None:
     indicators.show_phase(Phase.LISTENING)
     indicators.show_gate(Gate.OPEN)
     assert cells[1:3] == [wording.LAMPS[panel.microphone], wording.LAMPS[panel.status]]
+
+
+def test_an_announcement_is_told_as_it_is_shown() -> None:
+    told = "a call that you watch for has begun (idle or listening)"
+    (cells,) = (cells for cells in rows(SUPERVISOR) if cells[0] == told)
+    assert cells[2] == wording.LAMPS[ANNOUNCED]
 
 
 class Lamps:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from appliance.control_link.states import HeadsetState
-from appliance.control_link.words import Action, Button
+from appliance.control_link.words import Action, Button, Gate, LampPattern
+from appliance.leg.codecs.opus import Samples
+from appliance.leg.cues import Cue, cue
 from tests.support.leg_box import Box, connected, leg_box
 from tests.support.raw_control import Json
 
@@ -109,3 +111,38 @@ async def test_volume_is_set_and_presses_are_acknowledged(box: Box) -> None:
     assert box.leg.downlink.volume == 35
     assert (await control.ask("ack_presses", through=1))["ok"]
     assert box.presses.kept() == []
+
+
+async def test_a_watched_call_is_announced_while_nothing_else_is_to_be_heard(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.leg.announcement.SHOWN_S", 0.2)
+    shown: list[object] = []
+    monkeypatch.setattr(
+        box.leg.indicators._panel, "show", lambda microphone, status: shown.append(status)
+    )
+    heard: list[Samples] = []
+    monkeypatch.setattr(box.leg.indicators, "_play", heard.append)
+    control = await box.connect()
+    assert (await control.ask("announce"))["ok"]
+    assert heard == [cue(Cue.WATCHED)]
+    assert shown == [LampPattern.QUICK_BLINK]
+    async with asyncio.timeout(5):
+        while shown[-1] is not LampPattern.ON:
+            await asyncio.sleep(0.01)
+    await control.ask("join", session_id="s")
+    assert (await control.ask("announce"))["code"] == "busy"
+    await control.ask("hang_up", session_id="s", reason="hung_up")
+    other = await connected(box, control, "sendrecv")
+    assert (await control.ask("announce"))["ok"], "not while listening"
+    prepared = await control.ask("prepare_gate", session_id="s")
+    heard.clear()
+    assert (await control.ask("announce"))["code"] == "busy"
+    assert heard == []
+    assert box.leg.gate.state is Gate.OPENING
+    await control.ask("refuse_gate", session_id="s", epoch=prepared["epoch"])
+    await control.ask("hang_up", session_id="s", reason="hung_up")
+    box.leg.testing = True
+    assert (await control.ask("announce"))["code"] == "busy"
+    box.leg.testing = False
+    await other.close()

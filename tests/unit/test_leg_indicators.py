@@ -22,6 +22,7 @@ from appliance.leg.self_test import self_test
 OFF, ON = LampPattern.OFF, LampPattern.ON
 SHORT, SLOW = LampPattern.SHORT_BLINK, LampPattern.SLOW_BLINK
 BREATHE, DOUBLE = LampPattern.SLOW_BREATHE, LampPattern.FAST_DOUBLE_BLINK
+QUICK = LampPattern.QUICK_BLINK
 
 
 @dataclass
@@ -163,6 +164,60 @@ def test_lamp_and_tone_follow_the_gate_itself(panel: Panel, indicators: Indicato
     gate.disarm("media")
     assert panel.lamps[0] is BREATHE
     assert panel.tones() == [Cue.OPENED, Cue.CLOSED]
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+@pytest.mark.parametrize("gate", list(Gate))
+def test_a_watched_call_is_announced_in_calm_moments_only_and_never_by_the_microphone_lamp(
+    panel: Panel, indicators: Indicators, phase: Phase, gate: Gate
+) -> None:
+    indicators.show_phase(phase)
+    indicators.show_gate(gate)
+    before = panel.lamps
+    panel.heard.clear()
+    calm = phase in (Phase.IDLE, Phase.LISTENING) and gate is Gate.CLOSED
+    assert indicators.show_announcement() is calm
+    assert panel.lamps == (before[0], QUICK if calm else before[1])
+    assert panel.tones() == ([Cue.WATCHED] if calm else [])
+    indicators.end_announcement()
+    assert panel.lamps == before
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda indicators: indicators.show_phase(Phase.JOINING),
+        lambda indicators: indicators.show_phase(Phase.IDLE),
+        lambda indicators: indicators.show_gate(Gate.OPENING),
+        lambda indicators: indicators.show_gate(Gate.OPEN),
+        lambda indicators: indicators.show_trouble(Trouble.CONTROL, there=True),
+        lambda indicators: indicators.show_test(microphone_runs=True),
+    ],
+)
+def test_whatever_happens_ends_an_announcement(
+    panel: Panel, indicators: Indicators, happens: Callable[[Indicators], None]
+) -> None:
+    indicators.show_phase(Phase.LISTENING)
+    indicators.show_announcement()
+    happens(indicators)
+    assert panel.lamps[1] is not QUICK
+    lamps = panel.lamps
+    indicators.end_announcement()
+    assert panel.lamps == lamps
+
+
+def test_trouble_is_shown_whatever_is_announced(panel: Panel, indicators: Indicators) -> None:
+    indicators.show_phase(Phase.IDLE)
+    indicators.show_trouble(Trouble.HEADSET, there=True)
+    assert indicators.show_announcement()
+    assert panel.lamps == (OFF, DOUBLE)
+
+
+def test_nothing_is_announced_into_the_self_test(panel: Panel, indicators: Indicators) -> None:
+    indicators.show_phase(Phase.IDLE)
+    indicators.show_test(microphone_runs=True)
+    assert not indicators.show_announcement()
+    assert panel.tones() == []
 
 
 class Headset:

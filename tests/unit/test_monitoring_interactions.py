@@ -205,3 +205,16 @@ def test_ten_thousand_are_answered_quickly() -> None:
             book.query(ANN, question)
         best = min(best, (time.process_time() - started) / len(questions))
     assert best < 0.3, "a guard against a wrong order of growth; the goal is 50 ms"
+
+
+def test_agents_are_known_beyond_their_calls_and_not_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    book = book_of(3)
+    book.take(InteractionsSnapshot(()))
+    book.take(InteractionChanged(call(4)))
+    book.take(InteractionChanged(replace(call(4), state="ended")))
+    assert [agent.id for agent in book.agents.by_name()] == [f"agent-{n}" for n in range(1, 5)]
+    monkeypatch.setattr("appliance.monitoring.known_agents.MOST", 2)
+    book.take(InteractionChanged(call(2)))
+    assert [agent.id for agent in book.agents.by_name()] == ["agent-2", "agent-4"]

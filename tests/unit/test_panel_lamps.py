@@ -65,6 +65,9 @@ def test_the_rhythms() -> None:
     assert cycle(LampPattern.FAST_DOUBLE_BLINK, True, 1.0) == [
         (0.0, 0.0), (0.64, 1.0), (0.76, 0.0), (0.88, 1.0),
     ]  # fmt: skip
+    assert cycle(LampPattern.QUICK_BLINK, True, 1.0) == [
+        (0.0, 0.0), (0.25, 1.0), (0.5, 0.0), (0.75, 1.0),
+    ]  # fmt: skip
     assert cycle(LampPattern.SLOW_BREATHE, False, 6.0) == [
         (0.0, 0.0), (2.5, 1.0), (3.0, 0.0), (5.5, 1.0),
     ]  # fmt: skip

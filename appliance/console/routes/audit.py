@@ -1,50 +1,90 @@
-"""The audit log, and its export."""
+"""The audit log: search, export, and whether it is whole; in JSON and as a page."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import StreamingResponse
-from pydantic import TypeAdapter
+from fastapi.responses import HTMLResponse, StreamingResponse
 
 from appliance.console.access import AuditViewer
+from appliance.console.audit_views import AuditFilter, AuditPage, AuditStateOut, RowView
+from appliance.console.audit_wording import ACTIONS
+from appliance.console.page import page
 from appliance.console.ports import AuditLog
-from appliance.console.record_views import AuditPage
 from appliance.console.state import console
 from appliance.console.views import now
-from appliance.monitoring.audit import AuditRow
+from appliance.monitoring.audit import Entry
 
 router = APIRouter(tags=["records"])
-Limit = Annotated[int, Query(ge=1, le=200)]
-
-_row: TypeAdapter[AuditRow] = TypeAdapter(AuditRow)
+pages = APIRouter(include_in_schema=False)
 
 
 @router.get("/audit")
 async def audit(
-    request: Request,
-    caller: AuditViewer,
-    before: Annotated[int | None, Query(ge=1)] = None,
-    limit: Limit = 100,
+    request: Request, caller: AuditViewer, asked: Annotated[AuditFilter, Query()]
 ) -> AuditPage:
-    """The audit log, newest first."""
-    rows = await console(request).ports.audit.latest(before=before, limit=limit)
-    return AuditPage(items=rows)
+    """The audit log, newest first; all that is given has to fit."""
+    log = console(request).ports.audit
+    return AuditPage.of(await log.search(asked.query(), before=asked.before, limit=asked.limit))
+
+
+@router.get("/audit/state")
+async def state(request: Request, caller: AuditViewer) -> AuditStateOut:
+    """Where the log ends, signed, and what the last check found."""
+    log = console(request).ports.audit
+    return AuditStateOut.of(await log.head(), log.checked)
+
+
+@router.post("/audit/check")
+async def check(request: Request, caller: AuditViewer) -> AuditStateOut:
+    """Check the whole log now; or wait for the check that runs already."""
+    log = console(request).ports.audit
+    checked = await log.check()
+    return AuditStateOut.of(await log.head(), checked)
 
 
 @router.get("/audit/export")
 async def export(request: Request, caller: AuditViewer) -> StreamingResponse:
-    """The whole log, oldest first, one JSON object a line, with its hashes."""
+    """The whole log, oldest first, one JSON object a line; the last line is the signed head.
+
+    That somebody exports is on record first, and in the export.
+    """
+    log = console(request).ports.audit
+    await log.append(Entry(caller.account.name, "audit_exported"))
     name = f"bargebox-audit-{now():%Y%m%dT%H%M%SZ}.ndjson"
     return StreamingResponse(
-        _lines(console(request).ports.audit),
+        _bytes(log),
         media_type="application/x-ndjson",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-async def _lines(log: AuditLog) -> AsyncIterator[bytes]:
-    async for row in log.export():
-        yield _row.dump_json(row) + b"\n"
+async def _bytes(log: AuditLog) -> AsyncIterator[bytes]:
+    async for lines in log.export():
+        yield lines.encode("utf-8", "surrogateescape")
+        await asyncio.sleep(0)  # a fast reader leaves the others their turn
+
+
+@pages.get("/audit")
+async def audit_page(
+    request: Request, caller: AuditViewer, asked: Annotated[AuditFilter, Query()]
+) -> HTMLResponse:
+    """The log for people."""
+    log = console(request).ports.audit
+    found = await log.search(asked.query(), before=asked.before, limit=asked.limit)
+    told = asked.told()
+    context = {
+        "asked": told,
+        "filtered": bool(told.keys() - {"limit"}),
+        "before": asked.before,
+        "rows": [RowView.of(row) for row in found.rows],
+        "older": found.before and f"/audit?{urlencode(told | {'before': str(found.before)})}",
+        "newest": f"/audit?{urlencode(told)}" if told else "/audit",
+        "actions": sorted(ACTIONS.items(), key=lambda item: item[1].casefold()),
+        "state": AuditStateOut.of(await log.head(), log.checked),
+    }
+    return page(request, caller, "audit.html", context)

@@ -12,6 +12,7 @@ from appliance.console.settings import ConsoleError
 from appliance.console.state import console
 from appliance.console.views import DeviceOut, SelfTestOut, platform_check
 from appliance.control_link.words import Button
+from appliance.monitoring.audit import Entry
 
 router = APIRouter(tags=["device"])
 
@@ -49,6 +50,7 @@ async def set_volume(request: Request, caller: PanelViewer, body: Volume) -> Dev
 async def self_test(request: Request, caller: PanelViewer) -> SelfTestOut:
     """Check headset, lamps and platform. In idle only, for it opens the microphone; else 409."""
     ports = console(request).ports
+    ports.audit.note(Entry(caller.account.name, "self_test"))
     checks = await ports.monitoring.self_test()
     return SelfTestOut.of([*checks, platform_check(ports)])
 

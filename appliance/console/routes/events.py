@@ -26,7 +26,7 @@ RETRY_MS = 500
 async def open_feed(request: Request, caller: SignedIn) -> AsyncIterator[Feed]:
     """A client's feed, closed with the request; refused before the stream begins."""
     hub = console(request).hub
-    feed = hub.open(caller.account)
+    feed = hub.open(caller.account, is_page=not caller.by_token)
     try:
         yield feed
     finally:
@@ -48,7 +48,7 @@ async def events(
     request: Request, caller: SignedIn, feed: Annotated[Feed, Depends(open_feed)]
 ) -> EventStream:
     """Server-sent events: ``snapshot``, then ``interaction``, ``monitoring``, ``levels``,
-    ``quality``, ``device`` and ``beat``.
+    ``quality``, ``device``, ``watch`` (a call that the account watches for) and ``beat``.
 
     Interactions are coalesced (the latest state, at most every 200 ms); of one that ended and was
     never monitored only ``id``, ``state`` and why it cannot be monitored are told.

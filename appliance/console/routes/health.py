@@ -37,6 +37,7 @@ async def metrics(
         device=ports.monitoring.device(),
         active=active,
         platform_connected=ports.book.connection.connected,
+        certificate_expires_s=ports.certificates.expires_s() if state.settings.secure else None,
     )
     return PlainTextResponse(text, media_type=TEXT)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Request
 from fastapi import Query as Parameters
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from appliance.console.access import Caller, Listener, Viewer
 from appliance.console.state import Console, console
@@ -19,6 +19,8 @@ from appliance.console.views import (
     now,
 )
 from appliance.monitoring.query import COLUMNS, MAX_PER_PAGE, MAX_TEXT, Query
+from appliance.monitoring.settings import MAX_REASON
+from appliance.monitoring.terms import NOTHING_GIVEN, Given
 
 router = APIRouter(tags=["interactions"])
 
@@ -47,6 +49,14 @@ class ListQuery(BaseModel):
         return Query(**self.model_dump())
 
 
+class MonitorIn(BaseModel):
+    """What the site asks for, as `GET /monitoring/terms` tells it."""
+
+    model_config = ConfigDict(extra="forbid")
+    confirmed: StrictBool = False
+    reason: Annotated[str, Field(max_length=MAX_REASON)] = ""
+
+
 @router.get("/interactions")
 async def list_interactions(
     request: Request, caller: Viewer, query: Annotated[ListQuery, Parameters()]
@@ -66,11 +76,19 @@ async def one_interaction(request: Request, caller: Viewer, interaction_id: Id) 
     status_code=201,
     responses={201: {"model": MonitoringOut}},
 )
-async def monitor(request: Request, caller: Listener, interaction_id: Id) -> JSONResponse:
-    """Join silently. 403, 404, 409 or 503 with the reason."""
+async def monitor(
+    request: Request, caller: Listener, interaction_id: Id, body: MonitorIn | None = None
+) -> JSONResponse:
+    """Join silently. 403, 404, 409 or 503 with the reason.
+
+    Where the site asks for it, 409 ``confirmation_needed`` (the detail is the text to confirm) and
+    409 ``reason_needed`` say what the body has to bring.
+    """
     ports = console(request).ports
     ports.book.get(caller.account, interaction_id)  # raises not_found
-    view = await ports.monitoring.monitor(caller.account, interaction_id)
+    view = await ports.monitoring.monitor(
+        caller.account, interaction_id, Given(**body.model_dump()) if body else NOTHING_GIVEN
+    )
     return JSONResponse(MonitoringOut.of(view).body(), 201)
 
 

@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, StrictBool
 
 from appliance.console.access import Listener, PanelViewer, Viewer
 from appliance.console.hub import monitoring_body
+from appliance.console.routes.interactions import MonitorIn
 from appliance.console.state import console
-from appliance.console.views import MonitoringOut
+from appliance.console.views import MonitoringOut, TermsOut
 from appliance.control_link.words import Audience
+from appliance.monitoring.terms import NOTHING_GIVEN, Given
 
 router = APIRouter(tags=["monitoring"])
 ANSWER: dict[int | str, dict[str, Any]] = {200: {"model": MonitoringOut}}
@@ -37,10 +39,19 @@ async def current(request: Request, caller: Viewer) -> JSONResponse:
 
 
 @router.post("/monitoring/next", status_code=201, responses={201: {"model": MonitoringOut}})
-async def monitor_next(request: Request, caller: Listener) -> JSONResponse:
+async def monitor_next(
+    request: Request, caller: Listener, body: MonitorIn | None = None
+) -> JSONResponse:
     """Leave, and join the next call of the list that the account asked for last, silently."""
-    view = await console(request).ports.monitoring.monitor_next(caller.account)
+    given = Given(**body.model_dump()) if body else NOTHING_GIVEN
+    view = await console(request).ports.monitoring.monitor_next(caller.account, given)
     return JSONResponse(MonitoringOut.of(view).body(), 201)
+
+
+@router.get("/monitoring/terms")
+async def terms(request: Request, caller: Viewer) -> TermsOut:
+    """What the site asks for before each call is monitored; nothing by default."""
+    return TermsOut.of(console(request).ports.monitoring.terms)
 
 
 @router.put("/monitoring/microphone", responses=ANSWER)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from appliance.console import wording
+from appliance.console import certificate_wording, wording
 from appliance.console.access import (
     PUBLIC,
     Caller,
@@ -19,6 +19,7 @@ from appliance.console.access import (
     Viewer,
     find_caller,
 )
+from appliance.console.certificate_views import AuthoritiesOut, CertificateOut
 from appliance.console.language import later
 from appliance.console.menu import home_of
 from appliance.console.page import page
@@ -98,6 +99,24 @@ async def platform(request: Request, caller: DeviceManager, saved: bool = False)
         "saved": saved,
     }
     return page(request, caller, "platform.html", context)
+
+
+@router.get("/settings/certificate")
+async def certificate(request: Request, caller: DeviceManager, done: str = "") -> HTMLResponse:
+    """The page's certificate, and the authorities that the box believes."""
+    state = console(request)
+    keeper, believed = state.ports.certificates, state.ports.authorities
+    now_used = await CertificateOut.of(keeper, https=state.settings.secure)
+    context = {
+        "now_used": now_used,
+        "origin_words": certificate_wording.ORIGINS[now_used.origin],
+        "may_go_back": not keeper.fixed and (now_used.origin == "uploaded" or now_used.fault),
+        "fixed": keeper.fixed,
+        "asked_for": [name for name in now_used.reached_as if "." in name and name[0].isalpha()],
+        "authorities": AuthoritiesOut.of(believed),
+        "done": certificate_wording.DONE.get(done, ""),
+    }
+    return page(request, caller, "certificate.html", context)
 
 
 def _list(state: Console, caller: Caller, query: ListQuery) -> dict[str, Any]:

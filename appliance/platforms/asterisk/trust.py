@@ -9,7 +9,7 @@ from appliance.control_link.words import EndReason
 from appliance.platforms.asterisk.errors import UntrustedError
 from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.protocol import PlatformError
-from appliance.platforms.trust import tls_fault
+from appliance.platforms.trust import client_context, tls_fault
 
 _SECURED = ("https:", "wss:", "tls:")
 
@@ -19,7 +19,7 @@ async def tls_context(settings: AsteriskSettings) -> ssl.SSLContext | None:
     if not settings.list_url.startswith(_SECURED) and not settings.ws_url.startswith(_SECURED):
         return None
     try:
-        return await asyncio.to_thread(ssl.create_default_context, cafile=settings.ca_file)
+        return await asyncio.to_thread(client_context, settings.ca_file)
     except (OSError, ValueError) as error:  # no file, no certificates, or no name of a file
         raise UntrustedError(
             f"The CA file {settings.ca_file} cannot be used; name a file of PEM certificates."

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from appliance.control_link.words import EndReason
 from appliance.platforms.protocol import PlatformError
+from appliance.platforms.trust import client_context
 
 
 class UntrustedError(PlatformError):
@@ -17,7 +18,7 @@ class UntrustedError(PlatformError):
 async def context_of(ca_file: Path | None) -> ssl.SSLContext:
     """Trust *ca_file*, or the system's certificates; read in a thread. Raises `UntrustedError`."""
     try:
-        return await asyncio.to_thread(ssl.create_default_context, cafile=ca_file)
+        return await asyncio.to_thread(client_context, ca_file)
     except (OSError, ValueError) as error:  # no file, no certificates, or no name of a file
         raise UntrustedError(
             f"The CA file {ca_file} cannot be used; name a file of PEM certificates."

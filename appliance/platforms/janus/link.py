@@ -19,6 +19,7 @@ from appliance.control_link.words import EndReason
 from appliance.platforms.janus import wire
 from appliance.platforms.janus.settings import JanusSettings
 from appliance.platforms.protocol import PlatformError
+from appliance.platforms.trust import client_context
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +181,7 @@ def _trust(settings: JanusSettings) -> ssl.SSLContext | None:
     if not settings.url.startswith("wss:"):
         return None
     try:
-        return ssl.create_default_context(cafile=settings.tls_ca)
+        return client_context(settings.tls_ca)
     except (OSError, ValueError) as error:  # no file, no certificates, or no name of a file
         raise TlsError(
             f"There are no certificates to be read in {settings.tls_ca}; correct tls_ca.",

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from appliance.control_link.words import EndReason
 from appliance.platforms.protocol import PlatformError
 from appliance.platforms.sandbox import wire
+from appliance.platforms.trust import client_context
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +40,12 @@ class Link:
     @classmethod
     async def open(cls, url: str, time_limit: float) -> Link:
         """Connect. Raises `PlatformError` (``platform_lost``) when nobody answers."""
+        trust = await asyncio.to_thread(client_context) if url.startswith("wss:") else None
         try:
             async with asyncio.timeout(time_limit):
                 socket = await connect(
                     url,
+                    ssl=trust,
                     max_size=wire.MAX_EVENT,
                     compression=None,
                     ping_interval=SECONDS_BETWEEN_PINGS,
@@ -52,8 +55,8 @@ class Link:
                 )
         except ssl.SSLError as error:
             raise _lost(
-                f"The certificate of {url} cannot be trusted; correct it there, or have this "
-                "machine trust its authority."
+                f"The certificate of {url} cannot be trusted; correct it there, or have the "
+                "box believe its authority (page Certificate)."
             ) from error
         except InvalidStatus as error:
             raise _lost(

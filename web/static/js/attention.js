@@ -10,7 +10,7 @@ const button = document.getElementById("notifications");
 const title = document.title;
 
 let session = null; // as it was last known to be
-let ended = "";
+let sign = ""; // what happened while nobody looked
 
 const wanted = () => localStorage.getItem(WANTED) && globalThis.Notification?.permission === "granted";
 
@@ -25,10 +25,10 @@ function tell(head, body = "") {
 
 function show() {
   const running = box.monitoring && !["idle", "ended"].includes(box.monitoring.state);
-  let sign = ended;
-  if (running && (!box.known || box.monitoring.muted === null)) sign = `? ${_("State unknown")}`;
-  else if (running) sign = box.monitoring.muted ? "" : `● ${_("Live")}`;
-  document.title = sign ? `${sign} – ${title}` : title;
+  let shown = sign;
+  if (running && (!box.known || box.monitoring.muted === null)) shown = `? ${_("State unknown")}`;
+  else if (running && !box.monitoring.muted) shown = `● ${_("Live")}`;
+  document.title = shown ? `${shown} – ${title}` : title;
 }
 
 function heard(name) {
@@ -40,10 +40,10 @@ function heard(name) {
     const end = now.state === "idle" && session?.session_id && now.last_end;
     if (end && end.session_id === session.session_id) {
       const text = words.ends?.[end.reason] ?? end.detail;
-      if (!document.hasFocus()) ended = `■ ${_("Ended")}`;
+      if (!document.hasFocus()) sign = `■ ${_("Ended")}`;
       if (end.reason !== "hung_up") tell(_("Monitoring has ended"), text);
     }
-    if (now.session_id) ended = "";
+    if (now.session_id && now.session_id !== session?.session_id) sign = "";
     session = now;
   }
   show();
@@ -65,7 +65,12 @@ export function start() {
   showChoice();
   button.addEventListener("click", choose);
   addEventListener("focus", () => {
-    ended = "";
+    sign = "";
+    show();
+  });
+  document.addEventListener("attention", ({ detail }) => {
+    if (!document.hasFocus()) sign = `◆ ${_("Watched call")}`;
+    tell(_("Watched call"), detail);
     show();
   });
   listen(heard);

@@ -46,6 +46,21 @@ export function agentNames(interaction) {
   return interaction.agents.map((agent) => agent.name).join(", ");
 }
 
+const FORMS = {
+  minute: { dateStyle: "medium", timeStyle: "short" },
+  second: { dateStyle: "medium", timeStyle: "medium" },
+  short: { timeStyle: "short" },
+  clock: { timeStyle: "medium" },
+};
+
+/** Every moment with `data-local` below *root*, in the reader's own zone and way of writing. */
+export function localTimes(root) {
+  for (const element of root.querySelectorAll("[data-local]")) {
+    const form = new Intl.DateTimeFormat(language, FORMS[element.dataset.local]);
+    setText(element, form.format(new Date(element.dateTime ?? element.dataset.at)));
+  }
+}
+
 /** Set text only where it differs, so that screen readers hear only changes. */
 export function setText(element, text) {
   if (element && element.textContent !== text) element.textContent = text;

@@ -2,23 +2,22 @@
 // at it, and then counts what has changed.
 
 import { call } from "./api.js";
+import { follow } from "./filtered.js";
 import { _, ngettext, setText } from "./format.js";
+import { ask as askBefore, join } from "./join.js";
 import { notify } from "./notice.js";
-import { fetching, list, redraw } from "./redraw.js";
-import { patch, rowOf, rows, showAction, tickTimes } from "./rows.js";
+import { list, patch, rowOf, rows, showAction, tickTimes } from "./rows.js";
 import { listen } from "./stream.js";
 
 const REFRESH_MS = 900;
 const LAZY_MS = 5000;
 const EARLY_MS = 5000;
-const TYPING_MS = 150;
 
 const form = document.getElementById("filters");
 const changes = new Set(); // ids of interactions that came or went since the list was drawn
 let due = Infinity; // when the list is to be drawn anew
-let drawn = performance.now();
-let asked = null; // what somebody did that the list does not show yet: "chose", "typed" or "went"
-let typing = 0;
+let drawnAt = performance.now();
+let view = null; // the list under its filters
 
 function refreshBy(milliseconds) {
   due = Math.min(due, performance.now() + milliseconds);
@@ -36,15 +35,13 @@ function held() {
   );
 }
 
-const filters = () => Object.fromEntries(new FormData(form));
-
 /** What the list would be now: rows still there are patched where they are, the rest is counted. */
 async function peek() {
   due = Infinity;
-  drawn = performance.now();
+  drawnAt = performance.now();
   let answer;
   try {
-    answer = await call("GET", `/interactions?${new URLSearchParams(filters())}`);
+    answer = await call("GET", `/interactions?${new URLSearchParams(view.filters())}`);
   } catch {
     return; // the stream's own watch tells that the box is away
   }
@@ -59,55 +56,30 @@ async function peek() {
   for (const id of gone) changes.add(id);
 }
 
-/** Draw it; where nobody asked for that, only if still nobody is in it when the answer comes. */
-async function draw(why = asked) {
-  due = Infinity;
-  asked = why;
-  clearTimeout(typing);
-  typing = 0;
-  const wanted = filters();
-  const result = await redraw(new URLSearchParams(wanted), () => !asked && held());
-  if (result === "failed") refreshBy(LAZY_MS); // the stream's own watch tells that the box is away
-  if (result === "refused") refreshBy(0);
-  if (result !== "drawn") return;
-  remember(wanted);
-  asked = null;
-  drawn = performance.now();
+function drawn() {
+  drawnAt = performance.now();
   changes.clear();
   tickTimes();
   showAll();
 }
 
-/** Keep the address true; each choice is a step of the browser's history, a word typed is one. */
-function remember(wanted) {
-  const { address } = list().dataset;
-  const same = address === location.pathname + location.search;
-  if (same && history.state?.filters) return;
-  const typed = asked === "typed";
-  const step = asked === "chose" || (typed && !history.state?.typed);
-  const how = step && !same ? "pushState" : "replaceState";
-  history[how]({ filters: wanted, typed }, "", same ? location.href : address);
+/** Nothing came, or somebody was in the list when it did. */
+function failed(status) {
+  refreshBy(status === null ? 0 : LAZY_MS); // the stream's own watch tells that the box is away
 }
 
-/** Back or forward: the filters as they were then. */
-function went({ state }) {
-  if (!state?.filters) return; // within the page
-  for (const [name, value] of Object.entries(state.filters)) {
-    const input = form.elements[name];
-    input.value = value;
-    if (input.value !== value) input.add(new Option(value, value, false, true)); // no such call now
-  }
-  showTab();
-  draw("went");
+function draw() {
+  due = Infinity;
+  view.draw();
 }
 
 function tick() {
   const button = document.getElementById("update");
   const holding = held();
   const now = performance.now();
-  const idle = !typing && !fetching() && !document.hidden;
-  if (due <= now && now - drawn > REFRESH_MS && idle) {
-    if (holding && !asked) peek();
+  const idle = view.isIdle() && !document.hidden;
+  if (due <= now && now - drawnAt > REFRESH_MS && idle) {
+    if (holding && !view.isAsked()) peek();
     else draw();
     return;
   }
@@ -139,11 +111,17 @@ function changed(interaction) {
 
 async function monitor(button) {
   const row = button.closest("tr");
+  const given = await askBefore(button.getAttribute("aria-label"));
+  if (!given) {
+    // The list may have been drawn anew behind the question.
+    if (!button.isConnected) (rowOf(row.dataset.id)?.querySelector("[data-monitor]") ?? list()).focus();
+    return;
+  }
   button.disabled = true;
   button.setAttribute("aria-busy", "true");
   setText(button, _("Joining…"));
   try {
-    await call("POST", `/interactions/${encodeURIComponent(row.dataset.id)}/monitor`);
+    await join(row.dataset.id, given);
   } catch (error) {
     notify(error.message, "bad");
   } finally {
@@ -151,19 +129,6 @@ async function monitor(button) {
     setText(button, _("Monitor"));
     showAction(row);
   }
-}
-
-function ask(values) {
-  for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
-  if (!("page" in values)) form.elements.page.value = 1;
-  draw("chose");
-}
-
-/** Another filter begins at its first page; a word is asked for when the keys rest. */
-function filtered({ target }) {
-  form.elements.page.value = 1;
-  clearTimeout(typing);
-  typing = setTimeout(draw, TYPING_MS, target.type === "search" ? "typed" : "chose");
 }
 
 function showTab() {
@@ -175,7 +140,7 @@ function showTab() {
 }
 
 function choose(tab, { focus }) {
-  ask({ show: tab.dataset.show });
+  view.ask({ show: tab.dataset.show });
   showTab();
   if (focus) tab.focus();
 }
@@ -195,14 +160,14 @@ function clicked(event) {
   const { show, sort, page } = button.dataset;
   if ("monitor" in button.dataset) monitor(button);
   else if (show) choose(button, { focus: false });
-  else if (sort) ask({ sort });
-  else if (page) ask({ page });
+  else if (sort) view.ask({ sort });
+  else if (page) view.ask({ page });
   else if (button.id === "update") {
-    draw("chose");
+    view.draw("chose");
     if (event.detail === 0) list().focus(); // by keyboard: the button is about to go
     else button.blur();
   } else if (button.id === "clear") {
-    ask({ search: "", monitored: "all", agent: "", queue: "", flow: "", direction: "" });
+    view.ask({ search: "", monitored: "all", agent: "", queue: "", flow: "", direction: "" });
   }
 }
 
@@ -224,12 +189,9 @@ function showAll() {
 export function start() {
   // On a small screen the filters would push the list off it.
   if (matchMedia("(max-width: 700px)").matches) document.getElementById("more").open = false;
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", filtered);
+  view = follow(form, "list", { refuses: held, drawn, failed, went: showTab });
   form.addEventListener("keydown", tabKey);
   document.getElementById("main").addEventListener("click", clicked);
-  addEventListener("popstate", went);
-  remember(filters());
   listen(heard);
   setInterval(tick, 250);
   setInterval(tickTimes, 1000);

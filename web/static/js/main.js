@@ -1,5 +1,6 @@
 // Everything on a signed-in page hangs on one event stream.
 
+import * as alerts from "./alerts.js";
 import { call } from "./api.js";
 import * as attention from "./attention.js";
 import * as chips from "./chips.js";
@@ -30,5 +31,5 @@ document.querySelector("[data-language]").addEventListener("click", ({ target })
 
 const names = document.body.dataset.parts.split(" ").filter(Boolean);
 const own = await Promise.all(names.map((name) => import(`./${name}.js`)));
-for (const part of [chips, ...own, toolbar, quality, room, attention, keys]) part.start();
+for (const part of [chips, ...own, toolbar, alerts, quality, room, attention, keys]) part.start();
 stream.start();

@@ -1,11 +1,11 @@
 // The list's rows, patched where they are.
 
 import { _, agentNames, decimal, elapsed, fill, presence, refusal, setText, words } from "./format.js";
-import { list } from "./redraw.js";
 import { box, now } from "./stream.js";
 
 const field = (row, name) => row.querySelector(`[data-field="${name}"]`);
 
+export const list = () => document.getElementById("list");
 export const rows = () => [...list().querySelectorAll("tbody tr")];
 export const rowOf = (id) => list().querySelector(`tr[data-id="${CSS.escape(id)}"]`);
 

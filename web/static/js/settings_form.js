@@ -1,6 +1,6 @@
 // What is typed into a form of settings, as the API takes it; and what is wrong with it, in place.
 
-import { _ } from "./format.js";
+import { _, ngettext } from "./format.js";
 
 const parts = (within) => [...within.querySelectorAll("[data-part]")];
 const filled = (row) => parts(row).some((input) => input.value.trim());
@@ -16,6 +16,8 @@ function valueOf(setting) {
       return input.value || undefined;
     case "set":
       return [...setting.querySelectorAll("input:checked")].map((box) => box.value);
+    case "pem":
+      return input.value.trim() || undefined;
     case "lines":
       return input.value.split("\n").map((line) => line.trim()).filter(Boolean);
     case "rows":
@@ -35,7 +37,7 @@ const rowsOf = (setting) => [...setting.querySelectorAll(".row-list > .row")];
 export function collect(section) {
   const all = {};
   for (const setting of section.querySelectorAll("[data-field]")) {
-    const value = valueOf(setting);
+    const value = setting.hidden ? undefined : valueOf(setting);
     if (value === undefined) continue;
     const path = setting.dataset.field.split(".");
     const name = path.pop();
@@ -119,4 +121,44 @@ export function makeRows(form) {
     else removeRow(button);
     form.dispatchEvent(new Event("input"));
   });
+}
+
+/** Show only what counts with the values that are chosen: `data-when="ipv4.method static dhcp"`. */
+export function showWhen(form) {
+  const show = () => {
+    for (const setting of form.querySelectorAll("[data-when]")) {
+      const [name, ...values] = setting.dataset.when.split(" ");
+      const other = form.querySelector(`[data-field="${CSS.escape(name)}"]`);
+      setting.hidden = !values.includes(String(valueOf(other)));
+    }
+  };
+  form.addEventListener("change", show);
+  show(); // a browser that goes back keeps what was chosen
+}
+
+/** Give a form's buttons one thing to do at a time, and tell what is refused; the answer or null. */
+export async function attempt(form, words, work) {
+  if (form.dataset.busy) return null;
+  form.dataset.busy = "yes";
+  const buttons = form.querySelectorAll(".actions .button");
+  for (const button of buttons) button.setAttribute("aria-disabled", "true");
+  clearFaults(form);
+  const say = (text) => (form.querySelector("[role=status]").textContent = text);
+  say(words);
+  try {
+    const answer = await work();
+    say("");
+    return answer;
+  } catch (error) {
+    if (!error.fields) throw error; // not the box's word but a fault of this page
+    const count = Object.keys(error.fields).length;
+    const unknown = showFaults(form, error.fields);
+    const fields = ngettext("One field is not right; see there. Nothing was changed.", "{count} fields are not right; see there. Nothing was changed.", count);
+    form.querySelector(":scope > [role=alert]").textContent = [count ? fields : error.message, ...unknown].join(" ");
+    say("");
+    return null;
+  } finally {
+    delete form.dataset.busy;
+    for (const button of buttons) button.removeAttribute("aria-disabled");
+  }
 }

@@ -6,6 +6,12 @@ import { call } from "./api.js";
 const form = document.querySelector("form");
 const problem = form.querySelector(".form-error");
 
+/** The page that was asked for before somebody signed in; one of the box's own, or the first. */
+function wanted() {
+  const path = new URLSearchParams(location.search).get("to") ?? "";
+  return /^(\/[\w-]+)+$/.test(path) ? path : "/";
+}
+
 async function submit(event) {
   event.preventDefault();
   const value = (name) => form.elements[name].value;
@@ -15,7 +21,7 @@ async function submit(event) {
   try {
     if (form.id === "sign-in") {
       const answer = await call("POST", "/session", { user: value("user"), password: value("password") });
-      location.assign(answer.must_change_password ? "/change-password" : "/");
+      location.assign(answer.must_change_password ? "/change-password" : wanted());
     } else if (value("new") !== value("again")) {
       throw new Error(_("The two new passwords are not the same."));
     } else {

@@ -2,6 +2,7 @@
 
 import { call } from "./api.js";
 import { _, agentNames, elapsed, setText, words } from "./format.js";
+import { ask } from "./join.js";
 import { clearNotice, notify } from "./notice.js";
 import { box, listen, now } from "./stream.js";
 
@@ -18,6 +19,7 @@ const allowed = bar?.dataset.audiences.split(" ").filter(Boolean) ?? [];
 const me = document.body.dataset.user;
 
 let pending = 0;
+let noted = "";
 
 const running = () => box.monitoring && !["idle", "ended"].includes(box.monitoring.state);
 
@@ -91,8 +93,20 @@ function why(text, tone) {
 }
 
 function showTime() {
-  const started = box.monitoring?.started_at;
-  if (started && running()) setText(get("tool-timer"), elapsed(now() - Date.parse(started)));
+  if (!running()) return;
+  const { started_at: started, live_until: until } = box.monitoring;
+  if (started) setText(get("tool-timer"), elapsed(now() - Date.parse(started)));
+  get("tool-limit").hidden = !until || !box.known;
+  if (until) setText(get("tool-limit"), _("Muted in {time}, by the time limit here.", { time: elapsed(Date.parse(until) - now() + 999) }));
+}
+
+/** What the box did that its owner should know, such as to mute at the limit. */
+function showNote() {
+  const { note = "", owner } = box.monitoring ?? {};
+  if (note === noted || owner !== me) return;
+  if (note) notify(note);
+  else clearNotice();
+  noted = note;
 }
 
 function showLevel(meter, dbfs) {
@@ -136,8 +150,9 @@ async function attempt(work) {
 }
 
 /** Leave, and join the next call of the list silently. */
-export function nextCall() {
-  return attempt(() => call("POST", "/monitoring/next"));
+export async function nextCall() {
+  const given = await ask(_("The next call of your list"));
+  if (given) attempt(() => call("POST", "/monitoring/next", given));
 }
 
 function toggle() {
@@ -175,6 +190,7 @@ function showVolume() {
 function heard(name, data) {
   if (["snapshot", "monitoring", "known"].includes(name)) {
     show();
+    showNote();
     showEnd();
     if (!box.known || !running()) silence();
   }

@@ -1,0 +1,117 @@
+"""What the audit log's actions are called, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from appliance.control_link.words import EndReason
+from appliance.monitoring.reasons import WORDS
+
+ACTIONS: Final = {
+    "monitor": "Began to monitor",
+    "monitor_refused": "Was refused to monitor",
+    "unmute": "Un-muted",
+    "unmute_refused": "Was refused to un-mute",
+    "mute": "Muted",
+    "ended": "Monitoring ended",
+    "resumed": "Took the session up again after a restart",
+    "reconnect": "Began to reconnect the sound",
+    "reconnected": "Reconnected the sound",
+    "press": "Pressed a button of the box",
+    "platform_changed": "Changed the call platform",
+    "platform_reset": "Went back to the settings file’s platform",
+    "audit_exported": "Exported the audit log",
+    "audit_cut": "Removed old rows of the audit log",
+    "audit_lost": "Could not write all rows of the audit log",
+    "audit_broken": "Found the audit log damaged",
+    "audit_key_made": "Made a new key for the audit log",
+    "signed_in": "Signed in",
+    "sign_in_refused": "Refused a sign-in",
+    "signed_out": "Signed out",
+    "sign_in_ended": "Ended a sign-in",
+    "password_changed": "Changed the own password",
+    "password_reset": "Reset a password",
+    "account_created": "Made an account",
+    "account_changed": "Changed an account",
+    "account_locked": "Locked an account",
+    "account_unlocked": "Unlocked an account",
+    "account_deleted": "Removed an account",
+    "role_created": "Made a role",
+    "role_changed": "Changed a role",
+    "role_deleted": "Removed a role",
+    "token_made": "Made an API token",
+    "token_revoked": "Revoked an API token",
+    "self_test": "Ran the self-test, which opens the microphone",
+    "permission_refused": "Was refused for want of a permission",
+    "settings_changed": "Changed the box’s settings",
+    "certificate_requested": "Made a request for a certificate",
+    "certificate_request_withdrawn": "Withdrew the request for a certificate",
+    "certificate_uploaded": "Uploaded a certificate",
+    "certificate_reset": "Went back to the box’s own certificate",
+    "certificate_made": "Made a certificate of its own",
+    "certificate_read": "Read another certificate",
+    "authority_trusted": "Trusted a certificate authority",
+    "authority_removed": "Removed a certificate authority",
+    "network_changed": "Changed the network settings",
+    "time_changed": "Changed the time settings",
+    "support_bundle": "Made a support bundle",
+    "factory_reset": "Reset the box to how it left the factory",
+}
+"""By the name in the log. What is not here is told by that name."""
+
+_AUDIENCES = {"everyone": "everybody hears", "agent": "only the agent hears"}
+_CAUSES = {
+    "button": "at the button",
+    "control": "on the page",
+    "headset": "the headset was unplugged",
+    "reconnected": "nobody knows by whom",
+}
+_VIA = {"page": "on the page", "button": "at the button"}
+_SILENT = frozenset({"number"})
+"""Details that mean nothing to a person."""
+
+
+def action(name: str) -> str:
+    """*name* in words."""
+    return ACTIONS.get(name) or name.replace("_", " ").strip().capitalize() or "–"
+
+
+def actions_with(word: str) -> frozenset[str]:
+    """The actions in whose words *word* occurs."""
+    part = word.casefold()
+    return frozenset(name for name, words in ACTIONS.items() if part in words.casefold())
+
+
+def describe(name: str, detail: Mapping[str, Any]) -> tuple[str, str]:
+    """What happened, and the rest that is known of it, both in words."""
+    told = [_told(key, value) for key, value in detail.items() if key not in _SILENT]
+    return action(name), "; ".join(part for part in told if part)
+
+
+def _told(key: str, value: object) -> str:
+    if key == "audience":
+        return _AUDIENCES.get(str(value), str(value))
+    if key == "via":
+        return _VIA.get(str(value), str(value))
+    if key == "cause":
+        return _CAUSES.get(str(value), _plain(value))
+    if key in ("reason", "code") and value in _REASONS:
+        return _REASONS[str(value)].rstrip(".")
+    words = _plain(value)
+    return f"{key.replace('_', ' ')}: {words}" if words else ""
+
+
+_REASONS = {reason.value: words for reason, words in WORDS.items() if isinstance(reason, EndReason)}
+
+
+def _plain(value: object) -> str:
+    if value is None or value in ("", [], {}):
+        return ""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(inner) for inner in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

@@ -1,0 +1,54 @@
+"""The pages of the box's network, and of its name and clock."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from appliance.console.access import DeviceManager
+from appliance.console.page import page
+from appliance.console.state import console
+from appliance.console.system_forms import SHOWN, clock_form, name_form, wired_form
+from appliance.console.wording import DEVICE_KINDS, DEVICE_STATES
+from appliance.provisioning.network.views import DeviceView
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/settings/network")
+async def network(request: Request, caller: DeviceManager, device: str = "") -> HTMLResponse:
+    """The network's devices, and the settings of one."""
+    view = await console(request).ports.system.network.view()
+    chosen = _chosen(view.devices, device)
+    context = {
+        "network": view,
+        "chosen": chosen,
+        "form": wired_form(chosen) if chosen else [],
+        "shown": SHOWN,
+        "states": DEVICE_STATES,
+        "kinds": DEVICE_KINDS,
+    }
+    return page(request, caller, "network.html", context)
+
+
+@router.get("/settings/box")
+async def box(request: Request, caller: DeviceManager) -> HTMLResponse:
+    """The box's names, its time zone, and where its time comes from."""
+    system = console(request).ports.system
+    names, clock = await system.names.view(), await system.clock.view()
+    context = {
+        "names": names,
+        "name_form": name_form(names.model_dump()),
+        "clock": clock,
+        "clock_form": clock_form(clock.model_dump()),
+        "zones": await system.clock.zones() if clock.managed else [],
+        "shown": SHOWN,
+    }
+    return page(request, caller, "box.html", context)
+
+
+def _chosen(devices: list[DeviceView], name: str) -> DeviceView | None:
+    """The wired device of that name, else the first that is connected, else the first."""
+    wired = [device for device in devices if device.kind == "wired"]
+    best = sorted(wired, key=lambda device: (device.name != name, device.state != "connected"))
+    return best[0] if best else None

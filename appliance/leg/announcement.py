@@ -1,0 +1,32 @@
+"""Tells that a watched call has begun, where that disturbs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+from appliance.leg.indicators import Indicators
+
+SHOWN_S = 6.0
+"""How long the status lamp tells of it, unless something else happens."""
+
+
+class Announcement:
+    """On the loop only."""
+
+    def __init__(self, indicators: Indicators) -> None:
+        self._indicators = indicators
+        self._end: asyncio.TimerHandle | None = None
+
+    def make(self) -> bool:
+        """Sound and show it; false where this is not the moment to."""
+        if not self._indicators.show_announcement():
+            return False
+        self.forget()
+        loop = asyncio.get_running_loop()
+        self._end = loop.call_later(SHOWN_S, self._indicators.end_announcement)
+        return True
+
+    def forget(self) -> None:
+        """The lamp goes on by itself no more."""
+        if self._end is not None:
+            self._end.cancel()

@@ -1,0 +1,1 @@
+"""The box's name and its clock, which systemd's services keep."""

@@ -1,0 +1,125 @@
+"""What the box is called: its host name (systemd-hostnamed) and the name that Avahi announces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from appliance.monitoring.audit import Entry
+from appliance.provisioning.bus import BusError, Place, ServiceAbsentError, SystemBus, Talk
+from appliance.provisioning.neighbours import Log
+
+_HOSTNAMED: Final = Place(
+    "org.freedesktop.hostname1", "/org/freedesktop/hostname1", "org.freedesktop.hostname1"
+)
+_AVAHI: Final = Place("org.freedesktop.Avahi", "/", "org.freedesktop.Avahi.Server")
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LONGEST: Final = 64
+"""What Linux takes (``HOST_NAME_MAX``); RFC 1123, 2.1 would allow 255."""
+
+
+def _host_name(text: str) -> str:
+    """A host name (RFC 1123, 2.1), in small letters. Raises ``ValueError`` in plain words."""
+    name = text.strip().lower()
+    if not name:
+        raise ValueError("This is needed.")
+    if len(name) > LONGEST:
+        raise ValueError(f"This may have at most {LONGEST} characters.")
+    if not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise ValueError(
+            "A host name has letters, digits and hyphens, and dots between its parts; "
+            "no part begins or ends with a hyphen."
+        )
+    if name.rpartition(".")[2].isdigit():
+        raise ValueError("The last part cannot be a number: that would be an address.")
+    if name == "localhost" or name.startswith("localhost."):
+        raise ValueError("Every machine calls itself localhost; give another name.")
+    return name
+
+
+def _pretty(text: str) -> str:
+    words = " ".join(text.split())
+    if not words.isprintable():
+        raise ValueError("This has characters that cannot be shown.")
+    return words
+
+
+class NameSettings(BaseModel):
+    """What the box shall be called."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    name: Annotated[str, Field(max_length=255), AfterValidator(_host_name)]
+    """Letters, digits and hyphens: ``bargebox-desk-7``."""
+
+    description: Annotated[str, Field(max_length=64), AfterValidator(_pretty)] = ""
+    """For people: whose box it is, or where it stands."""
+
+
+class NamesView(BaseModel):
+    """What the box is called."""
+
+    managed: bool
+    """False where the name cannot be changed here; ``detail`` says why."""
+    detail: str = ""
+    name: str = ""
+    description: str = ""
+    announced: str = ""
+    """The name that Avahi answers to on this network (mDNS); empty when it does not run."""
+
+
+class Names:
+    """The box's names; *called* is told each new one."""
+
+    def __init__(
+        self, bus: SystemBus, audit: Log, called: Callable[[str], None] = lambda name: None
+    ) -> None:
+        self._bus, self._audit, self.called = bus, audit, called
+
+    async def view(self) -> NamesView:
+        """What it is called now; without the service that there is none, and never an error."""
+        try:
+            async with self._bus.talk() as talk:
+                return await self._view(talk)
+        except ServiceAbsentError as error:
+            words = f"The box's name cannot be changed here. {error.detail}"
+            return NamesView(managed=False, detail=words)
+        except BusError as error:
+            return NamesView(managed=False, detail=error.detail)
+
+    async def rename(self, who: str, wanted: NameSettings) -> NamesView:
+        """Use the names. Raises `BusError`."""
+        async with self._bus.talk() as talk:
+            before = await self._view(talk)
+            detail = {"name": wanted.name, "description": wanted.description, "was": before.name}
+            await self._audit.append(Entry(who, "box_renamed", detail=detail))
+            if wanted.name != before.name:
+                await talk.call(_HOSTNAMED, "SetStaticHostname", "sb", wanted.name, False)
+                with suppress(BusError):  # it learns the name when it starts again
+                    await talk.call(_AVAHI, "SetHostName", "s", wanted.name.partition(".")[0])
+            if wanted.description != before.description:
+                await talk.call(_HOSTNAMED, "SetPrettyHostname", "sb", wanted.description, False)
+            self.called(wanted.name)
+            return await self._view(talk)
+
+    async def _view(self, talk: Talk) -> NamesView:
+        found = await talk.properties(_HOSTNAMED)
+        return NamesView(
+            managed=True,
+            name=found["StaticHostname"] or found["Hostname"],
+            description=found["PrettyHostname"],
+            announced=await self._announced(talk),
+        )
+
+    async def _announced(self, talk: Talk) -> str:
+        try:
+            if not await talk.runs(_AVAHI.service):
+                return ""
+            (name,) = await talk.call(_AVAHI, "GetHostNameFqdn")
+        except BusError:
+            return ""
+        return str(name)

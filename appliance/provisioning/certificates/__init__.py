@@ -1,0 +1,1 @@
+"""The certificate that the page is served with, and the authorities that the box believes."""

@@ -1,0 +1,27 @@
+"""What provisioning needs of the rooms below, so that each test can bring its own."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from appliance.monitoring.audit import Entry
+
+
+class Log(Protocol):
+    """The audit log."""
+
+    async def append(self, *entries: Entry) -> None:
+        """Have *entries* on record; ``audit_unwritable`` when they cannot be."""
+
+    def note(self, entry: Entry) -> None:
+        """Have *entry* written soon; for what happens regardless."""
+
+
+class Calls(Protocol):
+    """The one call that the box may be in."""
+
+    async def close(self) -> None:
+        """Let nobody join for now; ``busy`` in a call."""
+
+    def reopen(self) -> None:
+        """Calls may be joined again."""

@@ -1,0 +1,1 @@
+"""The box's wired network, which NetworkManager runs."""

@@ -1,0 +1,48 @@
+"""The box's own services that control asks and tells over the system bus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from appliance.provisioning.box.clock import Clock
+from appliance.provisioning.box.names import Names
+from appliance.provisioning.box.time_servers import TimeServersFile
+from appliance.provisioning.bus import SystemBus
+from appliance.provisioning.neighbours import Calls, Log
+from appliance.provisioning.network.network import Network
+from appliance.provisioning.network.settings import NetworkSettings
+from appliance.service.jobs import Jobs
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Network, name and clock."""
+
+    network: Network
+    names: Names
+    clock: Clock
+
+    jobs: Jobs = field(default_factory=Jobs)
+
+    def start(self) -> None:
+        """Begin to take up what a former life of this process left; nobody waits for services."""
+        self.jobs.spawn(self.network.start(), "network at the start")
+        self.jobs.spawn(self.clock.start(), "clock at the start")
+
+    async def stop(self) -> None:
+        """Cease to watch."""
+        await self.jobs.finish(0.0)
+        await self.network.stop()
+
+
+def make_system(
+    address: str, settings: NetworkSettings, time_servers: Path, audit: Log, calls: Calls
+) -> System:
+    """The services on the bus at *address*, an empty one for none."""
+    bus = SystemBus(address)
+    return System(
+        network=Network(bus, settings, audit, calls),
+        names=Names(bus, audit),
+        clock=Clock(bus, TimeServersFile(time_servers), audit),
+    )

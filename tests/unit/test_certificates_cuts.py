@@ -1,0 +1,32 @@
+"""A power cut at any step of taking a new certificate into use."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support import certificate_cuts
+
+
+def test_a_cut_at_each_step_leaves_the_old_or_the_new_pair_whole(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", certificate_cuts.__name__, tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seen = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(seen) > 6
+    assert {one["step"] for one in seen} == {"", *certificate_cuts.STEPS}
+    for one in seen:
+        assert one["new key"] == (one["uploaded"] == "new"), one
+        # The key that a request was made with is never lost, not even between two files.
+        assert one["request"] or one["new key"], one
+        assert set(one["files"]) <= {"uploaded.pem", "request.pem"}, one
+    assert [one["uploaded"] for one in (seen[0], seen[-1])] == ["old", "new"]
+    assert seen[-1]["files"] == ["uploaded.pem"]
+    assert any(one["uploaded"] == "new" and one["step"] for one in seen)
