@@ -8,7 +8,7 @@ PY := .venv/bin/python
 ARGS ?=
 
 .PHONY: help demo test lint unit integration browser platforms bench bench-platforms bench-sound \
-  fuzz corpus api-reference lock clean setup-demo setup-test setup-fuzz setup-bench
+  fuzz corpus api-reference lock texts clean setup-demo setup-test setup-fuzz setup-bench
 
 help: ## Explain the targets
 	@echo 'Bargebox: the supervisor box. Targets (each sets up what it needs by itself):'
@@ -94,6 +94,10 @@ lock: ## Write the lock files from pyproject.toml
 	    -o requirements-$$extra.lock || exit; \
 	done
 	@wc -l requirements*.lock
+
+# What is new is written at the end of its file's texts, without a translation: that is for people.
+texts: setup-test ## Bring the page's texts in other languages up to date
+	@$(PY) -m tests.texts
 
 clean: ## Remove what was built, the environment included
 	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
 
 from appliance.console.declared import permissions
 from appliance.console.device_cookies import DeviceCookies
@@ -18,6 +19,7 @@ from appliance.console.fingers import Fingers
 from appliance.console.gatekeeper import Gatekeeper
 from appliance.console.hub import EventHub
 from appliance.console.kept_sign_ins import KeptSignIns
+from appliance.console.language import InTheirLanguage, read_languages
 from appliance.console.metrics import Counters
 from appliance.console.openapi import ABOUT, operation_id, tags_of
 from appliance.console.own_names import OwnNames
@@ -101,6 +103,7 @@ def create_app(
         generate_unique_id_function=operation_id,
     )
     mimetypes.init()  # reads the system's tables; else the first static file would, on the loop
+    languages = read_languages(settings.web_root / "locale")
     counters = Counters()
     sessions = WebSessions(
         idle=settings.session_idle,
@@ -121,6 +124,7 @@ def create_app(
         visitors=Visitors(settings.max_event_clients + SPARE, counters),
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
         templates=make_templates(settings),
+        languages=languages,
         own_names=own_names,
         fingers=None if ports.panel is None else Fingers(ports.panel),
     )
@@ -133,7 +137,11 @@ def create_app(
     app.include_router(audit.pages)
     app.include_router(system_pages.router)
     app.include_router(health_page.router)
-    app.mount("/static", StaticFiles(directory=settings.web_root / "static"), name="static")
+    # Only these are compressed: a stream would wait for more, and an answer that holds a secret
+    # beside what a stranger chose would tell of it by its length (BREACH).
+    files = GZipMiddleware(StaticFiles(directory=settings.web_root / "static"), compresslevel=6)
+    app.mount("/static", files, name="static")
+    app.add_middleware(InTheirLanguage, languages=languages)
     app.add_middleware(
         Gatekeeper, settings=settings, own_names=own_names, certificates=ports.certificates
     )

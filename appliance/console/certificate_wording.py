@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from appliance.console.language import counted, translated
+
 ORIGINS = {
     "own": "The box made this certificate itself, and renews it by itself.",
     "uploaded": "This certificate was uploaded.",
@@ -27,6 +29,6 @@ DAY_S = 86400
 def ends_in(seconds: float) -> str:
     """How long a certificate still lasts; *seconds* are negative after its end."""
     if seconds < 0:
-        return "Certificate ended"
+        return translated("Certificate ended")
     days = math.ceil(seconds / DAY_S)
-    return f"Certificate: {days} day{'' if days == 1 else 's'} left"
+    return counted("Certificate: %(num)s day left", "Certificate: %(num)s days left", days)

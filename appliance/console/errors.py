@@ -14,9 +14,12 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from appliance.console import wording
+from appliance.console.access import CSRF_HEADER
 from appliance.console.declared import methods_at
 from appliance.console.faults import by_field
 from appliance.console.gatekeeper import security_headers
+from appliance.console.language import Language, later, spoken, translated
 from appliance.console.settings import ConsoleError
 from appliance.console.state import console
 from appliance.control_link.words import EndReason
@@ -45,6 +48,7 @@ STATUS = {
     "panel_fault": 503,
     EndReason.FAILED: 502,
     "not_found": 404,
+    "no_next": 404,
     "no_session": 404,
     "sign_in_refused": 401,
     "account_locked": 403,
@@ -63,12 +67,20 @@ STATUS = {
 """HTTP status by code; what is not named here is 409, a refusal in the present state."""
 
 
+class Told(BaseModel):
+    """An error in the language that the header ``X-Bargebox`` names, such as ``de``."""
+
+    detail: str
+    fields: dict[str, str]
+
+
 class Problem(BaseModel):
     """The body of every error; ``fields`` says of single values what is wrong with them."""
 
     code: str
     detail: str
     fields: dict[str, str] | None = None
+    told: Told | None = None
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -91,7 +103,6 @@ def wants_page(request: Request) -> bool:
         request.method == "GET"
         and not path.startswith(("/api/", "/static/", "/healthz", "/metrics"))
         and "text/html" in request.headers.get("accept", "")
-        and "hx-request" not in request.headers
     )
 
 
@@ -104,7 +115,12 @@ def answer(
 ) -> Response:
     """The answer for an error: a redirect or a page for people, JSON otherwise."""
     if not wants_page(request):
-        body = {"code": code, "detail": detail, **({"fields": dict(fields)} if fields else {})}
+        body: dict[str, Any] = {"code": code, "detail": detail}
+        if fields:
+            body["fields"] = dict(fields)
+        language = console(request).languages.get(request.headers.get(CSRF_HEADER, "en"))
+        if language is not None and language.code != "en":
+            body["told"] = _told(language, code, detail, fields or {})
         return JSONResponse(body, status)
     if code == "not_signed_in":
         # A change of the network is confirmed at another address, where nobody is signed in.
@@ -113,8 +129,19 @@ def answer(
         return RedirectResponse(f"/sign-in{wanted}", 303)
     if code == "must_change_password":
         return RedirectResponse("/change-password", 303)
-    context = {"title": HTTPStatus(status).phrase.capitalize(), "detail": detail}
+    # What 422 is called differs from one Python to the next.
+    title = HTTPStatus(400 if status == 422 else status).phrase.capitalize()
+    if spoken().code != "en":
+        detail = _told(spoken(), code, detail, {})["detail"]
+    context = {"title": translated(title), "detail": detail}
     return console(request).page(request, "error.html", context, status)
+
+
+def _told(language: Language, code: str, detail: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    """`Told`: what the catalogue lacks is said by its code, or stays as it is."""
+    words = language.of(detail) or language.of(wording.PROBLEMS.get(code, "")) or detail
+    told = {name: language.of(text) or text for name, text in fields.items()}
+    return {"detail": words, "fields": told}
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -139,8 +166,8 @@ async def _expected(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     words = {
-        404: ("not_found", "There is nothing at this address."),
-        405: ("method_not_allowed", "This address does not support that method."),
+        404: ("not_found", later("There is nothing at this address.")),
+        405: ("method_not_allowed", later("This address does not support that method.")),
     }
     code, detail = words.get(error.status_code, ("bad_request", str(error.detail)))
     response = answer(request, error.status_code, code, detail)
@@ -154,7 +181,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = error.errors()[:MOST]
     if any(fault["type"] == "json_invalid" for fault in faults):
-        return answer(request, 422, "invalid_input", "The body is not JSON.")
+        return answer(request, 422, "invalid_input", later("The body is not JSON."))
     fields = by_field(faults)
     detail = " ".join(f"{name}: {words}" for name, words in list(fields.items())[:5])
     return answer(request, 422, "invalid_input", detail, fields)
@@ -163,7 +190,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _accident(request: Request, error: Exception) -> Response:
     # The server logs the traceback itself.
     log.error("request %s %s failed: %s", request.method, request.url.path, type(error).__name__)
-    detail = "Something went wrong in the box. Try again; the box's log has the cause."
+    detail = later("Something went wrong in the box. Try again; the box's log has the cause.")
     response = answer(request, 500, EndReason.FAILED, detail)
     # Starlette answers accidents outside all other layers, the gatekeeper included.
     state = console(request)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from appliance.console import wording
+from appliance.console.language import translated
 from appliance.platforms.settings import PlatformSettings
 from appliance.platforms.withheld import secrets_of, without_secrets
 
@@ -69,7 +70,7 @@ def sections(settings: PlatformSettings) -> list[FormSection]:
     for driver in schema["properties"]["driver"]["enum"]:
         part = _resolved(schema["properties"][driver], schema["$defs"])
         items = list(items_of(part, shown[driver], f"{driver}.", are_set, schema["$defs"]))
-        title, about = wording.PLATFORMS.get(driver, (driver, ""))
+        title, about = map(translated, wording.PLATFORMS.get(driver, (driver, "")))
         groups = [item for item in items if isinstance(item, FormGroup)]
         fields = [item for item in items if isinstance(item, FormField)]
         plain = [field for field in fields if field.control != "number"]
@@ -86,7 +87,7 @@ def items_of(
         schema = _resolved(reference, models)
         if "properties" in schema:
             inner = list(_fields(schema, values[name], f"{path}{name}.", are_set, models))
-            title = wording.SETTING_GROUPS.get(name, wording.setting(name))
+            title = translated(wording.SETTING_GROUPS.get(name, wording.setting(name)))
             yield FormGroup(path + name, title, pieces(schema.get("description", "")), inner)
         else:
             only = {"properties": {name: reference}}
@@ -112,7 +113,8 @@ def _fields(
             value=_without_tail(values.get(name)),
             is_set=path + name in are_set,
             choices=tuple(
-                (word, wording.CHOICES.get(word, word)) for word in schema.get("enum", ())
+                (word, translated(wording.CHOICES.get(word, word)))
+                for word in schema.get("enum", ())
             ),
             columns=columns,
         )
@@ -149,9 +151,9 @@ def control_of(schema: Schema, models: Schema) -> Control:
 def pieces(text: str) -> list[tuple[str, bool]]:
     """A docstring without its markup, in pieces, and which of them are code.
 
-    The name of another setting is what the form calls it.
+    It is in the visitor's language; the name of another setting is what the form calls it.
     """
-    parts = re.split(r"``(.+?)``", " ".join(text.split()))
+    parts = re.split(r"``(.+?)``", translated(" ".join(text.split())))
     return [
         (part if number % 2 else re.sub(r"`(\w+)`", _called, part), number % 2 == 1)
         for number, part in enumerate(parts)

@@ -92,6 +92,9 @@ class Monitoring(Protocol):
     ) -> MonitoringView:
         """Join silently, *given* what the terms ask for; returns once the leg listens."""
 
+    async def monitor_next(self, account: Account, given: Given = NOTHING_GIVEN) -> MonitoringView:
+        """Leave and join the next of the account's last list silently; ``no_next``: stay."""
+
     async def set_microphone(
         self, account: Account, muted: bool, audience: Audience | None = None
     ) -> MonitoringView:

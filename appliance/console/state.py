@@ -17,6 +17,14 @@ from appliance.console.device_cookies import DeviceCookies
 from appliance.console.fingers import Fingers
 from appliance.console.hub import EventHub
 from appliance.console.kept_sign_ins import KeptSignIns
+from appliance.console.language import (
+    NAMES,
+    Language,
+    counted_for_template,
+    for_scripts,
+    for_template,
+    spoken,
+)
 from appliance.console.metrics import Counters
 from appliance.console.own_names import OwnNames
 from appliance.console.ports import Ports
@@ -45,6 +53,7 @@ class Console:
     visitors: Visitors
     hub: EventHub
     templates: Environment
+    languages: Mapping[str, Language]
     own_names: OwnNames
     fingers: Fingers | None
     """None where the buttons are real."""
@@ -81,7 +90,10 @@ def make_templates(settings: ConsoleSettings) -> Environment:
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_callables(for_template, counted_for_template, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["language"] = spoken
+    environment.globals["languages"] = NAMES
+    environment.globals["texts_of"] = for_scripts
     environment.filters["rfc3339"] = wording.rfc3339
     environment.filters["utc"] = wording.utc
     environment.filters["elapsed"] = wording.elapsed

@@ -1,10 +1,17 @@
-"""Words of the page: plain, short, the same in Python and in the browser."""
+"""Words of the page: plain, short, the same in Python and in the browser.
+
+What the tables hold is in the catalogue, and is translated where it is shown.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from babel.numbers import format_decimal
+
+from appliance.console.language import later, spoken, translated
 from appliance.control_link.quality import SessionQuality
+from appliance.monitoring.reasons import WORDS
 
 REFUSALS = {
     "not_permitted": "You may not monitor",
@@ -112,6 +119,37 @@ DEVICE_KINDS = {
     "vlan": "VLAN",
 }
 """Kinds of network devices."""
+PROBLEMS = {
+    "account_busy": "Somebody else uses the box's account at the call platform.",
+    "audit_unwritable": "The audit log cannot be written, so nobody can join or speak.",
+    "busy": "The box is busy. Try again in a moment.",
+    "failed": "That did not work. Try again.",
+    "foreign_origin": "This request does not come from the box's page.",
+    "headset_lost": "The headset is not plugged in.",
+    "invalid_account": "This name or this password will not do.",
+    "invalid_input": "Something in it is not right.",
+    "leg_unreachable": "The headset process is not running. Wait a moment and try again.",
+    "no_session": "No call is being monitored.",
+    "not_connected": "The platform takes no sound from this leg.",
+    "not_found": "There is no such thing here; it may have ended.",
+    "not_listening": "You can speak once you hear the call.",
+    "not_permitted": "Your account may not do this. Ask an administrator for the permission.",
+    "not_supported": "This platform offers no way to do that.",
+    "panel_fault": "The panel does not answer.",
+    "platform_file": "What was chosen on the page cannot be saved.",
+    "sign_in_refused": "The name or the password is not right.",
+    "stale": "Somebody muted meanwhile.",
+    "store_failed": "The box's store cannot be read or written.",
+    "too_many_attempts": "Too many attempts. Wait a moment.",
+    "too_many_clients": "Too many open pages. Close one and try again.",
+}
+"""What went wrong, by its code: said in a language that the box's own detail is not in."""
+
+SOUND = {
+    "mos": "MOS {value}",
+    "lost_percent": "{value} % lost",
+}
+"""How a session sounded."""
 
 _TERMS = {
     "ami": "AMI",
@@ -135,50 +173,63 @@ _TERMS = {
 
 def platform(driver: str) -> str:
     """A platform's name for people."""
-    return PLATFORMS.get(driver, (driver, ""))[0]
+    return translated(PLATFORMS.get(driver, (driver, ""))[0])
 
 
 def setting(name: str) -> str:
     """A setting's name for people: ``ws_url`` is *WebSocket address*."""
     words = " ".join(_TERMS.get(part, part) for part in name.split("_"))
-    return words[:1].upper() + words[1:]
+    return translated(words[:1].upper() + words[1:])
 
 
 def for_browser() -> dict[str, dict[str, str]]:
     """The tables as the page's script reads them."""
-    return {"refusals": REFUSALS, "states": STATES, "lamps": LAMPS}
+    tables = {"refusals": REFUSALS, "states": STATES, "lamps": LAMPS, "sound": SOUND}
+    found = {
+        name: {code: translated(text) for code, text in table.items()}
+        for name, table in tables.items()
+    }
+    # In English the box says itself why a session ended, and often more than that.
+    if spoken().code != "en":
+        found["ends"] = {reason.value: translated(text) for reason, text in WORDS.items()}
+    return found
 
 
 def label(state: str) -> str:
     """Presence state in words."""
-    return STATES.get(state, state)
+    return translated(STATES.get(state, state))
 
 
 def refusal(code: str | None) -> str:
     """Why an interaction cannot be monitored, in words."""
-    return REFUSALS.get(code or "", "Cannot be monitored now")
+    return translated(REFUSALS.get(code or "", later("Cannot be monitored now")))
 
 
 def ending(reason: str | None) -> str:
     """How a session ended, in short."""
-    return ENDINGS.get(reason or "", "Unknown")
+    return ENDINGS.get(reason or "", later("Unknown"))
 
 
 def level(dbfs: float | None) -> str:
     """Loudness for people; the meters begin at -60 too."""
     if dbfs is None:
         return "–"
-    return "silent" if dbfs <= -60 else f"{dbfs:.0f} dB".replace("-", "−")
+    return translated(later("silent")) if dbfs <= -60 else f"{dbfs:.0f} dB".replace("-", "−")
 
 
 def sound(quality: SessionQuality) -> str:
     """How a session sounded, in short: *MOS 4.2 · 0.3 % lost*."""
-    parts = []
-    if quality.mos is not None:
-        parts.append(f"MOS {quality.mos:.1f}")
-    if quality.lost_percent is not None:
-        parts.append(f"{quality.lost_percent:.1f} % lost")
-    return " · ".join(parts)
+    values = ((words, getattr(quality, name)) for name, words in SOUND.items())
+    return " · ".join(
+        translated(words).format(value=decimal(value))
+        for words, value in values
+        if value is not None
+    )
+
+
+def decimal(value: float) -> str:
+    """With one decimal, as it is written in the visitor's language: *4.2*, *4,2*."""
+    return format_decimal(value, "0.0", locale=spoken().code)
 
 
 def rfc3339(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The panel asks for the next call: from the one that was left to the next of its owner's list."""
+"""From one call to the next in the list that the supervisor filtered last, silent again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.join import Joining
+from appliance.monitoring.policy import Account, RefusedError
 from appliance.monitoring.session import Session
-from appliance.monitoring.terms import NO_NEXT, Terms
+from appliance.monitoring.terms import NO_NEXT, NOTHING_GIVEN, Given, Terms
 from appliance.service.errors import BargeboxError
 
 log = logging.getLogger(__name__)
 
 NEXT_WITHIN = timedelta(seconds=10)
-"""The next call may be asked for this long after the one before was left."""
+"""The panel may ask for the next call this long after the one before was left."""
 
 
 class NextCall:
@@ -34,13 +35,36 @@ class NextCall:
         self._accounts = accounts
         self._terms = terms
 
-    def ask(self) -> None:
-        """Synchronous; the rest goes on in the background."""
-        self._desk.jobs.spawn(self._next(), "next call")
+    async def join(self, account: Account, given: Given = NOTHING_GIVEN) -> None:
+        """Leave the call that *account* monitors, if any, and join the next one silently.
 
-    async def _next(self) -> None:
+        Where that cannot be, nothing is left. Raises `BargeboxError`: ``no_next``, ``busy`` while
+        somebody else monitors, what `Terms.accept` raises, or what joining raises.
+        """
         desk = self._desk
-        before = desk.session or desk.last_session
+        running = desk.running()
+        if running is not None and running.owner.name != account.name:
+            owner = running.owner.name
+            words = f"The box is busy: {owner} is monitoring a call. Wait until it ends."
+            raise RefusedError(words, code="busy")
+        self._terms.accept(given)
+        before = running or desk.session or desk.last_session
+        following = desk.book.next_after(account, before.interaction.id if before else "")
+        if following is None:
+            raise RefusedError(
+                "There is no other call in your list that can be monitored now.", code="no_next"
+            )
+        if running is not None:
+            self._endings.end(running, EndReason.HUNG_UP, by=account.name)
+        await self._joining.monitor(account, following.id, given)
+
+    def ask(self) -> None:
+        """The panel's wish; synchronous, the rest goes on in the background."""
+        self._desk.jobs.spawn(self._from_panel(), "next call")
+
+    async def _from_panel(self) -> None:
+        """For the owner of the call that the button left, or is in."""
+        before = self._desk.session or self._desk.last_session
         if before is None:
             return
         if before.ending is not None and datetime.now(UTC) - before.ending.at > NEXT_WITHIN:
@@ -52,15 +76,8 @@ class NextCall:
         try:
             # Looked up again: a permission may have been withdrawn since the call began.
             owner = await self._accounts.get(before.owner.name)
-            if owner is None:
-                return
-            following = desk.book.next_after(owner, before.interaction.id)
-            if following is None:
-                log.info("there is no next call to monitor")
-                return
-            if before.ending is None:
-                self._endings.end(before, EndReason.HUNG_UP, by=owner.name)
-            await self._joining.monitor(owner, following.id)
+            if owner is not None:
+                await self.join(owner)
         except BargeboxError as fault:
             log.warning("the next call was not joined: %s (%s)", fault.detail, fault.code)
 

@@ -182,14 +182,17 @@ class MonitoringService:
         Codes: an end reason's, ``not_found``, ``busy``, ``audit_unwritable``,
         ``leg_unreachable``, ``reason_needed``, ``confirmation_needed``, or the platform's own.
         """
-        await self._desk.until(
-            lambda: self._recovery.met and self._desk.link.connected, READY_LIMIT_S
-        )
-        if not self._desk.link.connected:
-            raise LegUnreachableError(
-                "The headset process is not running. Wait a moment and try again."
-            )
+        await self._ready()
         await self._joining.monitor(account, interaction_id, given)
+        return self.current()
+
+    async def monitor_next(self, account: Account, given: Given = NOTHING_GIVEN) -> MonitoringView:
+        """Leave the call, if there is one, and join the next of *account*'s last list silently.
+
+        Raises as `monitor` does, and ``no_next``, which leaves nothing.
+        """
+        await self._ready()
+        await self._next_call.join(account, given)
         return self.current()
 
     async def set_microphone(
@@ -266,6 +269,15 @@ class MonitoringService:
         self._desk.closed = False
 
     # -- inside
+
+    async def _ready(self) -> None:
+        await self._desk.until(
+            lambda: self._recovery.met and self._desk.link.connected, READY_LIMIT_S
+        )
+        if not self._desk.link.connected:
+            raise LegUnreachableError(
+                "The headset process is not running. Wait a moment and try again."
+            )
 
     def _session(self) -> Session:
         session = self._desk.running()

@@ -43,9 +43,13 @@ def inspect(page: Page, name: str, *, whole: bool = False) -> None:
 
 
 @contextmanager
-def visit(browser: Browser, server: Served, size: str, scheme: Scheme) -> Iterator[Page]:
+def visit(
+    browser: Browser, server: Served, size: str, scheme: Scheme, locale: str = "en-GB"
+) -> Iterator[Page]:
     width, height = SIZES[size]
-    with context(browser, server.url, width=width, height=height, scheme=scheme) as profile:
+    with context(
+        browser, server.url, width=width, height=height, scheme=scheme, locale=locale
+    ) as profile:
         page = profile.new_page()
         complaints = watch(page)
         yield page

@@ -33,7 +33,7 @@ BY_TURNS = ((LampPattern.ON, "true"), (LampPattern.SLOW_BREATHE, "false"))
 """The lamp's pattern and what the page's button says, press by press."""
 
 LEAVE = "fetch('/api/v1/monitoring', {method: 'DELETE', headers: {'X-Bargebox': '1'}})"
-ABSENT = re.compile("net::ERR_|htmx:(afterRequest|sendError|timeout)")
+ABSENT = re.compile("net::ERR_")
 
 NOTE_CHANGES = """() => {
   window.notes = [];

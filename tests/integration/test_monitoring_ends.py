@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.control_link.words import EndReason
+from appliance.monitoring.policy import RefusedError
 from appliance.monitoring.query import Query
 from appliance.monitoring.session_machine import State
 from appliance.platforms.protocol import Agent, InteractionsSnapshot
@@ -199,3 +200,31 @@ async def test_held_hang_up_goes_on_to_the_next_of_the_owners_list(tmp_path: Pat
 def _listens_to(life: Life) -> str | None:
     view = life.service.current()
     return view.interaction.id if view.interaction and view.state is State.LISTENING else None
+
+
+async def test_the_next_call_is_joined_silently_even_from_an_open_microphone(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        life.service.book.query(w.ann, Query(queue="sales", sort="-started_at"))
+        await life.service.monitor_next(w.ann)  # from nowhere: the first
+        assert _listens_to(life) == "call-9"
+        await life.service.set_microphone(w.ann, muted=False)
+        view = await life.service.monitor_next(w.ann)
+        assert _listens_to(life) == "call-6"
+        assert (view.muted, view.owner) == (True, "ann")
+        await eventually(lambda: len(w.driver.legs) == 1)
+
+
+async def test_where_there_is_no_next_call_the_present_one_is_not_left(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        life.service.book.query(w.ann, Query(search="call-6"))
+        await life.service.monitor(w.ann, "call-6")
+        with pytest.raises(RefusedError) as refused:
+            await life.service.monitor_next(w.ann)
+        assert refused.value.code == "no_next"
+        assert _listens_to(life) == "call-6"
+        with pytest.raises(RefusedError) as refused:
+            await life.service.monitor_next(w.bob)
+        assert refused.value.code == "busy"
+        assert _listens_to(life) == "call-6"

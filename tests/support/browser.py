@@ -57,13 +57,20 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def context(
-    browser: Browser, url: str, *, width: int = 1280, height: int = 800, scheme: Scheme = "light"
+    browser: Browser,
+    url: str,
+    *,
+    width: int = 1280,
+    height: int = 800,
+    scheme: Scheme = "light",
+    locale: str = "en-GB",
 ) -> Iterator[BrowserContext]:
     """A fresh profile; its pages fail the test on any script error or refused resource."""
     made = browser.new_context(
         base_url=url,
         viewport={"width": width, "height": height},
         color_scheme=scheme,
+        locale=locale,
         reduced_motion="reduce",
     )
     made.set_default_timeout(LIMIT_MS)

@@ -117,6 +117,16 @@ class MemoryMonitoring:
         self.lamp(LampPattern.SLOW_BREATHE)
         return self.view
 
+    async def monitor_next(self, account: Account, given: Given = NOTHING_GIVEN) -> MonitoringView:
+        self.terms.accept(given)
+        before = self.view.interaction.id if self.view.interaction else ""
+        following = self._book.next_after(account, before)
+        if following is None:
+            raise RefusedError("There is no other call.", code="no_next")
+        if self._owner is not None:
+            self.end(EndReason.HUNG_UP)
+        return await self.monitor(account, following.id, given)
+
     async def set_microphone(
         self, account: Account, muted: bool, audience: Audience | None = None
     ) -> MonitoringView:

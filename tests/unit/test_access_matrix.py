@@ -55,6 +55,7 @@ GET    /api/v1/interactions                          A S K
 GET    /api/v1/interactions/{interaction_id}         A S K
 POST   /api/v1/interactions/{interaction_id}/monitor A S
 GET    /api/v1/monitoring                            A S K
+POST   /api/v1/monitoring/next                       A S
 GET    /api/v1/monitoring/terms                      A S K
 PUT    /api/v1/monitoring/microphone                 A S T
 DELETE /api/v1/monitoring                            A S T

@@ -103,7 +103,7 @@ async def test_people_get_pages_and_scripts_get_json(client: httpx.AsyncClient) 
     assert api.json()["code"] == "not_found"
     page = await client.get("/interactions", headers=HTML)
     assert (page.status_code, page.headers["location"]) == (303, "/sign-in")
-    fragment = await client.get("/interactions/list", headers={**HTML, "HX-Request": "true"})
+    fragment = await client.get("/interactions/list", headers={"Accept": "*/*"})
     assert fragment.status_code == 401
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from jinja2 import UndefinedError
 
 from appliance.console import wording
+from appliance.console.language import read_languages
 from appliance.console.settings import ConsoleSettings
 from appliance.console.state import make_templates
 from appliance.control_link.words import LampPattern
@@ -17,17 +21,15 @@ from appliance.control_link.words import LampPattern
 WEB = ConsoleSettings().web_root
 BROWSER_TESTS = Path(__file__).resolve().parents[1] / "browser" / "vendor"
 PINS = {
-    WEB / "static/vendor/htmx.min.js": (
-        "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717",
-        "htmx 2.0.11",
-        "htmx.LICENSE",
-    ),
     BROWSER_TESTS / "axe.min.js": (
         "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c",
         "axe-core 4.14.1",
         "axe.LICENSE",
     ),
 }
+MOST_BYTES = 100_000
+MOST_SENT = 60_000
+"""Of all pages together, compressed, as they are sent."""
 TEMPLATES = sorted((WEB / "templates").glob("*.html"))
 APP = WEB / "templates/app.html"
 PAGES = [
@@ -40,11 +42,11 @@ STYLES = sorted((WEB / "static/css").glob("*.css"))
 @pytest.mark.parametrize("template", PAGES, ids=lambda path: path.stem)
 def test_a_page_asks_for_all_its_scripts_at_once(template: Path) -> None:
     """Else each is asked for only when the one that imports it has come."""
-    common = re.search(r"for name in \[(\"api\".+?)\]", APP.read_text())
+    common = re.search(r"set scripts = \[(\"api\".+?)\]", APP.read_text())
     own = re.findall(r"set (?:parts|helpers) = \[(.+?)\]", template.read_text())
     assert common is not None
     parts = _names(*re.findall(r"set parts = \[(.+?)\]", template.read_text()))
-    assert _names(common[1], *own) == _imported({"main"} | parts) - {"main"}
+    assert _names(common[1], *own) == _imported({"main"} | parts)
 
 
 def _names(*lists: str) -> set[str]:
@@ -58,6 +60,46 @@ def _imported(names: set[str]) -> set[str]:
     return names if more <= names else _imported(names | more)
 
 
+@pytest.mark.parametrize("template", PAGES, ids=lambda path: path.stem)
+def test_no_page_loads_more_than_it_may(template: Path) -> None:
+    """Its scripts, its sheets and the scripts' texts in German, which are in the page."""
+    text = template.read_text()
+    scripts = _imported({"main", *_names(*re.findall(r"set parts = \[(.+?)\]", text))}) | {"early"}
+    sheets = {"base", "toolbar", *_names(*re.findall(r"set styles = \[(.+?)\]", text))}
+    if "settings_page" in text:
+        sheets.add("settings")
+    files = [path for path in SCRIPTS if path.stem in scripts]
+    files += [path for path in STYLES if path.stem in sheets]
+    german = read_languages(WEB / "locale")["de"].of_scripts
+    texts = json.dumps([german.get(name, {}) for name in scripts], ensure_ascii=False)
+    assert sum(path.stat().st_size for path in files) + len(texts.encode()) <= MOST_BYTES
+
+
+def test_all_that_the_page_is_made_of_is_small_on_the_line() -> None:
+    files = [path for path in (WEB / "static").rglob("*") if path.is_file()]
+    sent = {path.name: len(gzip.compress(path.read_bytes(), 6)) for path in files}
+    assert sum(sent.values()) <= MOST_SENT, sorted(sent.items(), key=lambda item: -item[1])[:8]
+
+
+async def test_a_file_is_sent_compressed_and_then_not_again(client: httpx.AsyncClient) -> None:
+    first = await client.get("/static/css/base.css")
+    assert first.headers["content-encoding"] == "gzip"
+    assert int(first.headers["content-length"]) < len(first.content) / 2
+    again = await client.get(
+        "/static/css/base.css", headers={"If-None-Match": first.headers["etag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    plain = await client.get("/static/css/base.css", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.content == first.content
+
+
+async def test_nothing_but_files_is_compressed(client: httpx.AsyncClient) -> None:
+    page = await client.get("/sign-in")
+    assert len(page.content) > 500
+    assert "content-encoding" not in page.headers
+
+
 @pytest.mark.parametrize("path", PINS, ids=lambda path: path.name)
 def test_vendored_files_are_what_was_chosen(path: Path) -> None:
     digest, what, licence = PINS[path]
@@ -68,7 +110,7 @@ def test_vendored_files_are_what_was_chosen(path: Path) -> None:
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_templates_have_nothing_inline_and_nothing_unescaped(path: Path) -> None:
     text = path.read_text()
-    assert not re.search(r"\sstyle=|<style|\son\w+=|javascript:|hx-on", text)
+    assert not re.search(r"\sstyle=|<style|\son\w+=|javascript:", text)
     assert "|safe" not in text.replace(" ", "")
     assert "autoescape" not in text
     for attributes in re.findall(r"<script([^>]*)>", text):

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from appliance.console import wording
 from appliance.console.access import Caller, Viewer
+from appliance.console.language import later, translated
 from appliance.console.page import page
 from appliance.console.record_views import SessionOut
 from appliance.console.routes.history import (
@@ -26,16 +27,16 @@ from appliance.monitoring.reasons import WORDS
 router = APIRouter(include_in_schema=False)
 
 COLUMNS = (
-    ("started_at", "Began"),
-    ("length", "Length"),
-    ("supervisor", "Supervisor"),
-    ("agent", "Agent"),
-    ("customer", "Customer"),
-    ("queue", "Queue"),
-    ("direction", "Direction"),
-    ("barged", "Barged in"),
-    ("end_reason", "End"),
-    ("mos", "Sound"),
+    ("started_at", later("Began")),
+    ("length", later("Length")),
+    ("supervisor", later("Supervisor")),
+    ("agent", later("Agent")),
+    ("customer", later("Customer")),
+    ("queue", later("Queue")),
+    ("direction", later("Direction")),
+    ("barged", later("Barged in")),
+    ("end_reason", later("End")),
+    ("mos", later("Sound")),
 )
 
 
@@ -47,10 +48,10 @@ async def history(
     only = only_of(caller)
     names = await console(request).ports.history.names(only=only)
     kinds = [
-        ("supervisor", "Supervisor", names.supervisors),
-        ("agent", "Agent", names.agents),
-        ("queue", "Queue", names.queues),
-        ("flow", "Flow", names.flows),
+        ("supervisor", later("Supervisor"), names.supervisors),
+        ("agent", later("Agent"), names.agents),
+        ("queue", later("Queue"), names.queues),
+        ("flow", later("Flow"), names.flows),
     ]
     context = await _list(request, caller, query) | {
         "names": kinds if only is None else kinds[1:],
@@ -65,10 +66,7 @@ async def history_list(
 ) -> HTMLResponse:
     """Only the list, for the page to put in place."""
     context = await _list(request, caller, query)
-    response = page(request, caller, "_history_list.html", context)
-    asked = urlencode(context["query"].as_asked())
-    response.headers["HX-Push-Url"] = f"/history?{asked}" if asked else "/history"
-    return response
+    return page(request, caller, "_history_list.html", context)
 
 
 @router.get("/history/{session_id}")
@@ -93,7 +91,9 @@ async def _list(request: Request, caller: Caller, query: HistoryListQuery) -> di
         query = query.model_copy(update={"page": pages})
         answer = await sessions_for(state, caller, query)
     filters = query.as_asked("sort", "page", "per_page")
+    asked = urlencode(query.as_asked())
     return {
+        "address": f"/history?{asked}" if asked else "/history",
         "query": query,
         "rows": answer.items,
         "total": answer.total,
@@ -107,38 +107,42 @@ async def _list(request: Request, caller: Caller, query: HistoryListQuery) -> di
 def _facts(row: SessionOut) -> list[tuple[str, str]]:
     """What there is to know of a session, by name."""
     call, reason, sound = row.interaction, row.end_reason, row.sound
-    heard = f"{len(row.barges)} ×, {wording.clock(row.barged_s)}" if row.barges else "no"
-    end = wording.ending(reason)
+    heard = (
+        f"{len(row.barges)} ×, {wording.clock(row.barged_s)}"
+        if row.barges
+        else translated(later("no"))
+    )
+    end = translated(wording.ending(reason))
     if reason is None or row.end_detail != WORDS[reason]:
-        end = f"{end}: {row.end_detail}"
+        end = f"{end}: {translated(row.end_detail)}"
     facts = [
-        ("Supervisor", row.supervisor),
-        ("Agent", ", ".join(agent.name for agent in call.agents)),
-        ("Customer", call.customer),
-        ("Contact point", call.contact_point),
-        ("Queue", call.queue),
-        ("Flow", call.flow),
-        ("Direction", call.direction.capitalize()),
-        ("Platform", wording.platform(row.platform)),
-        ("Length", wording.clock(row.length_s)),
-        ("Barged in", heard),
-        ("End", end),
+        (later("Supervisor"), row.supervisor),
+        (later("Agent"), ", ".join(agent.name for agent in call.agents)),
+        (later("Customer"), call.customer),
+        (later("Contact point"), call.contact_point),
+        (later("Queue"), call.queue),
+        (later("Flow"), call.flow),
+        (later("Direction"), translated(call.direction.capitalize())),
+        (later("Platform"), wording.platform(row.platform)),
+        (later("Length"), wording.clock(row.length_s)),
+        (later("Barged in"), heard),
+        (later("End"), end),
     ]
     if row.reason:
         facts.append(("Reason", row.reason))
     if sound is not None:
         facts += [
-            ("MOS, mean and worst", f"{_figure(sound.mos)}, {_figure(sound.mos_worst)}"),
-            ("Packets lost", _percent(sound.lost_percent)),
-            ("Made up by the box", _percent(sound.concealed_percent)),
-            ("Delay", "" if sound.delay_ms is None else f"{sound.delay_ms:.0f} ms"),
+            (later("MOS, mean and worst"), f"{_figure(sound.mos)}, {_figure(sound.mos_worst)}"),
+            (later("Packets lost"), _percent(sound.lost_percent)),
+            (later("Made up by the box"), _percent(sound.concealed_percent)),
+            (later("Delay"), "" if sound.delay_ms is None else f"{sound.delay_ms:.0f} ms"),
         ]
     return facts
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
+    return "–" if value is None else wording.decimal(value)
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f} %"
+    return "" if value is None else f"{wording.decimal(value)} %"

@@ -8,11 +8,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, StrictBool
 
-from appliance.console.access import PanelViewer, Viewer
+from appliance.console.access import Listener, PanelViewer, Viewer
 from appliance.console.hub import monitoring_body
+from appliance.console.routes.interactions import MonitorIn
 from appliance.console.state import console
 from appliance.console.views import MonitoringOut, TermsOut
 from appliance.control_link.words import Audience
+from appliance.monitoring.terms import NOTHING_GIVEN, Given
 
 router = APIRouter(tags=["monitoring"])
 ANSWER: dict[int | str, dict[str, Any]] = {200: {"model": MonitoringOut}}
@@ -34,6 +36,16 @@ async def current(request: Request, caller: Viewer) -> JSONResponse:
     """The current session or ``{"state": "idle"}``."""
     view = console(request).ports.monitoring.current()
     return JSONResponse(MonitoringOut.of(view).body())
+
+
+@router.post("/monitoring/next", status_code=201, responses={201: {"model": MonitoringOut}})
+async def monitor_next(
+    request: Request, caller: Listener, body: MonitorIn | None = None
+) -> JSONResponse:
+    """Leave, and join the next call of the list that the account asked for last, silently."""
+    given = Given(**body.model_dump()) if body else NOTHING_GIVEN
+    view = await console(request).ports.monitoring.monitor_next(caller.account, given)
+    return JSONResponse(MonitoringOut.of(view).body(), 201)
 
 
 @router.get("/monitoring/terms")

@@ -20,6 +20,7 @@ from appliance.console.access import (
     find_caller,
 )
 from appliance.console.certificate_views import AuthoritiesOut, CertificateOut
+from appliance.console.language import later
 from appliance.console.menu import home_of
 from appliance.console.page import page
 from appliance.console.platform_form import sections
@@ -30,14 +31,14 @@ from appliance.console.views import DeviceOut, PlatformOut
 router = APIRouter(include_in_schema=False)
 
 COLUMNS = [
-    ("agent", "Agent"),
-    ("customer", "Customer"),
-    ("queue", "Queue"),
-    ("flow", "Flow"),
-    ("contact_point", "Contact point"),
-    ("direction", "Direction"),
-    ("state", "State"),
-    ("started_at", "Elapsed"),
+    ("agent", later("Agent")),
+    ("customer", later("Customer")),
+    ("queue", later("Queue")),
+    ("flow", later("Flow")),
+    ("contact_point", later("Contact point")),
+    ("direction", later("Direction")),
+    ("state", later("State")),
+    ("started_at", later("Elapsed")),
 ]
 
 
@@ -76,9 +77,7 @@ async def interaction_list(
     request: Request, caller: Viewer, query: Annotated[ListQuery, Query()]
 ) -> HTMLResponse:
     """Only the list, for the page to put in place."""
-    response = page(request, caller, "_list.html", _list(console(request), caller, query))
-    response.headers["HX-Push-Url"] = "/interactions" + _search(query)
-    return response
+    return page(request, caller, "_list.html", _list(console(request), caller, query))
 
 
 @router.get("/panel")
@@ -134,10 +133,11 @@ def _list(state: Console, caller: Caller, query: ListQuery) -> dict[str, Any]:
         "platform": answer.platform,
         "as_of": answer.as_of,
         "columns": COLUMNS,
+        "address": _address(query),
     }
 
 
-def _search(query: ListQuery) -> str:
-    """The query string of a list, without what is as it always is."""
+def _address(query: ListQuery) -> str:
+    """Where the page shows that list; what is as it always is, is left out."""
     values = query.model_dump(exclude_defaults=True)
-    return "?" + urlencode(values) if values else ""
+    return "/interactions" + ("?" + urlencode(values) if values else "")

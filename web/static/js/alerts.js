@@ -1,7 +1,7 @@
 // A call that one watches for has begun: a notice with a button to join. It takes no focus, and
 // comes only when the pointer is not where it will be.
 
-import { agentNames, setText } from "./format.js";
+import { _, agentNames, setText } from "./format.js";
 import { ask, join } from "./join.js";
 import { notify } from "./notice.js";
 import { box, listen } from "./stream.js";
@@ -40,9 +40,10 @@ function appear() {
 function sentence() {
   const latest = calls.at(-1);
   if (!latest) return "";
-  const more = calls.length > 1 ? ` (and ${calls.length - 1} more)` : "";
+  const more = calls.length > 1 ? ` ${_("(and {count} more)", { count: calls.length - 1 })}` : "";
   const queue = latest.queue ? `, ${latest.queue}` : "";
-  return `Call you watch for: ${agentNames(latest)} with ${latest.customer}${queue}${more}`;
+  const parties = { agents: agentNames(latest), customer: latest.customer };
+  return _("Call you watch for: {agents} with {customer}", parties) + queue + more;
 }
 
 const tell = () => setText(words, sentence());

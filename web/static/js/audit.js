@@ -1,6 +1,7 @@
 // The audit log: checks all of it when asked to, and shows the page anew.
 
 import { call } from "./api.js";
+import { _ } from "./format.js";
 
 const LONGEST_MS = 300000;
 
@@ -10,7 +11,7 @@ export function start() {
   button.addEventListener("click", async () => {
     if (button.getAttribute("aria-disabled")) return;
     button.setAttribute("aria-disabled", "true");
-    told.textContent = "Checking every row…";
+    told.textContent = _("Checking every row…");
     try {
       await call("POST", "/audit/check", undefined, LONGEST_MS);
       location.reload();

@@ -1,7 +1,7 @@
 // The certificate: its request, its upload, going back; and the authorities that the box believes.
 
 import { call } from "./api.js";
-import { setText } from "./format.js";
+import { _, setText } from "./format.js";
 import { clearFaults, showFaults } from "./settings_form.js";
 
 const LIMIT_MS = 40000; // a long key takes a small box its time
@@ -46,7 +46,7 @@ async function attempt(within, alert, made) {
   if (busy) return;
   busy = true;
   clearFaults(within);
-  setText(within.querySelector(".going"), "One moment …");
+  setText(within.querySelector(".going"), _("One moment …"));
   try {
     const [method, path, body, done] = await made();
     await call(method, path, body, LIMIT_MS);

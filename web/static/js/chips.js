@@ -1,7 +1,7 @@
 // The two chips in the top bar: the box and its platform, and the headset; and the banner that
 // says why the platform is away.
 
-import { setText } from "./format.js";
+import { _, setText } from "./format.js";
 import { box, listen } from "./stream.js";
 
 function chip(id, tone, text) {
@@ -14,18 +14,18 @@ function chip(id, tone, text) {
 
 function show() {
   if (!box.known) {
-    chip("chip-box", "bad", "State unknown");
-    chip("chip-headset", "wait", "Headset unknown");
+    chip("chip-box", "bad", _("State unknown"));
+    chip("chip-headset", "wait", _("Headset unknown"));
     return;
   }
   const { device, platform } = box;
-  if (!device.connected) chip("chip-box", "bad", "Sound process away");
-  else if (!platform.connected) chip("chip-box", "bad", "Platform not reachable");
-  else chip("chip-box", "good", `Connected to ${platform.name}`);
+  if (!device.connected) chip("chip-box", "bad", _("Sound process away"));
+  else if (!platform.connected) chip("chip-box", "bad", _("Platform not reachable"));
+  else chip("chip-box", "good", _("Connected to {name}", platform));
   const headset = device.headset;
-  if (!device.connected) chip("chip-headset", "wait", "Headset unknown");
-  else if (headset.present) chip("chip-headset", "good", headset.name || "Headset");
-  else chip("chip-headset", "bad", "No headset");
+  if (!device.connected) chip("chip-headset", "wait", _("Headset unknown"));
+  else if (headset.present) chip("chip-headset", "good", headset.name || _("Headset"));
+  else chip("chip-headset", "bad", _("No headset"));
 }
 
 function showLost() {

@@ -2,7 +2,7 @@
 // shown anew, with the same entries open and the focus where it was.
 
 import { call } from "./api.js";
-import { setText } from "./format.js";
+import { _, setText } from "./format.js";
 import { clearFaults, collect, showFaults } from "./settings_form.js";
 
 const KEPT = "bargebox-entries";
@@ -52,7 +52,7 @@ async function make(element, body) {
     if (!error.fields) throw error; // not the box's word but a fault of this page
     const unknown = form ? showFaults(form, error.fields) : [];
     const told = Object.keys(error.fields).length > unknown.length;
-    setText(problem, [told ? "See there what is not right. Nothing was saved." : error.message, ...(told ? unknown : [])].join(" "));
+    setText(problem, [told ? _("See there what is not right. Nothing was saved.") : error.message, ...(told ? unknown : [])].join(" "));
     busy = false;
   }
 }

@@ -1,9 +1,32 @@
-// Words and times, the same as in Python.
+// Texts in the visitor's language, words and times, the same as in Python. English is in the code;
+// another language's texts come with the page.
 
 export const words = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
+export const language = document.documentElement.lang;
+
+/** A text with its `{name}` filled in. */
+export function fill(text, values = {}) {
+  return text.replace(/\{(\w+)\}/g, (gap, name) => values[name] ?? gap);
+}
+
+/** An English text as the visitor reads it. */
+export function _(text, values) {
+  return fill(words.texts?.[text] ?? text, values);
+}
+
+/** The form that fits a count, which is its `{count}`. */
+export function ngettext(one, many, count) {
+  const forms = words.texts?.[one] ?? [one, many];
+  return fill(forms[count === 1 ? 0 : 1], { count });
+}
+
+/** With one decimal. */
+export function decimal(value) {
+  return value.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+}
 
 export function refusal(code) {
-  return words.refusals?.[code] ?? "Cannot be monitored now";
+  return words.refusals?.[code] ?? _("Cannot be monitored now");
 }
 
 export function presence(state) {
@@ -33,7 +56,7 @@ const FORMS = {
 /** Every moment with `data-local` below *root*, in the reader's own zone and way of writing. */
 export function localTimes(root) {
   for (const element of root.querySelectorAll("[data-local]")) {
-    const form = new Intl.DateTimeFormat(undefined, FORMS[element.dataset.local]);
+    const form = new Intl.DateTimeFormat(language, FORMS[element.dataset.local]);
     setText(element, form.format(new Date(element.dateTime ?? element.dataset.at)));
   }
 }

@@ -2,7 +2,9 @@
 
 import * as alerts from "./alerts.js";
 import { call } from "./api.js";
+import * as attention from "./attention.js";
 import * as chips from "./chips.js";
+import * as keys from "./keys.js";
 import * as quality from "./quality.js";
 import * as room from "./room.js";
 import * as stream from "./stream.js";
@@ -22,7 +24,12 @@ document.getElementById("sign-out").addEventListener("click", async () => {
   location.assign("/sign-in");
 });
 
+document.querySelector("[data-language]").addEventListener("click", ({ target }) => {
+  document.cookie = `bargebox_language=${target.dataset.language}; path=/; max-age=31536000; samesite=strict`;
+  location.reload();
+});
+
 const names = document.body.dataset.parts.split(" ").filter(Boolean);
 const own = await Promise.all(names.map((name) => import(`./${name}.js`)));
-for (const part of [chips, ...own, toolbar, alerts, quality, room]) part.start();
+for (const part of [chips, ...own, toolbar, alerts, quality, room, attention, keys]) part.start();
 stream.start();

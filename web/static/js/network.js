@@ -1,7 +1,7 @@
 // The network: a change counts down until it is kept, here or at the box's new address.
 
 import { call } from "./api.js";
-import { setText } from "./format.js";
+import { _, setText } from "./format.js";
 import { attempt, collect, showWhen } from "./settings_form.js";
 import { box, listen } from "./stream.js";
 
@@ -30,7 +30,7 @@ async function look() {
   setText(get("pending-left"), `${Math.max(0, Math.round((until - performance.now()) / 1000))} s`);
   const view = await call("GET", "/network", undefined, LOOK_LIMIT_MS).catch(() => null);
   if (!looking) return;
-  setText(get("pending-lost"), view ? "" : "The box does not answer here any more.");
+  setText(get("pending-lost"), view ? "" : _("The box does not answer here any more."));
   if (view && !view.pending) ended();
   else looking = setTimeout(look, LOOK_EVERY_MS);
 }
@@ -57,7 +57,7 @@ const decide = (method, path, words) => async () => {
 async function change(event) {
   event.preventDefault();
   const path = `/network/${form.dataset.device}`;
-  const view = await attempt(form, "The box checks the settings …", () => call("PUT", path, collect(form)));
+  const view = await attempt(form, _("The box checks the settings …"), () => call("PUT", path, collect(form)));
   if (!view) return;
   if (!view.pending) return ended();
   show(view.pending);
@@ -66,8 +66,8 @@ async function change(event) {
 
 export function start() {
   if (!pending) return;
-  get("pending-keep").addEventListener("click", decide("POST", "/network/confirm", "Keeping it …"));
-  get("pending-undo").addEventListener("click", decide("DELETE", "/network/pending", "Going back …"));
+  get("pending-keep").addEventListener("click", decide("POST", "/network/confirm", _("Keeping it …")));
+  get("pending-undo").addEventListener("click", decide("DELETE", "/network/pending", _("Going back …")));
   if (pending.dataset.pending) show(JSON.parse(pending.dataset.pending));
   if (!form) return;
   showWhen(form);

@@ -1,7 +1,7 @@
 // The drawing of the box: lamps follow the device events, buttons of a virtual board are pressed.
 
 import { call } from "./api.js";
-import { setText, words } from "./format.js";
+import { _, setText, words } from "./format.js";
 import { box, listen } from "./stream.js";
 
 const drawing = document.getElementById("box");
@@ -16,13 +16,13 @@ function show() {
     const lamp = document.getElementById(`lamp-${name}`);
     // Set only on a change: setting restarts the blinking.
     if (lamp.dataset.lamp !== lamps[name]) lamp.dataset.lamp = lamps[name];
-    setText(document.getElementById(`words-${name}`), known ? words.lamps[lamps[name]] : "unknown");
+    setText(document.getElementById(`words-${name}`), known ? words.lamps[lamps[name]] : _("unknown"));
   }
   const headset = device?.headset;
-  const name = headset?.present ? headset.name || "connected" : "not connected";
-  setText(document.getElementById("words-headset"), known ? name : "unknown");
-  const stream = headset?.capturing ? "running" : "stopped";
-  setText(document.getElementById("words-capture"), known ? stream : "unknown");
+  const name = headset?.present ? headset.name || _("connected") : _("not connected");
+  setText(document.getElementById("words-headset"), known ? name : _("unknown"));
+  const stream = headset?.capturing ? _("running") : _("stopped");
+  setText(document.getElementById("words-capture"), known ? stream : _("unknown"));
 }
 
 /** Presses of one button, sent in order, each release after its press. */

@@ -1,7 +1,7 @@
 // The call platform: its form is tested, saved and put to use; the steps of a test in words.
 
 import { call } from "./api.js";
-import { setText } from "./format.js";
+import { _, ngettext, setText } from "./format.js";
 import { clearFaults, collect, makeRows, showFaults } from "./settings_form.js";
 import { box, listen } from "./stream.js";
 
@@ -13,12 +13,12 @@ const form = document.getElementById("platform-form");
 const get = (id) => document.getElementById(id);
 
 const NAMES = {
-  address: "Address",
-  tls: "Encryption",
-  sign_in: "Sign-in",
-  permissions: "Permissions",
-  list: "List of calls",
-  media: "Sound",
+  address: _("Address"),
+  tls: _("Encryption"),
+  sign_in: _("Sign-in"),
+  permissions: _("Permissions"),
+  list: _("List of calls"),
+  media: _("Sound"),
 };
 
 let changed = false; // something was typed that is not saved
@@ -32,7 +32,8 @@ function line(step) {
   const item = document.createElement("li");
   item.dataset.passed = step.passed ? "yes" : "no";
   const head = document.createElement("strong");
-  head.textContent = `${step.passed ? "✓" : "✗"} ${NAMES[step.step] ?? step.step}: ${step.passed ? "passed" : "failed"}`;
+  const name = NAMES[step.step] ?? step.step;
+  head.textContent = step.passed ? `✓ ${_("{name}: passed", { name })}` : `✗ ${_("{name}: failed", { name })}`;
   const words = document.createElement("span");
   words.textContent = step.detail;
   item.append(head, words);
@@ -42,8 +43,9 @@ function line(step) {
 function refused(error) {
   const faults = Object.entries(error.fields);
   const unknown = showFaults(form, error.fields);
-  const count = faults.length === 1 ? "One field is" : `${faults.length} fields are`;
-  const words = faults.length ? `${count} not right; see there. Nothing was saved.` : error.message;
+  const words = faults.length
+    ? ngettext("One field is not right; see there. Nothing was saved.", "{count} fields are not right; see there. Nothing was saved.", faults.length)
+    : error.message;
   setText(get("platform-wrong"), [words, ...unknown].join(" "));
   setText(get("platform-result"), "");
 }
@@ -72,15 +74,15 @@ async function attempt(words, work) {
 async function test() {
   const answer = await call("POST", "/platform/check", typed(), TEST_LIMIT_MS);
   get("platform-steps").replaceChildren(...answer.steps.map(line));
-  const ready = changed ? "The call platform can be used. Nothing is saved yet." : "The call platform can be used.";
-  setText(get("platform-result"), answer.passed ? ready : "The call platform cannot be used yet.");
+  const ready = changed ? _("The call platform can be used. Nothing is saved yet.") : _("The call platform can be used.");
+  setText(get("platform-result"), answer.passed ? ready : _("The call platform cannot be used yet."));
 }
 
 /** Wait for the box's next life and show the page as it is then. */
 async function restart(method, body) {
   await call(method, "/platform/settings", body);
   changed = false;
-  setText(get("platform-result"), "Saved. The box restarts its connection …");
+  setText(get("platform-result"), _("Saved. The box restarts its connection …"));
   const until = performance.now() + RESTART_LIMIT_MS;
   while (performance.now() < until) {
     await new Promise((done) => setTimeout(done, ASK_EVERY_MS));
@@ -90,7 +92,7 @@ async function restart(method, body) {
       return;
     }
   }
-  setText(get("platform-result"), "Saved, but the box does not answer yet. Reload this page in a moment.");
+  setText(get("platform-result"), _("Saved, but the box does not answer yet. Reload this page in a moment."));
 }
 
 /** Show the chosen platform's section; what was found of another one is no word about it. */
@@ -107,7 +109,7 @@ function makeReset() {
     sure.showModal();
   });
   sure.addEventListener("close", () => {
-    if (sure.returnValue === "yes") attempt("Going back …", () => restart("DELETE"));
+    if (sure.returnValue === "yes") attempt(_("Going back …"), () => restart("DELETE"));
   });
 }
 
@@ -116,10 +118,10 @@ export function start() {
   makeReset();
   form.addEventListener("input", () => (changed = true));
   form.addEventListener("change", (event) => event.target.name === "driver" && show());
-  get("platform-test").addEventListener("click", () => attempt("Testing the connection …", test));
+  get("platform-test").addEventListener("click", () => attempt(_("Testing the connection …"), test));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    attempt("Saving …", () => restart("PUT", typed()));
+    attempt(_("Saving …"), () => restart("PUT", typed()));
   });
   addEventListener("beforeunload", (event) => changed && event.preventDefault());
   listen(() => {

@@ -1,6 +1,6 @@
 // How the call sounds: a word, a figure, and the last minute as a line in the toolbar.
 
-import { setText } from "./format.js";
+import { _, decimal, fill, setText, words } from "./format.js";
 import { box, listen } from "./stream.js";
 
 const SECONDS = 60;
@@ -8,7 +8,7 @@ const LEAST = 1;
 const MOST = 4.5;
 const WIDTH = 120;
 const HEIGHT = 24;
-const WORDS = { good: "Good", fair: "Fair", poor: "Poor" };
+const WORDS = { good: _("Good"), fair: _("Fair"), poor: _("Poor") };
 
 const part = document.getElementById("tool-quality");
 const get = (id) => document.getElementById(id);
@@ -37,14 +37,14 @@ function path() {
 /** All of it in words, for those who do not see the line or want to know more. */
 function describe() {
   const known = recent.filter((mos) => mos !== null);
-  if (!last || !known.length) return "Sound of the call: not known yet";
-  const worst = `worst of the last minute ${Math.min(...known).toFixed(1)}`;
-  if (last.mos === null) return `Sound of the call: nothing is sent now; ${worst}`;
-  const now = `${WORDS[last.rating].toLowerCase()}, ${last.mos.toFixed(1)} of ${MOST}`;
-  const said = [`Sound of the call: ${now}`, worst];
+  if (!last || !known.length) return _("Sound of the call: not known yet");
+  const worst = _("worst of the last minute {worst}", { worst: decimal(Math.min(...known)) });
+  if (last.mos === null) return _("Sound of the call: nothing is sent now; {worst}", { worst });
+  const now = { word: WORDS[last.rating].toLowerCase(), mos: decimal(last.mos), most: decimal(MOST) };
+  const said = [_("Sound of the call: {word}, {mos} of {most}", now), worst];
   // Of a second whose only packets were late ones nobody can tell.
-  if (last.lost_percent !== null) said.push(`${last.lost_percent.toFixed(1)} % lost`);
-  if (last.mouth_to_ear_ms !== null) said.push(`delay ${Math.round(last.mouth_to_ear_ms)} ms`);
+  if (last.lost_percent !== null) said.push(fill(words.sound.lost_percent, { value: decimal(last.lost_percent) }));
+  if (last.mouth_to_ear_ms !== null) said.push(_("delay {ms} ms", { ms: Math.round(last.mouth_to_ear_ms) }));
   return said.join("; ");
 }
 
@@ -52,11 +52,10 @@ function show() {
   const now = last?.mos ?? null;
   part.dataset.rating = now === null ? "unknown" : last.rating;
   setText(get("quality-word"), now === null ? "–" : WORDS[last.rating]);
-  setText(get("quality-mos"), now === null ? "" : now.toFixed(1));
+  setText(get("quality-mos"), now === null ? "" : decimal(now));
   get("quality-line").setAttribute("d", path());
-  const words = describe();
-  part.setAttribute("aria-label", words);
-  part.title = words;
+  part.title = describe();
+  part.setAttribute("aria-label", part.title);
 }
 
 function begin(id) {

@@ -1,5 +1,7 @@
 // What is typed into a form of settings, as the API takes it; and what is wrong with it, in place.
 
+import { _, ngettext } from "./format.js";
+
 const parts = (within) => [...within.querySelectorAll("[data-part]")];
 const filled = (row) => parts(row).some((input) => input.value.trim());
 
@@ -63,7 +65,7 @@ function placeOf(form, name) {
     const row = rowsOf(setting).filter(filled)[index];
     const cell = row?.querySelector(`[data-part="${CSS.escape(part ?? "")}"]`)?.closest(".cell");
     if (cell) return { input: cell.querySelector("input"), line: named(cell.querySelector(".form-error")), before: "" };
-    const before = index === undefined || Number.isNaN(Number(index)) ? "" : `Entry ${Number(index) + 1}: `;
+    const before = index === undefined || Number.isNaN(Number(index)) ? "" : _("Entry {number}: ", { number: Number(index) + 1 });
     const input = setting.querySelector("input, select, textarea") ?? setting.querySelector("button");
     return { input, line: setting.querySelector(":scope > .form-error"), before };
   }
@@ -151,7 +153,7 @@ export async function attempt(form, words, work) {
     if (!error.fields) throw error; // not the box's word but a fault of this page
     const count = Object.keys(error.fields).length;
     const unknown = showFaults(form, error.fields);
-    const fields = `${count === 1 ? "One field is" : `${count} fields are`} not right; see there. Nothing was changed.`;
+    const fields = ngettext("One field is not right; see there. Nothing was changed.", "{count} fields are not right; see there. Nothing was changed.", count);
     form.querySelector(":scope > [role=alert]").textContent = [count ? fields : error.message, ...unknown].join(" ");
     say("");
     return null;

@@ -1,5 +1,6 @@
 // Sign-in and change of password.
 
+import { _ } from "./format.js";
 import { call } from "./api.js";
 
 const form = document.querySelector("form");
@@ -22,7 +23,7 @@ async function submit(event) {
       const answer = await call("POST", "/session", { user: value("user"), password: value("password") });
       location.assign(answer.must_change_password ? "/change-password" : wanted());
     } else if (value("new") !== value("again")) {
-      throw new Error("The two new passwords are not the same.");
+      throw new Error(_("The two new passwords are not the same."));
     } else {
       await call("PUT", "/session/password", { old: value("old"), new: value("new") });
       location.assign("/");

@@ -9,6 +9,7 @@ export const box = { known: false, monitoring: null, device: null, platform: nul
 const listeners = [];
 let source = null;
 let heard = -Infinity;
+let heardAt = 0; // the same by the wall clock, which goes on while a laptop sleeps
 let opened = performance.now();
 
 /** Call `listener(name, data)` for each event, and with `known` when that changes. */
@@ -33,6 +34,7 @@ function setKnown(known) {
 
 function take(name, data) {
   heard = performance.now();
+  heardAt = Date.now();
   if (data.as_of) box.offset = Date.parse(data.as_of) - Date.now();
   if (name === "snapshot") {
     box.monitoring = data.monitoring;
@@ -67,16 +69,27 @@ export function open() {
   };
 }
 
+const silence = () => Math.max(performance.now() - heard, Date.now() - heardAt);
+
 function watch() {
-  const silence = performance.now() - Math.max(heard, opened);
-  if (performance.now() - heard > SILENCE_MS) setKnown(false);
+  if (silence() > SILENCE_MS) setKnown(false);
   // A dead connection can look open for minutes: begin anew.
-  if (silence > 2 * SILENCE_MS) open();
+  const waited = performance.now() - opened;
+  if (Math.min(silence(), waited) > 2 * SILENCE_MS) open();
+}
+
+/** Back from sleep, from another tab or from no network: a stream that may be dead is not waited for. */
+function wake() {
+  if (document.hidden || (silence() < SILENCE_MS && source.readyState === EventSource.OPEN)) return;
+  if (silence() > SILENCE_MS) setKnown(false);
+  open();
 }
 
 export function start() {
   open();
   setInterval(watch, 200);
   addEventListener("pagehide", () => source?.close());
-  addEventListener("pageshow", (event) => event.persisted && open());
+  addEventListener("pageshow", (event) => event.persisted && wake());
+  addEventListener("online", wake);
+  document.addEventListener("visibilitychange", wake);
 }

@@ -1,7 +1,8 @@
 // The monitoring toolbar. It follows what the box says, never what was asked for.
 
 import { call } from "./api.js";
-import { agentNames, elapsed, setText } from "./format.js";
+import { _, agentNames, elapsed, setText, words } from "./format.js";
+import { ask } from "./join.js";
 import { clearNotice, notify } from "./notice.js";
 import { box, listen, now } from "./stream.js";
 
@@ -30,23 +31,23 @@ function chosenAudience() {
 /** The state in words, and its tone. */
 function describe(session) {
   if (!box.known || session.muted === null) {
-    return ["State unknown – you may be heard", "unknown"];
+    return [_("State unknown – you may be heard"), "unknown"];
   }
-  if (session.state === "joining") return ["Joining…", "quiet"];
-  if (session.state === "reconnecting") return ["Reconnecting – you are muted", "quiet"];
+  if (session.state === "joining") return [_("Joining…"), "quiet"];
+  if (session.state === "reconnecting") return [_("Reconnecting – you are muted"), "quiet"];
   if (!session.muted) {
-    const who = session.audience === "agent" ? "only the agent hears you" : "agent and customer hear you";
-    return [`Live – ${who}`, "live"];
+    const text = session.audience === "agent" ? _("Live – only the agent hears you") : _("Live – agent and customer hear you");
+    return [text, "live"];
   }
-  return ["Listening – you are muted", "quiet"];
+  return [_("Listening – you are muted"), "quiet"];
 }
 
 /** Why the microphone button can do nothing, or "". */
 function microphoneReason(session, unknown) {
   if (unknown || !session.muted) return ""; // muting is always allowed
-  if (session.owner !== me) return `Only ${session.owner} can speak in this session.`;
-  if (!allowed.length) return "You may listen, not speak.";
-  if (session.state !== "listening") return "You can speak once you hear the call.";
+  if (session.owner !== me) return _("Only {owner} can speak in this session.", session);
+  if (!allowed.length) return _("You may listen, not speak.");
+  if (session.state !== "listening") return _("You can speak once you hear the call.");
   return "";
 }
 
@@ -65,13 +66,14 @@ function show() {
   setText(get("tool-queue"), call ? [call.queue, call.flow].filter(Boolean).join(" · ") : "");
   const owner = get("tool-owner");
   owner.hidden = session.owner === me;
-  const over = bar.dataset.mayListen === "yes" ? " You can mute or leave it, and then monitor yourself." : "";
-  setText(owner, owner.hidden ? "" : `${session.owner} is monitoring this call.${over}`);
+  const over = bar.dataset.mayListen === "yes" ? ` ${_("You can mute or leave it, and then monitor yourself.")}` : "";
+  setText(owner, owner.hidden ? "" : _("{owner} is monitoring this call.", session) + over);
   microphone.setAttribute("aria-pressed", unknown ? "mixed" : String(!session.muted));
   microphone.toggleAttribute("aria-busy", false);
   if (pending) microphone.setAttribute("aria-busy", "true");
   const reason = microphoneReason(session, unknown);
   microphone.disabled = Boolean(reason) || bar.dataset.mayListen !== "yes";
+  get("tool-next").hidden = bar.dataset.mayListen !== "yes" || session.owner !== me;
   get("tool-leave").disabled = bar.dataset.mayListen !== "yes";
   why(reason, "plain");
   if (audienceField) {
@@ -96,7 +98,7 @@ function showTime() {
   const { started_at: started, live_until: until } = box.monitoring;
   if (started) setText(get("tool-timer"), elapsed(now() - Date.parse(started)));
   get("tool-limit").hidden = !until || !box.known;
-  if (until) setText(get("tool-limit"), `Muted in ${elapsed(Date.parse(until) - now() + 999)}, by the time limit here.`);
+  if (until) setText(get("tool-limit"), _("Muted in {time}, by the time limit here.", { time: elapsed(Date.parse(until) - now() + 999) }));
 }
 
 /** What the box did that its owner should know, such as to mute at the limit. */
@@ -112,7 +114,7 @@ function showLevel(meter, dbfs) {
   const level = Math.min(0, Math.max(FLOOR_DBFS, dbfs));
   meter.firstElementChild.style.transform = `scaleX(${1 - level / FLOOR_DBFS})`;
   meter.setAttribute("aria-valuenow", String(Math.round(level)));
-  meter.setAttribute("aria-valuetext", level <= FLOOR_DBFS ? "silent" : `${Math.round(level)} decibels`);
+  meter.setAttribute("aria-valuetext", level <= FLOOR_DBFS ? _("silent") : _("{level} decibels", { level: Math.round(level) }));
 }
 
 function silence() {
@@ -129,7 +131,7 @@ function showEnd() {
   }
   const end = session?.last_end;
   if (end && end.session_id === sessionStorage.getItem(WATCHED)) {
-    notify(end.detail, end.reason === "hung_up" ? "plain" : "bad");
+    notify(words.ends?.[end.reason] ?? end.detail, end.reason === "hung_up" ? "plain" : "bad");
   }
 }
 
@@ -140,11 +142,18 @@ async function attempt(work) {
   try {
     await work(); // its answer may come after a later event: what is shown comes from events alone
   } catch (error) {
-    why(error.message, "bad");
+    if (running()) why(error.message, "bad");
+    else notify(error.message, "bad");
   } finally {
     pending -= 1;
     if (running()) show();
   }
+}
+
+/** Leave, and join the next call of the list silently. */
+export async function nextCall() {
+  const given = await ask(_("The next call of your list"));
+  if (given) attempt(() => call("POST", "/monitoring/next", given));
 }
 
 function toggle() {
@@ -197,6 +206,7 @@ export function start() {
   if (!bar) return;
   microphone.addEventListener("click", toggle);
   get("tool-leave").addEventListener("click", () => attempt(() => call("DELETE", "/monitoring")));
+  get("tool-next").addEventListener("click", nextCall);
   audienceField?.addEventListener("change", audienceChosen);
   volume.addEventListener("input", volumeMoved);
   get("notice-dismiss").addEventListener("click", () => {

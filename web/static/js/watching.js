@@ -1,11 +1,11 @@
 // What one watches: the bells in the list's rows, and the menu that lists it all.
 
 import { call } from "./api.js";
-import { setText } from "./format.js";
+import { _, setText } from "./format.js";
 import { notify } from "./notice.js";
 import { listen } from "./stream.js";
 
-const KINDS = { agent: "Agents", queue: "Queues" };
+const KINDS = { agent: _("Agents"), queue: _("Queues") };
 
 const menu = document.getElementById("watching");
 const summary = menu?.querySelector("summary");
@@ -25,10 +25,10 @@ function mark() {
 function item(one) {
   const line = make("li");
   const button = make("button", { type: "button", className: "icon-button" });
-  button.setAttribute("aria-label", `Stop watching ${one.name}`);
+  button.setAttribute("aria-label", _("Stop watching {name}", one));
   button.append(document.getElementById("watching-remove").content.cloneNode(true));
   button.addEventListener("click", () => remove(one));
-  line.append(make("span", { textContent: one.name }), make("small", { textContent: one.kind === "agent" ? "Agent" : "Queue" }), button);
+  line.append(make("span", { textContent: one.name }), make("small", { textContent: one.kind === "agent" ? _("Agent") : _("Queue") }), button);
   return line;
 }
 
@@ -65,8 +65,8 @@ async function remove(one) {
 function follow(bell, one, name) {
   bell.dataset.target = one ?? "";
   bell.dataset.name = name ?? "";
-  bell.setAttribute("aria-label", `Watch ${name}`);
-  bell.parentElement.title = `Watch ${name}`;
+  bell.setAttribute("aria-label", _("Watch {name}", { name }));
+  bell.parentElement.title = _("Watch {name}", { name });
   bell.parentElement.hidden = !one;
 }
 

@@ -1,0 +1,1 @@
+"""Keeps the catalogues of texts under ``web/locale`` complete."""
