@@ -27,7 +27,7 @@ from tests.support.console_world import make_world
 BASE = "http://box"
 ABSENT = "service_absent"
 """There is no system bus here."""
-BUDGET_S = 6.0
+BUDGET_S = 3.0
 """For the calls of one route; some make keys."""
 ELSEWHERE = [ignored_auth, not_a_server_error, positive_data_acceptance]
 """Who may what has a test of its own; so has a value that fits its shape and makes no sense."""
