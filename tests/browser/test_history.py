@@ -137,15 +137,15 @@ def test_days_and_times_are_the_reader_s(
     complaints = watch(page)
     sign_in(page)
     page.goto("/history?sort=started_at")
-    page.get_by_label("From", exact=True).fill(day)
-    page.get_by_label("To", exact=True).fill(day)
-    expect(page.locator("#count")).to_contain_text(f"of {found} sessions")
+    page.get_by_label("Von", exact=True).fill(day)
+    page.get_by_label("Bis", exact=True).fill(day)
+    expect(page.locator("#count")).to_contain_text(f"von {found} Sitzungen")
     year, month, date = day.split("-")
     first = page.locator(f"{ROWS} time").first
     expect(first).to_contain_text(f"{date}.{month}.{year}")
     page.reload()
-    expect(page.get_by_label("From", exact=True)).to_have_value(day)
-    expect(page.get_by_label("To", exact=True)).to_have_value(day)
+    expect(page.get_by_label("Von", exact=True)).to_have_value(day)
+    expect(page.get_by_label("Bis", exact=True)).to_have_value(day)
     page.locator(f"{ROWS} a").first.click()
     shown = page.locator(".timeline .at").first
     offset = {"Asia/Tokyo": 9, "America/New_York": -5}[zone]

@@ -1,13 +1,13 @@
 // The box's name and clock.
 
 import { call } from "./api.js";
-import { _, language } from "./format.js";
+import { _, locale } from "./format.js";
 import { attempt, collect, showWhen } from "./settings_form.js";
 
 /** The box's clock as it goes on, in the box's own time zone. */
 function runClock(clock) {
   const ahead = Date.parse(clock.dataset.now) - Date.now();
-  const format = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", timeZone: clock.dataset.zone || "UTC" });
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium", timeZone: clock.dataset.zone || "UTC" });
   const show = () => (clock.textContent = format.format(Date.now() + ahead));
   setInterval(show, 1000);
   show();

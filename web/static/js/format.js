@@ -3,6 +3,8 @@
 
 export const words = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
 export const language = document.documentElement.lang;
+/** How times and numbers are written: as the reader does where that is the page's language. */
+export const locale = navigator.languages.find((tag) => tag.split("-")[0] === language) ?? language;
 
 /** A text with its `{name}` filled in. */
 export function fill(text, values = {}) {
@@ -22,7 +24,7 @@ export function ngettext(one, many, count) {
 
 /** With one decimal. */
 export function decimal(value) {
-  return value.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  return value.toLocaleString(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }
 
 export function refusal(code) {
@@ -56,7 +58,7 @@ const FORMS = {
 /** Every moment with `data-local` below *root*, in the reader's own zone and way of writing. */
 export function localTimes(root) {
   for (const element of root.querySelectorAll("[data-local]")) {
-    const form = new Intl.DateTimeFormat(language, FORMS[element.dataset.local]);
+    const form = new Intl.DateTimeFormat(locale, FORMS[element.dataset.local]);
     setText(element, form.format(new Date(element.dateTime ?? element.dataset.at)));
   }
 }
