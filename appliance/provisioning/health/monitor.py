@@ -19,7 +19,8 @@ from appliance.service.tasks import deadly_task, die, stop_tasks
 
 log = logging.getLogger(__name__)
 
-HEAVY_AFTER_S = 90.0
+SETTLE_S, HEAVY_AFTER_S = 10.0, 90.0
+"""After the start, before the first look: what comes up with the box is no finding."""
 HEAVY_REST = timedelta(minutes=2)
 FIX_LIMIT_S = 20.0
 UNFINISHED = "health_unknown"
@@ -131,7 +132,7 @@ class HealthMonitor:
 
     async def _watch(self, check: Check) -> None:
         looked = self._looked[check.name]
-        await asyncio.sleep(HEAVY_AFTER_S if check.heavy else 0)
+        await asyncio.sleep(HEAVY_AFTER_S if check.heavy else SETTLE_S)
         while True:
             looked.asked.clear()
             await self._look(check)
