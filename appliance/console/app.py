@@ -8,10 +8,11 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
+from appliance.console.asked_once import asked_once
 from appliance.console.declared import permissions
 from appliance.console.device_cookies import DeviceCookies
 from appliance.console.errors import PROBLEMS, add_error_handlers
@@ -129,7 +130,7 @@ def create_app(
         fingers=None if ports.panel is None else Fingers(ports.panel),
     )
     for feature in FEATURES:
-        app.include_router(feature.router, prefix=API)
+        app.include_router(feature.router, prefix=API, dependencies=[Depends(asked_once)])
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(account_pages.router)

@@ -27,8 +27,8 @@ from tests.support.console_world import make_world
 BASE = "http://box"
 ABSENT = "service_absent"
 """There is no system bus here."""
-BUDGET_S = 3.0
-"""For the calls of one route; some make keys."""
+BUDGET_S = 20.0
+"""For the calls of one route at most, on a machine that is very busy; some make keys."""
 ELSEWHERE = [ignored_auth, not_a_server_error, positive_data_acceptance]
 """Who may what has a test of its own; so has a value that fits its shape and makes no sense."""
 DESCRIPTION = describe(make_world(0).app())
@@ -80,7 +80,7 @@ def box(prepared: Prepared, tmp_path: Path) -> Iterator[Box]:
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=8,
+    max_examples=10,
     suppress_health_check=list(HealthCheck),
 )
 def test_every_answer_is_as_described(

@@ -26,6 +26,7 @@ HTML = {"Accept": "text/html,*/*"}
         ("GET", "/api/v1/interactions?show=some", None, 422, "invalid_input", "show"),
         ("GET", "/api/v1/interactions?sort=colour", None, 422, "invalid_input", "sort"),
         ("GET", "/api/v1/interactions?per_page=100000", None, 422, "invalid_input", "per_page"),
+        ("GET", "/api/v1/interactions?agent=a&agent=b", None, 422, "invalid_input", "agent"),
         ("GET", "/api/v1/interactions?serach=x", None, 422, "invalid_input", "serach"),
         ("GET", f"/api/v1/interactions?search={'x' * 201}", None, 422, "invalid_input", "search"),
         ("GET", "/api/v1/interactions/none", None, 404, "not_found", "no such call"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Final
 
 from pydantic import JsonValue
@@ -96,7 +96,8 @@ class Network:
             refuse_taken(snapshot, device, wired)
             before, wanted, obsolete = await planned(manager, snapshot, found[0], wired)
             await self._calls.close()
-            try:
+            with ExitStack() as undone:
+                undone.callback(self._calls.reopen)
                 detail: dict[str, JsonValue] = {
                     "device": device,
                     "before": before,
@@ -104,9 +105,7 @@ class Network:
                 }
                 await self._audit.append(Entry(who, "network_changed", detail=detail))
                 await self._begin(manager, view.state, wanted, obsolete)
-            except BaseException:
-                self._calls.reopen()
-                raise
+                undone.pop_all()  # it stays closed until the change is decided
             return await view_of(manager, self._outcome)
 
     async def confirm(self, who: str) -> NetworkView:
