@@ -77,13 +77,17 @@ class Requires:
 
 
 def note_refusal(request: Request, caller: Caller, needed: str) -> None:
-    """Somebody tried to do what they may not."""
+    """Somebody tried to do what they may not; of the same again and again a row a minute."""
+    state, route = console(request), request.scope.get("route")
+    tried = f"{request.method} {getattr(route, 'path', '')}"
+    if not state.told_lately.first((caller.account.name, tried)):
+        return
     detail: dict[str, JsonValue] = {
         "request": f"{request.method} {request.url.path}",
         "needed": needed,
     }
     entry = Entry(caller.account.name, "permission_refused", detail=detail)
-    console(request).ports.audit.note(entry)
+    state.ports.audit.note(entry)
 
 
 class Public:

@@ -54,7 +54,7 @@ from appliance.console.routes import (
 from appliance.console.settings import ConsoleSettings
 from appliance.console.sign_in_brake import SignInBrake
 from appliance.console.state import Console, make_templates
-from appliance.console.throttle import Throttle
+from appliance.console.throttle import Lately, Throttle
 from appliance.console.visitors import SPARE, Visitors
 from appliance.console.web_sessions import WebSessions
 from appliance.service.errors import BargeboxError
@@ -118,6 +118,7 @@ def create_app(
         sessions=sessions,
         kept_sign_ins=KeptSignIns(sessions, ports.accounts),
         throttle=Throttle(),
+        told_lately=Lately(),
         brake=SignInBrake(),
         devices=DeviceCookies(secrets.token_bytes(32)),
         refused=RefusedSignIns(ports.audit.append, ports.accounts.known_as),

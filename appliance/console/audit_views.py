@@ -76,7 +76,10 @@ def _moment(value: date | None, day_adds: timedelta = timedelta()) -> datetime |
         return None
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
-    return datetime.combine(value, time(), UTC) + day_adds
+    try:
+        return datetime.combine(value, time(), UTC) + day_adds
+    except OverflowError:  # the last day that there is has no end
+        return None
 
 
 class AuditPage(BaseModel):

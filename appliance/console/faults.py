@@ -33,6 +33,10 @@ _WORDS = {
 """By pydantic's type of error; its other messages are shown as they are."""
 
 
+MAX_NAME = 100
+"""Characters of a value's name; a name that is not known is the sender's own."""
+
+
 def in_words(fault: Mapping[str, Any]) -> str:
     """One of pydantic's errors, as a sentence."""
     context = fault.get("ctx", {})
@@ -60,4 +64,4 @@ def by_field(faults: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 def name_of(where: Sequence[str | int]) -> str:
     """The value's name, ``asterisk.agents.0.name``, from its place in the request or the file."""
     own = where[1:] if len(where) > 1 and where[0] in ("body", "query", "path") else where
-    return ".".join(map(str, own)) or "all"
+    return ".".join(map(str, own))[:MAX_NAME] or "all"

@@ -31,6 +31,10 @@ NAMES: Final = {"en": "English", "de": "Deutsch"}
 DOMAIN: Final = "bargebox"
 MOST_WISHES: Final = 20
 GAP: Final = re.compile(r"\{(\w+)\}")
+LONGEST: Final = 400
+"""Characters of a text with gaps. Whoever asks may choose what fills them, and the time that a
+longer one takes grows with the third power of its length.
+"""
 
 Forms = str | tuple[str, ...]
 """A translation, or one for each plural form."""
@@ -54,6 +58,8 @@ class Language:
         found = self.texts.gettext(text) if text else ""
         if found != text:
             return found
+        if len(text) > LONGEST:
+            return None
         for pattern, words in self.with_gaps:
             if match := pattern.fullmatch(text):
                 return words.format_map(match.groupdict())
@@ -160,6 +166,8 @@ def _with_gaps(catalogue: Catalog) -> Iterator[tuple[re.Pattern[str], str]]:
     for message in catalogue:
         if not isinstance(message.id, str) or not isinstance(message.string, str):
             continue
+        if all(place.endswith(".js") for place, _line in message.locations):
+            continue  # the scripts fill in their own
         parts = GAP.split(message.id)
         if len(parts) > 1 and message.string and not message.fuzzy:
             texts, names = map(re.escape, parts[::2]), parts[1::2]

@@ -31,7 +31,7 @@ from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.settings import ConsoleSettings
 from appliance.console.sign_in_brake import SignInBrake
-from appliance.console.throttle import Throttle
+from appliance.console.throttle import Lately, Throttle
 from appliance.console.visitors import Visitors
 from appliance.console.web_sessions import WebSessions
 
@@ -55,6 +55,8 @@ class Console:
     templates: Environment
     languages: Mapping[str, Language]
     own_names: OwnNames
+    told_lately: Lately
+    """Refused permissions that are on record."""
     fingers: Fingers | None
     """None where the buttons are real."""
     checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))

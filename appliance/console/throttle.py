@@ -12,6 +12,7 @@ from appliance.console.settings import ConsoleError
 FREE_TRIES = 5
 LONGEST_PAUSE = 60.0
 FORGET_AFTER = 900.0
+TOLD_EVERY = 60.0
 MAX_KEYS = 4096
 """When full, the key that failed longest ago is forgotten."""
 
@@ -63,6 +64,25 @@ class Failures:
     def _now(self, key: Hashable) -> tuple[int, float]:
         count, last = self._counts.get(key, (0, 0.0))
         return (0, 0.0) if self._clock() - last > FORGET_AFTER else (count, last)
+
+
+class Lately:
+    """What was told within the last minute, so that nobody can have it told without end."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._told: OrderedDict[Hashable, float] = OrderedDict()
+
+    def first(self, key: Hashable) -> bool:
+        """Whether *key* is to be told now."""
+        now = self._clock()
+        if now - self._told.get(key, -TOLD_EVERY) < TOLD_EVERY:
+            return False
+        self._told[key] = now
+        self._told.move_to_end(key)
+        if len(self._told) > MAX_KEYS:
+            self._told.popitem(last=False)
+        return True
 
 
 class Throttle:

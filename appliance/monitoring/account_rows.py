@@ -18,7 +18,7 @@ MAX_ACCOUNTS = 500
 MAX_PLATFORMS = 20
 MAX_AGENT_IDS = 50
 MAX_ID = 200
-RESERVED = frozenset({"bargebox", "local console", ".", ".."})
+RESERVED = frozenset({"bargebox", "panel", "local console", ".", ".."})
 """Who the audit log names when no person acted, and what an address cannot carry."""
 
 _SELECT = (

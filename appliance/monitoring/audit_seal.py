@@ -13,7 +13,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -161,8 +161,9 @@ class Seal:
     def _clear_drafts(self) -> None:
         """Those of processes that were killed."""
         for draft in self._path.parent.glob(f"{head_file(self._path).name}.*.new"):
-            if time.time() - draft.stat().st_mtime > STALE_S:
-                draft.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process has just put its own in place
+                if time.time() - draft.stat().st_mtime > STALE_S:
+                    draft.unlink()
 
     def _mine(self, line: str) -> SignedHead | None:
         assert self._key is not None

@@ -54,6 +54,9 @@ class NextCall:
             raise RefusedError(
                 "There is no other call in your list that can be monitored now.", code="no_next"
             )
+        if not (connection := desk.book.connection).connected:
+            words = connection.detail or "The call platform cannot be reached now."
+            raise RefusedError(words, code=EndReason.PLATFORM_LOST)
         if running is not None:
             self._endings.end(running, EndReason.HUNG_UP, by=account.name)
         await self._joining.monitor(account, following.id, given)
@@ -63,7 +66,10 @@ class NextCall:
         self._desk.jobs.spawn(self._from_panel(), "next call")
 
     async def _from_panel(self) -> None:
-        """For the owner of the call that the button left, or is in."""
+        """For the owner of the call that the button left."""
+        if self._desk.running() is not None:
+            log.info("the next call was asked for, but somebody monitors another one already")
+            return
         before = self._desk.session or self._desk.last_session
         if before is None:
             return

@@ -228,3 +228,14 @@ async def test_where_there_is_no_next_call_the_present_one_is_not_left(tmp_path:
             await life.service.monitor_next(w.bob)
         assert refused.value.code == "busy"
         assert _listens_to(life) == "call-6"
+
+
+async def test_a_call_is_not_left_for_one_that_the_platform_cannot_give_now(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-6")
+        w.driver.disconnect()
+        await eventually(lambda: not life.service.book.connection.connected)
+        with pytest.raises(RefusedError) as refused:
+            await life.service.monitor_next(w.ann)
+        assert refused.value.code == "platform_lost"
+        assert _listens_to(life) == "call-6"

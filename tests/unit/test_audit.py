@@ -373,6 +373,19 @@ async def test_a_clock_far_ahead_removes_nothing(store: Store) -> None:
     assert await audit.cut(NOW + timedelta(days=3000)) == 0
 
 
+async def test_a_clock_that_leaps_ahead_removes_nothing_for_a_week(store: Store) -> None:
+    """A clock without a battery at the start, or somebody who sets it to be rid of the log."""
+    audit = Audit(store)
+    await audit.append(*(_row(days) for days in (5, 4, 3, 2, 1)))
+    ahead = NOW + timedelta(days=3650)
+    await audit.append(Entry("eve", "clock_changed", at=ahead))
+    assert await audit.cut(ahead - timedelta(days=365)) == 0
+    await audit.append(Entry("ann", "monitor", at=ahead + timedelta(days=6)))
+    assert await audit.cut(ahead - timedelta(days=365)) == 0
+    await audit.append(Entry("ann", "monitor", at=ahead + timedelta(days=8)))
+    assert await audit.cut(ahead - timedelta(days=365)) == 5
+
+
 async def test_a_cut_tells_of_damage_that_goes_with_it(store: Store, database: Path) -> None:
     audit = Audit(store)
     await audit.append(*(_row(days) for days in (40, 39, 38, 1)))

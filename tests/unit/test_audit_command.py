@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -98,7 +98,8 @@ def test_a_log_that_was_cut_because_of_its_age_says_so(
     async def cut() -> None:
         store = await Store.open(database)
         audit = Audit(store)
-        await audit.append(Entry("ann", "late", at=datetime(2099, 1, 1, tzinfo=UTC)))
+        late = datetime(2099, 1, 1, tzinfo=UTC)
+        await audit.append(*(Entry("ann", "late", at=late + timedelta(days=d)) for d in (0, 9)))
         assert await audit.cut(datetime(2098, 1, 1, tzinfo=UTC)) == 5
         await store.close()
 

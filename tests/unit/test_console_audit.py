@@ -126,6 +126,14 @@ async def test_what_somebody_may_not_do_is_on_record(
         "request": "POST /api/v1/interactions/call-00001/monitor",
         "needed": "MONITOR_ALL_CALLS",
     }
+    for number in range(3):  # a script that goes on trying must not fill the card
+        await client.post(f"/interactions/call-{number}/monitor", headers=tom)
+    assert world.audit.rows[-1] is row
+
+
+async def test_the_last_day_that_there_is_can_be_asked_for(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/audit?to=9999-12-31")
+    assert (answer.status_code, len(answer.json()["items"])) == (200, 5)
 
 
 async def test_a_self_test_is_on_record(world: World, client: httpx.AsyncClient) -> None:

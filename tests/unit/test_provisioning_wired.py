@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from appliance.provisioning.network.sign_in import (
     setting,
 )
 from appliance.provisioning.network.wired import Wired
+from tests.support.certificates import self_signed
 
 STATIC = {"method": "static", "addresses": ["192.0.2.10/24"]}
 STATIC6 = {"method": "static", "addresses": ["2001:db8::10/64"]}
@@ -171,3 +173,25 @@ def test_a_secret_that_is_left_out_stays_and_with_another_method_does_not(
     with pytest.raises(SecretsNeededError) as needed:
         setting(peap, kept)
     assert needed.value.names == ("ca_certificate", "password")
+
+
+@pytest.mark.parametrize(
+    ("changes", "stays"),
+    [({"identity": "box-8"}, True), ({"server_domain": ""}, False), ({"ca_certificate": 1}, False)],
+)
+def test_a_password_stays_with_the_server_that_it_was_given_for(
+    pem: tuple[str, str], tmp_path: Path, changes: dict[str, Any], stays: bool
+) -> None:
+    access = {"method": "peap", "identity": "box-7", "server_domain": "radius.example.org"}
+    secrets = {"ca_certificate": pem[0], "password": "of the port"}
+    first = Wired.model_validate({"access": access | secrets}).access
+    kept = {name: one.value for name, one in setting(first, {}).items()}
+    if "ca_certificate" in changes:
+        changes = {"ca_certificate": self_signed(tmp_path)[0].read_text()}
+    again = Wired.model_validate({"access": access | changes}).access
+    if stays:
+        assert setting(again, kept)["password"].value == "of the port"
+        return
+    with pytest.raises(SecretsNeededError) as needed:
+        setting(again, kept)
+    assert needed.value.names == ("password",)

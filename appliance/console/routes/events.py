@@ -43,7 +43,16 @@ class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
 
-NAMES = ("snapshot", "interaction", "monitoring", "levels", "quality", "device", "beat")
+NAMES = (
+    "snapshot",
+    "interaction",
+    "monitoring",
+    "levels",
+    "quality",
+    "device",
+    "watch",
+    "beat",
+)
 ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events without end. The data of each is one JSON object.",

@@ -18,7 +18,7 @@ from appliance.provisioning.certificates.own import PrivateKey
 MOST = 10
 """Certificates in one chain."""
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_EDGE = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----")
 NO_CERTIFICATE = (
     "There is no certificate in it. Give a PEM file: it has lines that say BEGIN CERTIFICATE."
 )
@@ -98,7 +98,16 @@ def read_binary(data: bytes, password: str) -> Given:
 
 
 def _blocks(text: str) -> list[tuple[str, str]]:
-    return [(match[1], match[0] + "\n") for match in _BLOCK.finditer(text)]
+    """Kind and text of each PEM block (RFC 7468), in one pass."""
+    found: list[tuple[str, str]] = []
+    begun: re.Match[str] | None = None
+    for edge in _EDGE.finditer(text):
+        if edge[1] == "BEGIN":
+            begun = edge
+        elif begun is not None and edge[2] == begun[2]:
+            found.append((edge[2], text[begun.start() : edge.end()] + "\n"))
+            begun = None
+    return found
 
 
 def _understood(certificate: x509.Certificate) -> x509.Certificate:

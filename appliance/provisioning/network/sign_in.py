@@ -65,11 +65,14 @@ def access_of(kept: Mapping[str, Any]) -> dict[str, Any]:
 def setting(access: PortAccess, kept: Mapping[str, Any]) -> dict[str, Variant]:
     """The setting for *access*; what it leaves out stays as *kept* has it, method unchanged.
 
-    Raises `SecretsNeededError`.
+    A password stays only with whom it was given for: another server would be told it, or enough
+    of it to find it out. Raises `SecretsNeededError`.
     """
     if access.method == "off":
         return {}
     stays = kept if method_of(kept) == access.method else {}
+    if _for_another(access, stays):
+        stays = {name: value for name, value in stays.items() if name != "password"}
     values = {
         "eap": Variant("as", [access.method]),
         "identity": Variant("s", access.identity),
@@ -87,6 +90,16 @@ def setting(access: PortAccess, kept: Mapping[str, Any]) -> dict[str, Variant]:
     if access.method == "tls" and "private-key-password" not in values:
         values["private-key-password-flags"] = Variant("u", NOT_NEEDED)
     return values
+
+
+def _for_another(access: PortAccess, kept: Mapping[str, Any]) -> bool:
+    """Whose server is believed is another than *kept* has it."""
+    before = access_of(kept)
+    given = access.ca_certificate
+    authority = given.get_secret_value().encode() if given is not None else b""
+    return access.server_domain != before.get("server_domain", "") or (
+        authority != b"" and authority != bytes(kept.get("ca-cert", b""))
+    )
 
 
 def _secrets(access: PortAccess, stays: Mapping[str, Any]) -> dict[str, Variant]:
