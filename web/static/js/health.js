@@ -1,7 +1,7 @@
 // The box's health: looked at again, mended, and shown as it changes, but never under the pointer.
 
 import { call } from "./api.js";
-import { setText } from "./format.js";
+import { _, language, ngettext, setText } from "./format.js";
 
 const EVERY_MS = 10000;
 const PATIENCE_MS = 30000;
@@ -13,6 +13,7 @@ const bundleError = document.getElementById("bundle-error");
 const bundleSaid = document.getElementById("bundle-said");
 
 const shown = () => [...list.children].map((item) => item.dataset.code).join();
+const AWAY = () => _("The box does not answer. Try again.");
 const told = (health) => health.findings.map((finding) => finding.code).join();
 
 async function show(health) {
@@ -21,7 +22,10 @@ async function show(health) {
     count.firstChild.data = health.findings.length;
     count.hidden = health.findings.length === 0;
   }
-  await htmx.ajax("GET", "/settings/health/list", { target: list });
+  const answer = await fetch("/settings/health/list", { signal: AbortSignal.timeout(PATIENCE_MS) });
+  if (!answer.ok) throw new Error(AWAY());
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  list.replaceChildren(...page.body.children);
   document.getElementById("health-good").hidden = list.children.length > 0;
 }
 
@@ -35,9 +39,9 @@ async function act(button, path, words) {
     await show(health);
     if (!button.isConnected) document.getElementById("health-look").focus();
     const count = health.findings.length;
-    setText(said, `${words} ${count === 0 ? "Nothing is wrong." : count === 1 ? "One thing is wrong." : `${count} things are wrong.`}`);
+    setText(said, `${words} ${count ? ngettext("One thing is wrong.", "{count} things are wrong.", count) : _("Nothing is wrong.")}`);
   } catch (refusal) {
-    setText(error, refusal.message);
+    setText(error, refusal instanceof TypeError ? AWAY() : refusal.message);
   }
   button.ariaDisabled = null;
 }
@@ -51,19 +55,22 @@ async function takeBundle({ target: button }) {
   if (button.ariaDisabled === "true") return;
   button.ariaDisabled = "true";
   setText(bundleError, "");
-  setText(bundleSaid, "The box makes the file…");
+  setText(bundleSaid, _("The box makes the file…"));
   try {
-    const answer = await fetch("/api/v1/support-bundle", { method: "POST", headers: { "X-Bargebox": "1" }, signal: AbortSignal.timeout(4 * PATIENCE_MS) });
-    if (!answer.ok) throw new Error((await answer.json()).detail);
+    const answer = await fetch("/api/v1/support-bundle", { method: "POST", headers: { "X-Bargebox": language }, signal: AbortSignal.timeout(4 * PATIENCE_MS) });
+    if (!answer.ok) {
+      const { told, detail } = await answer.json();
+      throw new Error(told?.detail ?? detail);
+    }
     const link = document.createElement("a");
     link.href = URL.createObjectURL(await answer.blob());
     link.download = answer.headers.get("Content-Disposition").split('"')[1];
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), PATIENCE_MS);
-    setText(bundleSaid, `Downloaded: ${link.download}`);
+    setText(bundleSaid, _("Downloaded: {name}", { name: link.download }));
   } catch (fault) {
     setText(bundleSaid, "");
-    setText(bundleError, fault instanceof TypeError ? "The box does not answer. Try again." : fault.message);
+    setText(bundleError, fault instanceof TypeError ? AWAY() : fault.message);
   }
   button.ariaDisabled = null;
 }
@@ -71,10 +78,10 @@ async function takeBundle({ target: button }) {
 export function start() {
   document.getElementById("bundle-take").addEventListener("click", takeBundle);
   document.getElementById("health-look").addEventListener("click", (event) =>
-    act(event.target, "/health/check", "Looked."));
+    act(event.target, "/health/check", _("Looked.")));
   list.addEventListener("click", (event) => {
     const { fix } = event.target.dataset;
-    if (fix) act(event.target, `/health/${fix}/fix`, "Done.");
+    if (fix) act(event.target, `/health/${fix}/fix`, _("Done."));
   });
   setInterval(refresh, EVERY_MS);
 }
