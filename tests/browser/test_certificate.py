@@ -42,6 +42,12 @@ def here(page: Page) -> Page:
     return page
 
 
+def told(page: Page, words: str) -> None:
+    """The page is there anew and says so; its scripts have come, so that buttons work."""
+    expect(page.get_by_text(words)).to_be_visible()
+    expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
+
+
 def upload(page: Page) -> None:
     page.get_by_role("button", name="Upload and use").press("Enter")
 
@@ -60,7 +66,7 @@ def test_a_request_is_made_downloaded_signed_and_uploaded(
     expect(names).to_have_accessible_description(re.compile("is no host name and no address"))
     names.fill("box7.site, box\n192.0.2.7")
     here.get_by_role("button", name="Make a request").press("Enter")
-    expect(here.get_by_text("The request is made.")).to_be_visible()
+    told(here, "The request is made.")
     expect(here.get_by_text("A request for box7.site, box, 192.0.2.7 is open.")).to_be_visible()
     with here.expect_download() as awaited:
         here.get_by_role("link", name="Download the request").click()
@@ -72,7 +78,7 @@ def test_a_request_is_made_downloaded_signed_and_uploaded(
     signed.write_bytes(openssl("x509", "-outform", "DER", given=site.sign(request).encode()))
     here.get_by_label("Certificate", exact=True).set_input_files([signed])
     upload(here)
-    expect(here.get_by_text("Uploaded. New connections get this certificate")).to_be_visible()
+    told(here, "Uploaded. New connections get this certificate")
     expect(here.get_by_text("CN=site root")).to_be_visible()
     assert server.world.certificates.now.facts.names == ("box7.site", "box", "192.0.2.7")
     back = here.get_by_role("button", name="Use the box’s own")
@@ -82,7 +88,7 @@ def test_a_request_is_made_downloaded_signed_and_uploaded(
     assert server.world.certificates.now.origin == "uploaded"
     back.press("Enter")
     here.get_by_role("button", name="Do it").press("Enter")
-    expect(here.get_by_text("The box uses its own certificate again.")).to_be_visible()
+    told(here, "The box uses its own certificate again.")
     expect(here.get_by_text(fingerprint)).to_be_visible()
 
 
@@ -111,7 +117,7 @@ def test_what_is_wrong_is_told_at_its_file(
     assert server.world.certificates.now.origin == "own"
     password.fill("x")
     upload(here)
-    expect(here.get_by_text("Uploaded. New connections")).to_be_visible()
+    told(here, "Uploaded. New connections")
 
 
 def test_several_files_make_one_chain(
@@ -127,15 +133,16 @@ def test_several_files_make_one_chain(
     here.get_by_label("Certificate", exact=True).set_input_files(files)
     here.get_by_label("Private key").set_input_files(tmp_path / "key.pem")
     upload(here)
-    expect(here.get_by_text("Uploaded. New connections")).to_be_visible()
+    told(here, "Uploaded. New connections")
     assert len(server.world.certificates.now.chain) == 2
 
 
 def test_a_request_is_withdrawn(here: Page, server: Served) -> None:
     here.get_by_role("button", name="Make a request").click()
+    told(here, "The request is made.")
     here.get_by_role("button", name="Withdraw it").click()
     here.get_by_role("button", name="Do it").click()
-    expect(here.get_by_text("The request is withdrawn.")).to_be_visible()
+    told(here, "The request is withdrawn.")
     assert server.world.certificates.pending is None
 
 
@@ -151,7 +158,7 @@ def test_authorities_are_added_and_removed(
     expect(chooser).to_have_accessible_description(re.compile("a server's certificate and no"))
     chooser.set_input_files(site.file)
     add.click()
-    expect(here.get_by_text("Added. The next connection")).to_be_visible()
+    told(here, "Added. The next connection")
     expect(here.get_by_role("listitem").filter(has_text="CN=site root")).to_be_visible()
     here.get_by_role("button", name="Remove CN=site root").click()
     expect(here.get_by_role("dialog")).to_contain_text("believes CN=site root no more")
@@ -228,6 +235,7 @@ def test_the_page_in_each_state(
         expect(page.get_by_text("There is no certificate in it.")).to_be_visible()
         look("wrong")
         page.get_by_role("button", name="Make a request").click()
+        told(page, "The request is made.")
         page.get_by_text("Show the request").click()
         look("request")
         page.get_by_role("button", name="Withdraw it").click()
@@ -235,7 +243,7 @@ def test_the_page_in_each_state(
         page.keyboard.press("Escape")
         page.get_by_label("Certificate", exact=True).set_input_files(tmp_path / "both.pem")
         upload(page)
-        expect(page.get_by_text("Uploaded. New")).to_be_visible()
+        told(page, "Uploaded. New")
         page.get_by_label("Add an authority").set_input_files(site.file)
         page.get_by_role("button", name="Add", exact=True).click()
         expect(page.get_by_text("Added. The next connection")).to_be_visible()
