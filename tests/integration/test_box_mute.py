@@ -10,6 +10,7 @@ import time
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,30 @@ async def test_muted_barging_coaching_and_muted_again(world: World, way: Way) ->
         assert await call.admin.roster(call.interaction) == before
         seen = [entry for side in before.values() for entry in side["roster"]]
         assert "supervisor" not in str(seen)
+
+
+async def test_the_next_call_is_joined_muted_from_an_open_microphone(world: World) -> None:
+    """Nothing of what is said goes along: neither call hears it."""
+    async with Person(world) as person, monitored(world, person) as call:
+        await by_api(world, person, "everyone")
+        await asyncio.sleep(1.3)
+        assert min(await heard(call)) > HEARD_DBFS
+        other = await call.admin.create_call(voices=False)
+        await person.listed(other)
+        # The list whose next call it is: this one and the other.
+        await person.get("/interactions?sort=started_at&per_page=500")
+        following = await person.post("/monitoring/next")
+        assert following["interaction"]["id"] != call.interaction
+        assert (following["state"], following["muted"]) == ("listening", True)
+        (leg,) = (await call.admin.do("legs"))["legs"]
+        await asyncio.sleep(1.3)
+        packets = await call.admin.uplink(leg["handle"])
+        assert len(packets) > 20
+        assert all(p[4] for p in packets)
+        assert max(await heard(call)) < SILENT_DBFS
+        now = replace(call, interaction=following["interaction"]["id"])
+        agent = await now.admin.measure(now.interaction, "agent", HERTZ)
+        assert agent < SILENT_DBFS
 
 
 async def test_muted_leg_that_only_receives_sends_nothing(tmp_path: Path) -> None:

@@ -281,3 +281,17 @@ async def test_what_breaks_of_a_former_connection_while_it_is_closed_is_no_news(
         while str(call.media) != Media.CONNECTED:
             await asyncio.sleep(0.02)
     await fresh.close()
+
+
+async def test_an_announced_call_opens_nothing_and_sends_nothing(box: Box, mixer: Mixer) -> None:
+    """The earcon is for the ear alone, also where somebody talks to the desk just then."""
+    control = await listening(box, mixer)
+    await speaking(control, mixer)
+    for _ in range(3):
+        assert (await control.ask("announce"))["ok"]
+        await speak_loudly(box)
+    assert len(mixer.taken) > 20
+    assert set(mixer.taken) == {OPUS_SILENCE}
+    assert gate(box) is Gate.CLOSED
+    assert not box.headset.running()
+    await leave(control)
