@@ -1,6 +1,17 @@
-// Loaded before all else, and no module: it keeps a press on Monitor that comes before the page's
-// modules have, for list.js to do then. It keeps no other: an old press must not un-mute.
+// Loaded before all else, and no module. Until the page's own scripts have come it keeps the last
+// press on a button of the page itself, for main.js to do then; none of the toolbar, for an old press
+// must not un-mute. And it lets no form go that is the scripts': its values would be in the address.
 
-document.addEventListener("click", ({ target }) => {
-  globalThis.earlyPress = { button: target.closest?.("button[data-monitor]"), at: performance.now() };
-});
+(() => {
+  const over = new AbortController();
+  const early = (globalThis.early = { button: null, at: 0, over });
+  const until = { signal: over.signal };
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest?.("main button");
+    early.button = button?.closest("form[action]") ? null : button;
+    early.at = performance.now();
+  }, until);
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[action], [method]")) event.preventDefault();
+  }, until);
+})();

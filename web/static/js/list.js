@@ -11,7 +11,6 @@ import { listen } from "./stream.js";
 
 const REFRESH_MS = 900;
 const LAZY_MS = 5000;
-const EARLY_MS = 5000;
 
 const form = document.getElementById("filters");
 const changes = new Set(); // ids of interactions that came or went since the list was drawn
@@ -195,7 +194,4 @@ export function start() {
   listen(heard);
   setInterval(tick, 250);
   setInterval(tickTimes, 1000);
-  const early = globalThis.earlyPress;
-  // Whoever waited longer than that has given it up.
-  if (early && performance.now() - early.at < EARLY_MS) early.button?.click();
 }
