@@ -150,10 +150,6 @@ class Audit:
         """Up to *limit* rows with numbers below *before*, newest first. Raises `StoreError`."""
         return await search(self._store, query, before, limit)
 
-    async def latest(self, *, before: int | None = None, limit: int = 100) -> list[AuditRow]:
-        """Up to *limit* rows with numbers below *before*, newest first."""
-        return (await self.search(before=before, limit=limit)).rows
-
     async def of_session(self, session_id: str) -> list[AuditRow]:
         """All rows of one session, oldest first."""
         return await self._read("WHERE session_id = ? ORDER BY seq", session_id)

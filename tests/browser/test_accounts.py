@@ -53,7 +53,7 @@ def now(server: Served, real: RealAccounts, name: str) -> Account | None:
 
 def actions(server: Served, real: RealAccounts) -> list[tuple[str, str]]:
     """Who did what, newest first."""
-    rows = asyncio.run_coroutine_threadsafe(real.log.latest(), server.loop).result(10)
+    rows = asyncio.run_coroutine_threadsafe(real.log.search(), server.loop).result(10).rows
     return [(row.actor, row.action) for row in rows]
 
 

@@ -84,7 +84,7 @@ class AccountsWorld:
 
     async def records(self, action: str) -> list[Any]:
         """The audit log's rows with that action, newest first."""
-        return [row for row in await self.audit.latest(limit=200) if row.action == action]
+        return [row for row in (await self.audit.search(limit=200)).rows if row.action == action]
 
 
 def fill(database: sqlite3.Connection) -> dict[str, str]:

@@ -10,9 +10,24 @@ import pytest
 from aioice import ice
 from fastapi import FastAPI
 
+from appliance.monitoring.store import Store
 from tests.support.certificates import self_signed
 from tests.support.console_world import World, make_world
 from tests.support.uplink_line import Line
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Where the box's database is, or is going to be."""
+    return tmp_path / "box.db"
+
+
+@pytest.fixture
+async def store(database: Path) -> AsyncIterator[Store]:
+    """A database of the test's own, on the disk."""
+    opened = await Store.open(database)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

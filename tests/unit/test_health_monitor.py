@@ -67,7 +67,7 @@ async def test_a_fix_is_on_record_and_looked_at_again(
     await health.mend("platform_settings_damaged", "tom")
     assert here.told.forgot == ["tom"]
     assert codes(health) == []
-    (row,) = await here.audit.latest()
+    (row,) = (await here.audit.search()).rows
     assert (row.actor, row.action, row.detail) == (
         "tom",
         "health_fix",
@@ -87,7 +87,7 @@ async def test_what_only_a_person_can_mend_is_refused(
         with pytest.raises(HealthError) as refused:
             await health.mend(code, "tom")
         assert refused.value.code == wanted
-    assert await here.audit.latest() == []
+    assert (await here.audit.search()).rows == []
 
 
 async def test_nothing_is_mended_without_a_record(

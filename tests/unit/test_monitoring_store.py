@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,34 +17,17 @@ from appliance.monitoring.history import History, SessionRecord
 from appliance.monitoring.schema import MIGRATIONS
 from appliance.monitoring.store import Store, StoreError
 from appliance.platforms.protocol import Interaction
+from tests.support.disk import fill
 from tests.support.fake_driver import call
 from tests.support.waiting import eventually
 
 NOW = datetime(2024, 5, 1, 9, tzinfo=UTC)
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "box.db")
-    yield opened
-    await opened.close()
-
-
 def _edit(path: Path, script: str) -> None:
     database = sqlite3.connect(path)
     database.executescript(script)
     database.close()
-
-
-async def _pragma(store: Store, pragma: str) -> None:
-    loop = asyncio.get_running_loop()
-    await loop.run_in_executor(store._writer, store._written.execute, f"PRAGMA {pragma}")
-
-
-async def _fill(store: Store) -> None:
-    """A full disk: not one page more."""
-    (pages,) = await store.read(lambda db: db.execute("PRAGMA page_count").fetchone())
-    await _pragma(store, f"max_page_count = {pages}")
 
 
 async def test_all_or_nothing(store: Store) -> None:
@@ -107,7 +89,7 @@ async def test_a_full_disk_and_a_locked_database_are_told_in_words(
     assert "in use" in error.value.detail
     other.execute("ROLLBACK")
     other.close()
-    await _fill(store)
+    await fill(store)
     with pytest.raises(StoreError) as error:
         await store.write(lambda db: db.execute("INSERT INTO kv VALUES ('a', ?)", ("x" * 50_000,)))
     assert "full" in error.value.detail
