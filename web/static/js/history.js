@@ -61,7 +61,6 @@ function failed(status) {
 
 export function start() {
   if (!form) {
-    localTimes(document);
     document.getElementById("past-back").search = sessionStorage.getItem(LIST) ?? "";
     return;
   }

@@ -4,6 +4,7 @@ import * as alerts from "./alerts.js";
 import { call } from "./api.js";
 import * as attention from "./attention.js";
 import * as chips from "./chips.js";
+import { localTimes } from "./format.js";
 import * as keys from "./keys.js";
 import * as quality from "./quality.js";
 import * as room from "./room.js";
@@ -31,6 +32,7 @@ document.querySelector("[data-language]").addEventListener("click", ({ target })
   location.reload();
 });
 
+localTimes(document);
 const names = document.body.dataset.parts.split(" ").filter(Boolean);
 const own = await Promise.all(names.map((name) => import(`./${name}.js`)));
 for (const part of [chips, ...own, toolbar, alerts, quality, room, attention, keys]) part.start();
