@@ -28,6 +28,7 @@ from appliance.monitoring.join import Joining
 from appliance.monitoring.leg_events import LegEvents
 from appliance.monitoring.microphone import Microphone
 from appliance.monitoring.next_call import NextCall
+from appliance.monitoring.owner import Owner
 from appliance.monitoring.platform_events import PlatformEvents
 from appliance.monitoring.policy import Account, RefusedError, silence_refusal, unmute_refusal
 from appliance.monitoring.presses import Presses
@@ -108,10 +109,13 @@ class MonitoringService:
             self._next_call.ask,
         )
         self._alerts = Alerts(desk, self.watches, accounts)
+        owner = Owner(desk, self._endings, accounts)
         self._platform_events = PlatformEvents(
-            desk, self._endings, self._reconnecting, self._alerts
+            desk, self._endings, self._reconnecting, self._alerts, owner
         )
-        self._watch = Watch(desk, self._endings, self._microphone, self._presses, self._recovery)
+        self._watch = Watch(
+            desk, self._endings, self._microphone, self._presses, self._recovery, owner
+        )
         self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
