@@ -90,10 +90,11 @@ async def make_parts(
     audit = service.audit
     choice = PlatformChooser(chosen, kept, driver, service, audit, make=make_driver, renew=renew)
     folder = CertificateFolder(box.certificates)
-    names = partial(box_names, (*settings.console.names, settings.console.host))
+    system = make_system(box.system_bus, settings.network, box.time_servers, audit, service)
+    more = (*settings.console.names, settings.console.host)
+    names = partial(box_names, more, lambda: system.names.now)
     certificates = CertificateKeeper(folder, audit, names, fixed=settings.console.tls_pair)
     authorities = Authorities(folder, audit)
-    system = make_system(box.system_bus, settings.network, box.time_servers, audit, service)
     panel = AsyncVirtualPanel(box.panel_socket)
     ends_s = certificates.expires_s if settings.console.secure else lambda: None
     looked_at = _box(settings, fault, store, accounts, service, choice, ends_s)

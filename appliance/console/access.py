@@ -141,7 +141,7 @@ async def _account_of(state: Console, secret: str, *, by_token: bool) -> Account
     if session is None:
         return None
     account = await accounts.get(session.account)
-    if account is None or account.stamp != session.stamp:
+    if account is None or not session.is_of(account):
         state.sessions.close(secret)
         return None
     return account

@@ -112,6 +112,7 @@ def create_app(
         limit=settings.max_sessions,
     )
     own_names = OwnNames((*settings.names, settings.host), ports.certificates.answers_to)
+    ports.system.names.called = own_names.add_machine
     app.state.console = Console(
         ports=ports,
         settings=settings,
@@ -127,7 +128,6 @@ def create_app(
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
         templates=make_templates(settings),
         languages=languages,
-        own_names=own_names,
         fingers=None if ports.panel is None else Fingers(ports.panel),
     )
     for feature in FEATURES:

@@ -20,8 +20,8 @@ class OwnNames:
 
     *also* says of any other name whether it is the box's.
 
-    The machine's name is read once: the unit does not let control see it change. What the box is
-    called later is told to `add_machine`; the former name goes on counting until the next start.
+    The machine's name is read once: the unit does not let control see it change. What hostnamed
+    calls the box is told to `add_machine`; the former name goes on counting until the next start.
     """
 
     def __init__(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from pydantic import JsonValue
 
@@ -91,17 +92,13 @@ class PlatformChooser:
     async def _begin_anew(self, entry: Entry, write: Callable[[], None]) -> None:
         if self.restarting:
             raise ConsoleError(409, "busy", "The box restarts its connection already.")
-        self.restarting = True  # before the first wait, so that two cannot both begin
-        written = False
-        try:
-            await self._monitoring.close()
+        with ExitStack() as undone:
+            undone.callback(setattr, self, "restarting", False)
+            self.restarting = True  # before the first wait, so that two cannot both begin
+            undone.callback(await self._monitoring.close())
             await self._audit.append(entry)
             await asyncio.to_thread(write)
-            written = True
-        finally:
-            self.restarting = written
-            if not written:
-                self._monitoring.reopen()
+            undone.pop_all()
         log.info("%s: %s; beginning anew", entry.actor, entry.action)
         self._renew()
 

@@ -112,11 +112,8 @@ class Monitoring(Protocol):
     def announce(self, account: str) -> None:
         """The box says that a call began that *account* watches for, where that disturbs nobody."""
 
-    async def close(self) -> None:
-        """Begin no session any more, for this life of the process ends; ``busy`` in a call."""
-
-    def reopen(self) -> None:
-        """It does not end after all."""
+    async def close(self) -> Callable[[], None]:
+        """Begin no session until what this returns is called; ``busy`` in a call."""
 
     def listen(self, listener: Callable[[Notice], None]) -> Unlisten:
         """Call *listener* on the loop at each change; it must not block."""

@@ -26,7 +26,6 @@ from appliance.console.language import (
     spoken,
 )
 from appliance.console.metrics import Counters
-from appliance.console.own_names import OwnNames
 from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.settings import ConsoleSettings
@@ -54,7 +53,6 @@ class Console:
     hub: EventHub
     templates: Environment
     languages: Mapping[str, Language]
-    own_names: OwnNames
     told_lately: Lately
     """Refused permissions that are on record."""
     fingers: Fingers | None

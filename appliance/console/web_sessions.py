@@ -27,6 +27,12 @@ class WebSession:
     """The account's when it signed in; it ends when the account has another one."""
     address: str = ""
     browser: str = ""
+    coming: str | None = None
+    """The stamp that the account is being given, which this sign-in outlasts."""
+
+    def is_of(self, account: Account) -> bool:
+        """Whether the account, as it is now, is signed in with it."""
+        return account.stamp in {self.stamp, self.coming}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,17 @@ class WebSessions:
         for key in gone:
             del self._sessions[key]
         return len(gone)
+
+    def expect(self, cookie: str, stamp: str) -> None:
+        """The sign-in of *cookie* goes on while its account is given *stamp*, and after it."""
+        if (session := self._sessions.get(_key(cookie))) is not None:
+            session.coming = stamp
+
+    def restamp(self, cookie: str) -> None:
+        """The account has the stamp that was expected."""
+        session = self._sessions.get(_key(cookie))
+        if session is not None and session.coming is not None:
+            session.stamp, session.coming = session.coming, None
 
     def close_one(self, account: str, session_id: str) -> WebSession | None:
         """Sign *account* out of one browser; None when there is no such sign-in."""

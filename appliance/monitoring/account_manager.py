@@ -204,6 +204,26 @@ class AccountManager:
         except AuditUnwritableError:
             self._audit.note(entry)
 
+    async def sign_out(
+        self, by: Account, name: str, stamp: str, detail: Mapping[str, JsonValue]
+    ) -> None:
+        """Give the account that new *stamp*: no sign-in from before ever counts again.
+
+        Raises `AuditUnwritableError`; the stamp may be the old one then, and the row is written
+        once the disk takes it, for those who were signed in are so no more.
+        """
+        told = {"account": name, **detail}
+
+        def work(database: sqlite3.Connection) -> None:
+            key = existing(database, name).account.name
+            database.execute("UPDATE accounts SET stamp = ? WHERE name = ?", (stamp, key))
+
+        try:
+            await self._record(by, "sign_in_ended", told, work)
+        except AuditUnwritableError:
+            self._audit.note(Entry(by.name, "sign_in_ended", detail=told))
+            raise
+
     async def signed_in(self, account: Account, detail: Mapping[str, JsonValue]) -> None:
         """Somebody signed in. A disk that fails refuses nobody: they may have a call to leave."""
         entry = Entry(account.name, "signed_in", detail=detail)

@@ -57,8 +57,8 @@ class Desk:
     last_session: Session | None = None
     """The one before, for whoever asks for the next."""
     last_end: Ending | None = None
-    closed: bool = False
-    """Nobody joins any more: this life of the process is about to end."""
+    closed_by: set[object] = field(default_factory=set)
+    """While there is one, nobody joins; each opens again what it closed itself."""
     device: DeviceView = field(default_factory=DeviceView)
     listeners: list[Listener] = field(default_factory=list)
     _waiters: list[asyncio.Future[None]] = field(default_factory=list)

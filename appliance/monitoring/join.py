@@ -59,7 +59,7 @@ class Joining:
     def _permitted(self, account: Account, interaction_id: str) -> Interaction:
         """The interaction, if policy lets *account* monitor it now."""
         desk = self._desk
-        if desk.closed:
+        if desk.closed_by:
             raise RefusedError("The box restarts its connection. Try again.", code="busy")
         running = desk.running()
         interaction = desk.book.find(interaction_id)

@@ -9,6 +9,7 @@ from appliance.control_link.words import EndReason
 from appliance.monitoring.alerts import Alerts
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
+from appliance.monitoring.owner import Owner
 from appliance.monitoring.policy import is_own_call, why_not_monitorable
 from appliance.monitoring.reconnect import Reconnecting
 from appliance.monitoring.session import Session
@@ -37,10 +38,16 @@ class PlatformEvents:
     """Synchronous; the driver's sink."""
 
     def __init__(
-        self, desk: Desk, endings: Endings, reconnecting: Reconnecting, alerts: Alerts
+        self,
+        desk: Desk,
+        endings: Endings,
+        reconnecting: Reconnecting,
+        alerts: Alerts,
+        owner: Owner,
     ) -> None:
         self._desk = desk
         self._endings = endings
+        self._owner = owner
         self._reconnecting = reconnecting
         self._alerts = alerts
 
@@ -87,11 +94,14 @@ class PlatformEvents:
             grace_s = self._desk.settings.call_end_grace_s
             asyncio.get_running_loop().call_later(grace_s, self._call_is_over, session)
             return
+        moved = interaction.agents != session.interaction.agents
         session.interaction = interaction
         if is_own_call(session.owner, interaction, self._desk.driver.name):
             self._endings.end(session, EndReason.OWN_CALL)
         elif not interaction.monitorable:
             self._endings.end(session, why_not_monitorable(interaction))
+        elif moved:  # the account may have got another agent id since the join
+            self._owner.look_soon()
 
     def _call_is_over(self, session: Session) -> None:
         found = self._desk.book.find(session.interaction.id)

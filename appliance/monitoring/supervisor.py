@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from appliance.control_link.client import LegLink, LegUnreachableError
@@ -28,6 +30,7 @@ from appliance.monitoring.join import Joining
 from appliance.monitoring.leg_events import LegEvents
 from appliance.monitoring.microphone import Microphone
 from appliance.monitoring.next_call import NextCall
+from appliance.monitoring.owner import Owner
 from appliance.monitoring.platform_events import PlatformEvents
 from appliance.monitoring.policy import Account, RefusedError, silence_refusal, unmute_refusal
 from appliance.monitoring.presses import Presses
@@ -108,10 +111,13 @@ class MonitoringService:
             self._next_call.ask,
         )
         self._alerts = Alerts(desk, self.watches, accounts)
+        owner = Owner(desk, self._endings, accounts)
         self._platform_events = PlatformEvents(
-            desk, self._endings, self._reconnecting, self._alerts
+            desk, self._endings, self._reconnecting, self._alerts, owner
         )
-        self._watch = Watch(desk, self._endings, self._microphone, self._presses, self._recovery)
+        self._watch = Watch(
+            desk, self._endings, self._microphone, self._presses, self._recovery, owner
+        )
         self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -237,8 +243,8 @@ class MonitoringService:
         reply = await self._desk.link.request(lambda n: SelfTest(id=n), limit_s=SELF_TEST_LIMIT_S)
         return reply.report or []
 
-    async def close(self) -> None:
-        """Let nobody join any more, because this life of the process is about to end.
+    async def close(self) -> Callable[[], None]:
+        """Let nobody join until what this returns is called; others may have closed it as well.
 
         Raises ``busy`` while a call is monitored, or one of a former life may still be.
         """
@@ -250,8 +256,14 @@ class MonitoringService:
         if not self._recovery.met:
             words = "The box has just started and looks for a call to go on with. Try again."
             raise RefusedError(words, code="busy")
-        desk.closed = True
-        await self._left_by_then()
+        holder = object()
+        reopen = partial(desk.closed_by.discard, holder)
+        with ExitStack() as undone:
+            undone.callback(reopen)
+            desk.closed_by.add(holder)
+            await self._left_by_then()
+            undone.pop_all()
+        return reopen
 
     async def _left_by_then(self) -> None:
         """Give the legs that are being left a moment; a platform that is away keeps nobody."""
@@ -263,10 +275,6 @@ class MonitoringService:
         except StoreError as error:
             log.error("whether a leg is left cannot be read: %s", error.detail)
         log.warning("a leg may be left on the platform")
-
-    def reopen(self) -> None:
-        """Calls may be joined again."""
-        self._desk.closed = False
 
     # -- inside
 

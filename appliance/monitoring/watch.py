@@ -10,6 +10,7 @@ from appliance.control_link.words import EndReason
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.microphone import Microphone
+from appliance.monitoring.owner import Owner
 from appliance.monitoring.presses import Presses
 from appliance.monitoring.recovery import LEG_DIED, Recovery
 from appliance.monitoring.session import Session
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 TICK_S = 0.25
 LATE_S = 1.0
 SWEEP_S = 30.0
+OWNER_S = 0.75
+"""How often the owner's account is looked at: who is locked or deleted hears no more soon."""
 
 
 class Watch:
@@ -32,14 +35,16 @@ class Watch:
         microphone: Microphone,
         presses: Presses,
         recovery: Recovery,
+        owner: Owner,
     ) -> None:
         self._desk = desk
         self._endings = endings
         self._microphone = microphone
         self._presses = presses
         self._recovery = recovery
+        self._owner = owner
         self._started = self._platform_there = self._headset_there = time.monotonic()
-        self._swept = self._started
+        self._swept = self._asked = self._started
 
     async def run(self) -> None:
         """For ever."""
@@ -71,6 +76,9 @@ class Watch:
         session = desk.running()
         if session is not None:
             self._look_at(session, now)
+            if now - self._asked > OWNER_S:
+                self._asked = now
+                self._owner.look_soon()
         desk.publish()  # the leg's silence makes the microphone unknown without any event
 
     def _look_at(self, session: Session, now: float) -> None:

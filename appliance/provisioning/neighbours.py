@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from appliance.monitoring.audit import Entry
@@ -20,8 +21,5 @@ class Log(Protocol):
 class Calls(Protocol):
     """The one call that the box may be in."""
 
-    async def close(self) -> None:
-        """Let nobody join for now; ``busy`` in a call."""
-
-    def reopen(self) -> None:
-        """Calls may be joined again."""
+    async def close(self) -> Callable[[], None]:
+        """Let nobody join until what this returns is called; ``busy`` in a call."""

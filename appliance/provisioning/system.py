@@ -28,6 +28,7 @@ class System:
     def start(self) -> None:
         """Begin to take up what a former life of this process left; nobody waits for services."""
         self.jobs.spawn(self.network.start(), "network at the start")
+        self.jobs.spawn(self.names.start(), "names at the start")
         self.jobs.spawn(self.clock.start(), "clock at the start")
 
     async def stop(self) -> None:

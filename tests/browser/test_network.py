@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -157,7 +158,8 @@ def test_the_box_is_renamed_and_answers_to_its_new_name(
     form.get_by_role("button", name="Rename the box").press("Enter")
     expect(form.get_by_role("status")).to_have_text("Saved.")
     assert services.run("hostname") == "desk-7\n"
-    assert server.app.state.console.own_names.has("desk-7.local")
+    answer = httpx.get(f"{server.url}/sign-in", headers={"Host": "desk-7.local"})
+    assert answer.status_code == 200
     page.reload()
     expect(page.get_by_text("On this network the box is found as desk-7.local.")).to_be_visible()
     expect(page.get_by_label("Description")).to_have_value("Ada’s <b>desk</b>")

@@ -222,17 +222,40 @@ async def test_the_barge_limit_mutes(tmp_path: Path) -> None:
 
 async def test_nobody_joins_a_life_that_is_about_to_end(tmp_path: Path) -> None:
     async with world(tmp_path) as w, w.control() as life:
-        await life.service.close()
+        reopen = await life.service.close()
         with pytest.raises(RefusedError, match="restarts its connection") as refused:
             await life.service.monitor(w.ann, "call-1")
         assert refused.value.code == "busy"
         assert w.driver.made == []
-        life.service.reopen()
+        reopen()
         await life.service.monitor(w.ann, "call-1")
         with pytest.raises(RefusedError, match="ann is monitoring a call"):
             await life.service.close()
         await life.service.hang_up(w.ann)
         await life.service.close()
+
+
+async def test_nobody_opens_what_another_has_closed(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        first = await life.service.close()
+        second = await life.service.close()
+        first()
+        first()
+        with pytest.raises(RefusedError, match="restarts its connection"):
+            await life.service.monitor(w.ann, "call-1")
+        second()
+        await life.service.monitor(w.ann, "call-1")
+
+
+async def test_whoever_gives_up_closing_leaves_it_open(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        w.driver.slow["leave"] = 1.0
+        await life.service.monitor(w.ann, "call-1")
+        await life.service.hang_up(w.ann)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await life.service.close()
+        await life.service.monitor(w.ann, "call-1")
 
 
 async def test_a_mute_while_an_open_gate_is_taken_over_stays(tmp_path: Path) -> None:

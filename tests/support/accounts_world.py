@@ -82,6 +82,16 @@ class AccountsWorld:
             assert answer.status_code == 201, answer.text
             yield client
 
+    async def forbid_writing(self, forbidden: bool = True) -> None:
+        """Make the database read-only for its writer, as a failed disk is, or mend it."""
+
+        def work(database: sqlite3.Connection) -> None:
+            database.execute(f"PRAGMA query_only = {int(forbidden)}")
+
+        await asyncio.get_running_loop().run_in_executor(
+            self.store._writer, work, self.store._written
+        )
+
     async def records(self, action: str) -> list[Any]:
         """The audit log's rows with that action, newest first."""
         return [row for row in (await self.audit.search(limit=200)).rows if row.action == action]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from appliance.console.ports import Notice
 from appliance.control_link.client import LegError
@@ -66,7 +67,7 @@ class MemoryMonitoring:
         self.fail_with: Exception | None = None
         self.sound: SessionQuality | None = None
         """How the session will have sounded once it has ended."""
-        self.closed = False
+        self.closed_by: set[object] = set()
         self.announced: list[str] = []
         self.terms = Terms()
         self.given: list[Given] = []
@@ -162,13 +163,17 @@ class MemoryMonitoring:
         name = self.headset.name if present else "no headset is plugged in"
         return [CheckResult(name="headset present", passed=present, detail=name)]
 
-    async def close(self) -> None:
+    async def close(self) -> Callable[[], None]:
         if self._owner is not None:
             raise RefusedError(f"{self._owner.name} is monitoring a call.", code="busy")
-        self.closed = True
+        holder = object()
+        self.closed_by.add(holder)
+        return partial(self.closed_by.discard, holder)
 
-    def reopen(self) -> None:
-        self.closed = False
+    @property
+    def closed(self) -> bool:
+        """Whether nobody may join."""
+        return bool(self.closed_by)
 
     # -- what happens to the box
 

@@ -47,7 +47,7 @@ class MemoryChooser(PlatformChooser):
         audit: MemoryAudit,
         otherwise: PlatformSettings,
     ) -> None:
-        self.file, self.otherwise = file, otherwise
+        self.file, self.otherwise, self._memory = file, otherwise, monitoring
         self.made: list[PlatformSettings] = []
         self.lives = 1
         super().__init__(
@@ -69,5 +69,5 @@ class MemoryChooser(PlatformChooser):
     def _renewed(self) -> None:
         self.lives += 1
         self.now = choose(self.file, self.otherwise)
-        self._monitoring.reopen()
+        self._memory.closed_by.clear()
         self.restarting = False

@@ -211,6 +211,67 @@ async def test_sign_ins_are_listed_with_from_where_and_when(
     assert (row.actor, json.loads(row.detail)) == ("sam", {"account": "sam", "sign_ins": 1})
 
 
+async def test_signed_out_everywhere_is_for_good_without_what_is_kept(
+    box: AccountsWorld,
+) -> None:
+    """The power may go before the sign-ins are written down."""
+    state = box.app.state.console
+    async with box.signed_in("sam") as one, box.signed_in("sam") as two:
+        kept = state.sessions.kept(0.0)
+        assert (await one.delete(f"{API}/accounts/sam/sign-ins")).status_code == 204
+        assert await status(one) == 200, "the browser that asks goes on"
+        assert len((await one.get(f"{API}/accounts/sam/sign-ins")).json()["items"]) == 1
+        state.sessions.take_up(kept, 0.0)
+        assert await status(two) == 401
+        assert (await box.accounts.kept_sign_ins()).count('"sam"') == 1
+
+
+async def test_the_browser_that_signs_the_others_out_goes_on_meanwhile(
+    box: AccountsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    async with box.signed_in("sam") as one:
+        really = box.manager.sign_out
+
+        async def looked_at(*given: Any) -> None:
+            seen.append(await status(one))
+            await really(*given)
+            seen.append(await status(one))
+
+        monkeypatch.setattr(box.manager, "sign_out", looked_at)
+        await one.delete(f"{API}/accounts/sam/sign-ins")
+        seen.append(await status(one))
+    assert seen == [200, 200, 200]
+
+
+@pytest.mark.parametrize("which", ["all", "one"])
+async def test_what_ends_for_now_only_is_told(
+    box: AccountsWorld, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    state = box.app.state.console
+    async with box.signed_in("sam") as one, box.signed_in("sam") as two:
+        items = (await one.get(f"{API}/accounts/sam/sign-ins")).json()["items"]
+        (other,) = [item["id"] for item in items if not item["current"]]
+        path = f"{API}/accounts/sam/sign-ins" + ("" if which == "all" else f"/{other}")
+        monkeypatch.setattr("appliance.console.kept_sign_ins.AGAIN_S", 0.02)
+        await box.forbid_writing()
+        for _ in range(2):
+            answer = await one.delete(path)
+            assert answer.status_code == 503
+            assert "its next start may undo it" in answer.json()["detail"]
+            assert await status(two) == 401
+            assert await status(one) == 200
+        await box.forbid_writing(False)
+        if which == "all":
+            assert (await one.delete(path)).status_code == 204
+            assert await status(one) == 200
+        again = asyncio.create_task(state.kept_sign_ins.run())
+        async with asyncio.timeout(5):
+            while (await box.accounts.kept_sign_ins()).count('"sam"') != 1:
+                await asyncio.sleep(0.01)
+        again.cancel()
+
+
 async def test_nobody_touches_the_sign_ins_and_tokens_of_others(box: AccountsWorld) -> None:
     async with box.signed_in("tom") as tom, box.client("sam") as leaked:
         for client in (tom, leaked):

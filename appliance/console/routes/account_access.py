@@ -17,8 +17,11 @@ from appliance.console.account_views import (
     TokenList,
     TokenOut,
 )
+from appliance.console.kept_sign_ins import ended_for_now
 from appliance.console.settings import ConsoleError
 from appliance.console.state import Console, console
+from appliance.monitoring.account_rows import new_stamp
+from appliance.monitoring.audit import AuditUnwritableError
 from appliance.monitoring.policy import Account
 
 router = APIRouter(tags=["accounts"])
@@ -61,9 +64,17 @@ async def end_sign_ins(request: Request, caller: OwnerOrManager, name: str) -> N
     """Sign the account out everywhere but in the browser that asks."""
     state = console(request)
     name = (await state.ports.manager.get(name)).account.name
-    ended = state.sessions.close_account(name, keep="" if caller.by_token else caller.secret)
-    await state.ports.manager.signed_out(caller.account, name, {"sign_ins": ended})
-    await state.kept_sign_ins.keep()
+    own = "" if caller.by_token or name != caller.account.name else caller.secret
+    ended = state.sessions.close_account(name, keep=own)
+    stamp = new_stamp()
+    state.sessions.expect(own, stamp)
+    try:
+        await state.ports.manager.sign_out(caller.account, name, stamp, {"sign_ins": ended})
+        state.sessions.restamp(own)
+    except AuditUnwritableError as error:
+        raise ended_for_now(error) from error
+    finally:
+        await state.kept_sign_ins.keep()
 
 
 @router.delete("/accounts/{name}/sign-ins/{sign_in_id}", status_code=204)
@@ -72,11 +83,14 @@ async def end_sign_in(request: Request, caller: OwnerOrManager, name: str, sign_
     state = console(request)
     name = (await state.ports.manager.get(name)).account.name
     ended = state.sessions.close_one(name, sign_in_id)
+    if ended is None and state.kept_sign_ins.late:
+        await state.kept_sign_ins.keep_or_tell()  # it may be the one that is asked for again
+        return
     if ended is None:
         raise ConsoleError(404, "not_found", "That sign-in has ended already.")
     told: dict[str, JsonValue] = {"sign_ins": 1, "address": ended.address, "browser": ended.browser}
     await state.ports.manager.signed_out(caller.account, name, told)
-    await state.kept_sign_ins.keep()
+    await state.kept_sign_ins.keep_or_tell()
 
 
 def list_sign_ins(state: Console, caller: Caller, account: Account) -> list[SignInOut]:

@@ -38,10 +38,7 @@ async def box(request: Request, caller: DeviceManager) -> BoxOut:
 @router.put("/box/name")
 async def rename(request: Request, caller: DeviceManager, body: NameSettings) -> NamesView:
     """Call the box something else; the page answers to that name at once."""
-    state = console(request)
-    names = await state.ports.system.names.rename(caller.account.name, body)
-    state.own_names.add_machine(names.name)
-    return names
+    return await console(request).ports.system.names.rename(caller.account.name, body)
 
 
 @router.put("/box/clock")

@@ -73,12 +73,21 @@ class NamesView(BaseModel):
 
 
 class Names:
-    """The box's names; *called* is told each new one."""
+    """The box's names; *called* is told each host name that hostnamed tells.
+
+    ``now`` is the last of them, empty until then. The unit does not let control see its host's
+    name change (``ProtectHostname``), so that the kernel's may be one of long ago.
+    """
 
     def __init__(
         self, bus: SystemBus, audit: Log, called: Callable[[str], None] = lambda name: None
     ) -> None:
         self._bus, self._audit, self.called = bus, audit, called
+        self.now = ""
+
+    async def start(self) -> None:
+        """Learn what the box is called; without the service it is what the kernel says."""
+        await self.view()
 
     async def view(self) -> NamesView:
         """What it is called now; without the service that there is none, and never an error."""
@@ -103,15 +112,18 @@ class Names:
                     await talk.call(_AVAHI, "SetHostName", "s", wanted.name.partition(".")[0])
             if wanted.description != before.description:
                 await talk.call(_HOSTNAMED, "SetPrettyHostname", "sb", wanted.description, False)
-            self.called(wanted.name)
             return await self._view(talk)
 
     async def _view(self, talk: Talk) -> NamesView:
         found = await talk.properties(_HOSTNAMED)
+        name = found.get("StaticHostname") or found.get("Hostname", "")
+        if name != self.now:
+            self.now = name
+            self.called(name)
         return NamesView(
             managed=True,
-            name=found["StaticHostname"] or found["Hostname"],
-            description=found["PrettyHostname"],
+            name=name,
+            description=found.get("PrettyHostname", ""),
             announced=await self._announced(talk),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -43,16 +43,22 @@ class BoxNames:
         return rest <= held and (not sixth or bool(sixth & held))
 
 
-def machine_names() -> tuple[str, ...]:
-    """The machine's host name, its first part, and that with ``.local`` (RFC 6762)."""
-    machine = socket.gethostname().lower()
+def machine_names(called: str = "") -> tuple[str, ...]:
+    """The machine's host name, its first part, and that with ``.local`` (RFC 6762).
+
+    It is the one *called*, else what the kernel says.
+    """
+    machine = (called or socket.gethostname()).lower()
     first = machine.partition(".")[0]
     return tuple(dict.fromkeys(name for name in (machine, first, f"{first}.local") if first))
 
 
-def box_names(more: Iterable[str] = ()) -> BoxNames:
-    """As it is now; *more* are names and addresses of the settings. Asks the kernel."""
-    names, addresses = [*machine_names()], [*_interfaces()]
+def box_names(more: Iterable[str] = (), called: Callable[[], str] = str) -> BoxNames:
+    """As it is now; *more* are names and addresses of the settings. Asks the kernel.
+
+    *called* knows the machine's host name where that is newer than the kernel's.
+    """
+    names, addresses = [*machine_names(called()), *machine_names()], [*_interfaces()]
     for one in more:
         address = as_address(one)
         if address is None:

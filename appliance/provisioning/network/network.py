@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import Final
 
@@ -95,17 +95,16 @@ class Network:
                 raise NotChangedError(f"{device} is no wired device.", code="not_found")
             refuse_taken(snapshot, device, wired)
             before, wanted, obsolete = await planned(manager, snapshot, found[0], wired)
-            await self._calls.close()
             with ExitStack() as undone:
-                undone.callback(self._calls.reopen)
+                reopen = undone.callback(await self._calls.close())
                 detail: dict[str, JsonValue] = {
                     "device": device,
                     "before": before,
                     "after": told(wired),
                 }
                 await self._audit.append(Entry(who, "network_changed", detail=detail))
-                await self._begin(manager, view.state, wanted, obsolete)
-                undone.pop_all()  # it stays closed until the change is decided
+                await self._begin(manager, view.state, wanted, obsolete, reopen)
+                undone.pop_all()  # it stays closed until all came up, or did not
             return await view_of(manager, self._outcome)
 
     async def confirm(self, who: str) -> NetworkView:
@@ -127,14 +126,12 @@ class Network:
             point = (await manager.snapshot()).checkpoint()
             if point is None:
                 raise _nothing_pending()
-            await self._calls.close()
-            try:
+            with ExitStack() as closed:
+                closed.callback(await self._calls.close())
                 await self._audit.append(Entry(who, "network_discarded"))
                 if not await manager.go_back(point.path):
                     raise _nothing_pending()
                 self._decided = True
-            finally:
-                self._calls.reopen()
             self._outcome = "The change was undone."
             return await view_of(manager, self._outcome)
 
@@ -158,8 +155,9 @@ class Network:
         state: str,
         wanted: list[Profile],
         obsolete: Profile | None,
+        reopen: Callable[[], None],
     ) -> None:
-        """Write the profiles, and let them come up once the answer is under way."""
+        """Write the profiles, let them come up once the answer is under way, then *reopen*."""
         limited = state in {"connected", "connecting"}  # else nobody comes in by this device
         point = await manager.remember(self._settings.confirm_within_s) if limited else ""
         self._decided, self._outcome = False, ""
@@ -172,9 +170,11 @@ class Network:
             if point:
                 await manager.go_back(point)
             raise
-        self._jobs.spawn(self._bring_up(paths, point), "network change")
+        self._jobs.spawn(self._bring_up(paths, point, reopen), "network change")
 
-    async def _bring_up(self, paths: list[tuple[str, str]], point: str) -> None:
+    async def _bring_up(
+        self, paths: list[tuple[str, str]], point: str, reopen: Callable[[], None]
+    ) -> None:
         try:
             await asyncio.sleep(ANSWER_S)
             try:
@@ -186,7 +186,7 @@ class Network:
             except BusError as error:
                 log.error("the network change was not carried out: %s", error.detail)
         finally:
-            self._calls.reopen()
+            reopen()
         if point:
             await self._watch(point)
 

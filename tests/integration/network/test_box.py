@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
+from appliance.console.app import create_app
+from appliance.console.settings import ConsoleSettings
 from appliance.provisioning.box.clock import Clock, ClockSettings
 from appliance.provisioning.box.names import Names, NameSettings
 from appliance.provisioning.box.time_servers import TimeServersFile
 from appliance.provisioning.bus import ServiceForbiddenError, SystemBus
+from appliance.provisioning.certificates.names import box_names
 from appliance.provisioning.not_changed import NotChangedError
+from tests.support.console_world import make_world
 from tests.support.private_box import PrivateBox, private_box
 from tests.support.provisioning_notes import Notes
 
@@ -46,9 +53,32 @@ async def test_the_box_is_renamed(services: PrivateBox, notes: Notes) -> None:
     assert view.announced == "desk-7.local"
     assert services.run("hostname; cat /etc/hostname") == "desk-7.example.org\n" * 2
     assert services.run("cat /etc/machine-info") == 'PRETTY_HOSTNAME="Ada\'s desk"\n'
-    assert called == ["desk-7.example.org"]
+    assert called == ["bargebox", names.now] == ["bargebox", "desk-7.example.org"]
     assert notes.actions() == [("tom", "box_renamed")]
     assert notes.entries[0].detail["was"] == "bargebox"
+
+
+async def test_a_new_life_answers_to_the_name_that_the_box_was_given(
+    services: PrivateBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "bargebox")  # as ProtectHostname keeps it
+    former = Names(SystemBus(services.address), Notes())
+    await former.rename("tom", NameSettings(name="desk-7.example.org"))
+    world = make_world(bus=services.address)
+    app = await asyncio.to_thread(create_app, world.ports(), ConsoleSettings())
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://desk-7.local") as client:
+        assert (await client.get("/sign-in")).status_code == 421
+        world.system.start()
+        async with asyncio.timeout(10):
+            while (await client.get("/sign-in")).status_code != 200:
+                await asyncio.sleep(0.02)
+        await world.system.stop()
+    assert box_names((), lambda: world.system.names.now).names[:3] == (
+        "desk-7.example.org",
+        "desk-7",
+        "desk-7.local",
+    )
 
 
 async def test_the_time_zone_is_set(services: PrivateBox, notes: Notes, clock: Clock) -> None:

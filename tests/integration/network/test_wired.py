@@ -151,6 +151,17 @@ async def test_an_address_that_another_device_has_is_undone_at_once(desk: Desk) 
     assert desk.notes.actions()[-1] == ("bargebox", "network_rolled_back")
 
 
+async def test_a_change_is_undone_while_it_comes_up(desk: Desk) -> None:
+    (before,) = desk.services.addresses()
+    await desk.change(ipv4=STATIC)
+    await desk.network.discard("tom")
+    assert desk.notes.closed, "the change itself has not let go of the calls yet"
+    await desk.settled()
+    await desk.has(before)
+    assert (await desk.network.view()).pending is None
+    assert desk.notes.actions()[-1] == ("tom", "network_discarded")
+
+
 async def test_one_change_at_a_time(desk: Desk) -> None:
     await desk.change(ipv4=STATIC)
     await desk.settled()
