@@ -24,6 +24,7 @@ from tests.bench.headset_path import measure_headset_path
 from tests.bench.hearing import measure_ear, measure_join
 from tests.bench.history import measure_history
 from tests.bench.load import measure_load
+from tests.bench.pages import measure_pages
 from tests.bench.pressing import measure_presses
 from tests.bench.stock_peer import measure_stock_peer
 from tests.bench.underruns import measure_underruns
@@ -31,7 +32,7 @@ from tests.support.centre import SPEECH_DIRECTORY
 
 RESULT = Path("build/bench.json")
 PLATFORMS = "platforms"
-APART = {"headset-path", "history", "underruns", "audit"}
+APART = {"headset-path", "history", "underruns", "audit", "pages"}
 """Measured in worlds of their own."""
 MOST_AT_PLATFORMS = 30
 """Repetitions there, since one takes 4 s."""
@@ -58,6 +59,10 @@ async def bench(repetitions: int, only: set[str], seconds: float) -> list[Figure
         print("measuring audit …", flush=True)
         with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
             figures += await measure_audit(Path(folder))
+    if not only or "pages" in only:
+        print("measuring pages …", flush=True)
+        with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
+            figures += await measure_pages(Path(folder), repetitions)
     return figures
 
 
@@ -97,7 +102,7 @@ def main() -> None:
         nargs="*",
         default=[],
         help="mute, join, ear, peer, cpu, leg-live, headset-path, history, underruns, audit,"
-        " platforms",
+        " pages, platforms",
     )
     parser.add_argument("--seconds", type=float, default=600, help="of looking for underruns")
     chosen = parser.parse_args()

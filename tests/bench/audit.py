@@ -36,8 +36,8 @@ async def measure_audit(folder: Path, rows: int = ROWS) -> list[Figure]:
     """Times in seconds, memory in MB."""
     long, short = folder / "long.sqlite3", folder / "short.sqlite3"
     print(f"  writing {rows} rows …", flush=True)
-    await _fill(long, rows)
-    await _fill(short, FEW)
+    await fill(long, rows)
+    await fill(short, FEW)
     figures = [Figure("audit-append", await _appends(short), "ms", 100, "p95")]
     for name, command, goal in (
         ("audit-verify", ("verify", "--database"), 30.0),
@@ -58,8 +58,8 @@ async def measure_audit(folder: Path, rows: int = ROWS) -> list[Figure]:
     return figures
 
 
-async def _fill(database: Path, rows: int) -> None:
-    """As a busy box writes them: four rows a call."""
+async def fill(database: Path, rows: int) -> None:
+    """Write so many, as a busy box does: four a call."""
     store = await Store.open(database)
     audit = Audit(store)
     for first in range(0, rows, AT_ONCE):

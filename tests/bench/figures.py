@@ -46,13 +46,14 @@ class Figure:
 
 def table(figures: list[Figure]) -> str:
     """For people."""
+    wide = max([22, *(len(figure.measure) + 1 for figure in figures)])
     lines = [
-        f"{'measure':<22}{'p50':>9}{'p95':>9}{'p99':>9}{'n':>6}  {'unit':<14}{'goal':<14}met",
+        f"{'measure':<{wide}}{'p50':>9}{'p95':>9}{'p99':>9}{'n':>6}  {'unit':<14}{'goal':<14}met",
     ]
     for figure in figures:
         cells = "".join(f"{figure.percentile(p):>9}" for p in ("p50", "p95", "p99"))
         goal = f"{figure.at} ≤ {figure.goal:g}"
         met = "yes" if figure.met else "NO"
-        head = f"{figure.measure:<22}{cells}{len(figure.samples):>6}"
+        head = f"{figure.measure:<{wide}}{cells}{len(figure.samples):>6}"
         lines.append(f"{head}  {figure.unit:<14}{goal:<14}{met}")
     return "\n".join(lines)

@@ -99,6 +99,15 @@ def transports(server: Served) -> list[asyncio.Transport]:
     return [end for end in ends if isinstance(end, asyncio.Transport)]
 
 
+def test_no_answer_waits_until_its_beginning_was_acknowledged(server: Served) -> None:
+    with call(server) as connection:
+        connection.sendall(GET)
+        assert connection.recv(1)
+        (end,) = transports(server)
+        at_once = end.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert at_once, "head and body are two writes, 40 ms apart with many a browser"
+
+
 def hold_little(server: Served) -> bool:
     """The kernel keeps little of what is sent; 4 MB take seconds to fill on a busy machine."""
     found = transports(server)

@@ -9,7 +9,10 @@ function measure() {
     // It only grows: giving room back would move the list under the pointer.
     covered = Math.max(covered, innerHeight - element.getBoundingClientRect().top);
   }
-  document.documentElement.style.setProperty("--covered", `${Math.ceil(covered)}px`);
+  // Not by a variable: all of a long page inherits one, and would be styled anew.
+  const room = `${Math.ceil(covered)}px`;
+  document.documentElement.style.scrollPaddingBottom = `min(${room}, 60vh)`;
+  document.body.style.paddingBottom = room;
 }
 
 export function start() {
