@@ -38,7 +38,7 @@ def inspect(page: Page, name: str, *, whole: bool = False) -> None:
     screenshot(page, name, whole=whole)
     assert faults(page) == [], name
     width = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
-    assert width[0] <= width[1], name
+    assert width[0] <= width[1], (name, width)
     assert page.evaluate(SMALL_TARGETS) == [], name
 
 

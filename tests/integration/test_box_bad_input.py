@@ -162,7 +162,7 @@ async def test_refused_offer_leaves_nothing_behind(world: World) -> None:
         refused = await person.request("POST", f"/interactions/{call}/monitor")
         assert refused.status_code >= 400
         assert set(refused.json()) == {"code", "detail"}
-        assert (await person.get("/monitoring"))["state"] == "idle"
+        await person.until("/monitoring", state="idle")
         assert (await admin.do("legs"))["legs"] == []
         assert (await person.post(f"/interactions/{call}/monitor"))["state"] == "listening"
 
