@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import Depends, FastAPI
-from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
 from appliance.console.asked_once import asked_once
@@ -24,6 +23,7 @@ from appliance.console.language import InTheirLanguage, read_languages
 from appliance.console.metrics import Counters
 from appliance.console.openapi import ABOUT, operation_id, tags_of
 from appliance.console.own_names import OwnNames
+from appliance.console.page_files import ADDRESS, PageFiles, version_of
 from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.routes import (
@@ -87,7 +87,7 @@ FEATURES = (
 def create_app(
     ports: Ports, settings: ConsoleSettings, *, on_death: Callable[[str], None] = die
 ) -> FastAPI:
-    """The ASGI app; reads the templates from disk, once.
+    """The ASGI app; reads the templates and the page's files from disk, once.
 
     Raises RuntimeError when a route declares no permission.
     """
@@ -105,6 +105,7 @@ def create_app(
     )
     mimetypes.init()  # reads the system's tables; else the first static file would, on the loop
     languages = read_languages(settings.web_root / "locale")
+    version = version_of(settings.web_root / "static")
     counters = Counters()
     sessions = WebSessions(
         idle=settings.session_idle,
@@ -126,7 +127,7 @@ def create_app(
         counters=counters,
         visitors=Visitors(settings.max_event_clients + SPARE, counters),
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
-        templates=make_templates(settings),
+        templates=make_templates(settings, f"{ADDRESS}/{version}"),
         languages=languages,
         fingers=None if ports.panel is None else Fingers(ports.panel),
     )
@@ -141,8 +142,8 @@ def create_app(
     app.include_router(health_page.router)
     # Only these are compressed: a stream would wait for more, and an answer that holds a secret
     # beside what a stranger chose would tell of it by its length (BREACH).
-    files = GZipMiddleware(StaticFiles(directory=settings.web_root / "static"), compresslevel=6)
-    app.mount("/static", files, name="static")
+    files = GZipMiddleware(PageFiles(settings.web_root / "static", version), compresslevel=6)
+    app.mount(ADDRESS, files, name="static")
     app.add_middleware(InTheirLanguage, languages=languages)
     app.add_middleware(
         Gatekeeper, settings=settings, own_names=own_names, certificates=ports.certificates

@@ -81,7 +81,7 @@ class Gatekeeper:
                 headers = MutableHeaders(scope=message)
                 for name, value in security_headers(self._settings, self._certificates).items():
                     headers[name] = value
-                # Static files carry an ETag: a browser asks and mostly hears "not modified".
+                # Files asked for without their version carry an ETag: mostly "not modified".
                 static = scope["path"].startswith("/static/")
                 headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
             await send(message)

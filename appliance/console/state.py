@@ -75,10 +75,11 @@ def console(request: Request) -> Console:
     return cast(Console, request.app.state.console)
 
 
-def make_templates(settings: ConsoleSettings) -> Environment:
+def make_templates(settings: ConsoleSettings, files: str = "/static") -> Environment:
     """Jinja with escaping everywhere and a loud error for a missing value.
 
-    All templates are in memory, so that no request waits for the disk.
+    All templates are in memory, so that no request waits for the disk. *files* is where the page's
+    scripts and sheets are.
     """
     folder = settings.web_root / "templates"
     environment = Environment(
@@ -102,6 +103,7 @@ def make_templates(settings: ConsoleSettings) -> Environment:
     environment.filters["ending"] = wording.ending
     environment.filters["label"] = wording.label
     environment.filters["reason"] = wording.refusal
+    environment.globals["files"] = files
     environment.globals["ear_url"] = settings.ear_url
     environment.globals["now"] = lambda: datetime.now(UTC)
     return environment

@@ -14,6 +14,7 @@ from jinja2 import UndefinedError
 
 from appliance.console import wording
 from appliance.console.language import read_languages
+from appliance.console.page_files import version_of
 from appliance.console.settings import ConsoleSettings
 from appliance.console.state import make_templates
 from appliance.control_link.words import LampPattern
@@ -92,6 +93,33 @@ async def test_a_file_is_sent_compressed_and_then_not_again(client: httpx.AsyncC
     plain = await client.get("/static/css/base.css", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert plain.content == first.content
+
+
+async def test_a_page_s_files_are_kept_until_they_change(client: httpx.AsyncClient) -> None:
+    """Each is at an address that is new when any of them is, so nobody has to ask."""
+    page = (await client.get("/sign-in")).text
+    files = re.findall(r'(?:src|href)="(/static/[^"]+)"', page)
+    assert len(files) >= 3
+    for path in files:
+        kept = await client.get(path)
+        assert kept.status_code == 200
+        assert kept.headers["cache-control"] == "max-age=31536000, immutable"
+        name = re.sub(r"^/static/v-[0-9a-f]{16}/", "", path)
+        for other in (f"/static/{name}", f"/static/v-0123456789abcdef/{name}"):
+            asked = await client.get(other)
+            assert (asked.content, asked.headers["cache-control"]) == (kept.content, "no-cache")
+    for wrong in ("/static/v-0123456789abcdef/", "/static/v-0123456789abcdef/../../none"):
+        assert (await client.get(wrong)).status_code == 404
+
+
+def test_the_version_is_of_every_name_and_byte(tmp_path: Path) -> None:
+    seen = {version_of(tmp_path)}
+    for name, content in (("a", b"1"), ("a", b"2"), ("b", b""), ("c/d", b"2")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+        assert version_of(tmp_path) == version_of(tmp_path)
+        seen.add(version_of(tmp_path))
+    assert len(seen) == 5
 
 
 async def test_nothing_but_files_is_compressed(client: httpx.AsyncClient) -> None:
