@@ -17,6 +17,7 @@ from appliance.monitoring.audit_head import SignedHead
 from appliance.monitoring.audit_search import AuditQuery, Found, Word
 
 MAX_WORDS = 10
+MAX_ROWS = 200
 _DAY = timedelta(days=1)
 
 
@@ -48,7 +49,7 @@ class AuditFilter(BaseModel):
     search: Text = None
     """Words that a row has to contain, in any order."""
     before: Annotated[int | None, Field(ge=1)] = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 100
+    limit: Annotated[int, Field(ge=1, le=MAX_ROWS)] = 100
 
     def query(self) -> AuditQuery:
         """For the log."""

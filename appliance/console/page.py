@@ -16,6 +16,9 @@ from appliance.control_link.words import Audience
 from appliance.monitoring.policy import Permission
 from appliance.platforms.protocol import Capability
 
+ROWS = 30
+"""Of a list on a page: a screen full, which a small computer draws in half the time of two."""
+
 
 def page(request: Request, caller: Caller, template: str, context: dict[str, Any]) -> HTMLResponse:
     """Render *template* with *context* and with what `app.html` shows to *caller*."""

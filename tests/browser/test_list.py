@@ -105,6 +105,7 @@ def test_new_and_ended_calls_come_by_themselves_when_nobody_points(
     page: Page, server: Served
 ) -> None:
     ready(page)
+    page.goto("/interactions?per_page=40")
     new = replace(call_number(77), started_at=datetime.now(UTC))
     server.do(lambda: server.world.change(new))
     expect(page.locator(ROWS)).to_have_count(31)

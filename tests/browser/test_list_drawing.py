@@ -146,9 +146,10 @@ def test_who_signed_out_elsewhere_is_asked_to_sign_in(page: Page) -> None:
 def test_the_row_of_orders_stays_where_it_was_pushed(browser: Browser, server: Served) -> None:
     with visit(browser, server, "phone", "light") as page:
         sign_in(page)
+        page.goto("/interactions?per_page=40")
         expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
-        page.evaluate("document.querySelector('#list thead').scrollLeft = 40")
+        page.evaluate("document.querySelector('#list thead').scrollLeft = 30")
         page.mouse.move(5, 5)
         new_call(server, 77)
         expect(page.locator(ROWS)).to_have_count(31)
-        assert page.evaluate("document.querySelector('#list thead').scrollLeft") == 40
+        assert page.evaluate("document.querySelector('#list thead').scrollLeft") == 30

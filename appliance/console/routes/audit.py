@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
+from pydantic import Field
 
 from appliance.console.access import AuditViewer
-from appliance.console.audit_views import AuditFilter, AuditPage, AuditStateOut, RowView
+from appliance.console.audit_views import MAX_ROWS, AuditFilter, AuditPage, AuditStateOut, RowView
 from appliance.console.audit_wording import ACTIONS
-from appliance.console.page import page
+from appliance.console.page import ROWS, page
 from appliance.console.ports import AuditLog
 from appliance.console.state import console
 from appliance.console.views import now
@@ -74,9 +75,15 @@ async def _bytes(log: AuditLog) -> AsyncIterator[bytes]:
         await asyncio.sleep(0)  # a fast reader leaves the others their turn
 
 
+class Asked(AuditFilter):
+    """As the API takes it, with the page's own number of rows."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_ROWS)] = ROWS
+
+
 @pages.get("/audit")
 async def audit_page(
-    request: Request, caller: AuditViewer, asked: Annotated[AuditFilter, Query()]
+    request: Request, caller: AuditViewer, asked: Annotated[Asked, Query()]
 ) -> HTMLResponse:
     """The log for people."""
     log = console(request).ports.audit

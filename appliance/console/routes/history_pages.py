@@ -7,13 +7,15 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
+from pydantic import Field
 
 from appliance.console import wording
 from appliance.console.access import Caller, Viewer
 from appliance.console.language import later, translated
-from appliance.console.page import page
+from appliance.console.page import ROWS, page
 from appliance.console.record_views import SessionOut
 from appliance.console.routes.history import (
+    MAX_PER_PAGE,
     HistoryListQuery,
     Id,
     only_of,
@@ -40,9 +42,15 @@ COLUMNS = (
 )
 
 
+class Asked(HistoryListQuery):
+    """As the API takes it, with a page's own number of rows."""
+
+    per_page: Annotated[int, Field(ge=1, le=MAX_PER_PAGE)] = ROWS
+
+
 @router.get("/history")
 async def history(
-    request: Request, caller: Viewer, query: Annotated[HistoryListQuery, Query()]
+    request: Request, caller: Viewer, query: Annotated[Asked, Query()]
 ) -> HTMLResponse:
     """Previously monitored sessions."""
     only = only_of(caller)
@@ -62,7 +70,7 @@ async def history(
 
 @router.get("/history/list")
 async def history_list(
-    request: Request, caller: Viewer, query: Annotated[HistoryListQuery, Query()]
+    request: Request, caller: Viewer, query: Annotated[Asked, Query()]
 ) -> HTMLResponse:
     """Only the list, for the page to put in place."""
     context = await _list(request, caller, query)
@@ -83,7 +91,7 @@ async def session(request: Request, caller: Viewer, session_id: Id) -> HTMLRespo
     return page(request, caller, "history_session.html", context)
 
 
-async def _list(request: Request, caller: Caller, query: HistoryListQuery) -> dict[str, Any]:
+async def _list(request: Request, caller: Caller, query: Asked) -> dict[str, Any]:
     state = console(request)
     answer = await sessions_for(state, caller, query)
     pages = max(1, -(-answer.total // query.per_page))

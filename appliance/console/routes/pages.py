@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import Field
 
 from appliance.console import certificate_wording, wording
 from appliance.console.access import (
@@ -22,11 +23,12 @@ from appliance.console.access import (
 from appliance.console.certificate_views import AuthoritiesOut, CertificateOut
 from appliance.console.language import later
 from appliance.console.menu import home_of
-from appliance.console.page import page
+from appliance.console.page import ROWS, page
 from appliance.console.platform_form import sections
 from appliance.console.routes.interactions import ListQuery, list_for
 from appliance.console.state import Console, console
 from appliance.console.views import DeviceOut, PlatformOut
+from appliance.monitoring.query import MAX_PER_PAGE
 
 router = APIRouter(include_in_schema=False)
 
@@ -40,6 +42,12 @@ COLUMNS = [
     ("state", later("State")),
     ("started_at", later("Elapsed")),
 ]
+
+
+class Asked(ListQuery):
+    """As the API takes it, with a page's own number of rows."""
+
+    per_page: Annotated[int, Field(ge=1, le=MAX_PER_PAGE)] = ROWS
 
 
 @router.get("/")
@@ -64,7 +72,7 @@ async def change_password(request: Request, caller: SignedInOrNew) -> HTMLRespon
 
 @router.get("/interactions")
 async def interactions(
-    request: Request, caller: Viewer, query: Annotated[ListQuery, Query()]
+    request: Request, caller: Viewer, query: Annotated[Asked, Query()]
 ) -> HTMLResponse:
     """Interaction Monitoring."""
     state = console(request)
@@ -74,7 +82,7 @@ async def interactions(
 
 @router.get("/interactions/list")
 async def interaction_list(
-    request: Request, caller: Viewer, query: Annotated[ListQuery, Query()]
+    request: Request, caller: Viewer, query: Annotated[Asked, Query()]
 ) -> HTMLResponse:
     """Only the list, for the page to put in place."""
     return page(request, caller, "_list.html", _list(console(request), caller, query))
@@ -119,7 +127,7 @@ async def certificate(request: Request, caller: DeviceManager, done: str = "") -
     return page(request, caller, "certificate.html", context)
 
 
-def _list(state: Console, caller: Caller, query: ListQuery) -> dict[str, Any]:
+def _list(state: Console, caller: Caller, query: Asked) -> dict[str, Any]:
     answer = list_for(state, caller, query)
     pages = max(1, -(-answer.total // query.per_page))
     if query.page > pages:
@@ -137,7 +145,7 @@ def _list(state: Console, caller: Caller, query: ListQuery) -> dict[str, Any]:
     }
 
 
-def _address(query: ListQuery) -> str:
+def _address(query: Asked) -> str:
     """Where the page shows that list; what is as it always is, is left out."""
     values = query.model_dump(exclude_defaults=True)
     return "/interactions" + ("?" + urlencode(values) if values else "")
