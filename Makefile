@@ -8,7 +8,7 @@ PY := .venv/bin/python
 ARGS ?=
 
 .PHONY: help demo test lint unit integration browser platforms bench bench-platforms bench-sound \
-  fuzz corpus api-reference lock texts clean setup-demo setup-test setup-fuzz setup-bench
+  fuzz corpus api-reference pictures lock texts clean setup-demo setup-test setup-fuzz setup-bench
 
 help: ## Explain the targets
 	@echo 'Bargebox: the supervisor box. Targets (each sets up what it needs by itself):'
@@ -68,6 +68,9 @@ fuzz: setup-fuzz ## Fuzz what reads the platforms' words, for an hour and more
 # All of them, or ARGS="asterisk-opus-hold chromium-opus-dtx". What is heard differs each time.
 corpus: setup-test ## Record the captures of real senders that the unit tests replay
 	@tools/in-namespace $(PY) -m tests.corpus.capture $(ARGS)
+
+pictures: setup-test ## Take the documentation's pictures anew, of the running box
+	@$(PY) -m tests.pictures
 
 api-reference: setup-test ## Write docs/api.md from what the API says of itself
 	@$(PY) -m tools.api_reference

@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from appliance import cli
-from appliance.monitoring.audit import Audit, Entry
+from appliance.monitoring.audit import Audit
 from appliance.monitoring.audit_search import AuditQuery, Word
 from appliance.monitoring.store import Store
 from tests.bench.figures import Figure
+from tests.support.filled_world import audit_entry, fill_audit
 
 ROWS = 1_000_000
 FEW = 1000
-AT_ONCE = 4000
 TIMES = 3
 APPENDS = 200
 NOWHERE = "no-such-word"
@@ -36,8 +36,8 @@ async def measure_audit(folder: Path, rows: int = ROWS) -> list[Figure]:
     """Times in seconds, memory in MB."""
     long, short = folder / "long.sqlite3", folder / "short.sqlite3"
     print(f"  writing {rows} rows …", flush=True)
-    await fill(long, rows)
-    await fill(short, FEW)
+    await fill_audit(long, rows)
+    await fill_audit(short, FEW)
     figures = [Figure("audit-append", await _appends(short), "ms", 100, "p95")]
     for name, command, goal in (
         ("audit-verify", ("verify", "--database"), 30.0),
@@ -58,35 +58,13 @@ async def measure_audit(folder: Path, rows: int = ROWS) -> list[Figure]:
     return figures
 
 
-async def fill(database: Path, rows: int) -> None:
-    """Write so many, as a busy box does: four a call."""
-    store = await Store.open(database)
-    audit = Audit(store)
-    for first in range(0, rows, AT_ONCE):
-        last = min(rows, first + AT_ONCE)
-        await audit.append(*(_entry(number) for number in range(first, last)))
-    await store.close()
-
-
-def _entry(number: int) -> Entry:
-    who = f"supervisor {number % 37}"
-    session, call = f"{number // 4:032x}", f"call-{number // 4:09}"
-    action, detail = (
-        ("monitor", {}),
-        ("unmute", {"audience": "agent", "via": "page"}),
-        ("mute", {"cause": "button"}),
-        ("ended", {"reason": "customer_ended"}),
-    )[number % 4]
-    return Entry(who, action, session, call, dict(detail))
-
-
 async def _appends(database: Path) -> list[float]:
     """One row, on the disk with its signed head, again and again."""
     store = await Store.open(database)
     audit, took = Audit(store), []
     for number in range(APPENDS):
         begun = time.perf_counter()
-        await audit.append(_entry(number))
+        await audit.append(audit_entry(number))
         took.append(1000 * (time.perf_counter() - begun))
     await store.close()
     return took

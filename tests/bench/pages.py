@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,20 +20,18 @@ import httpx
 from appliance.console.menu import MENU
 from appliance.console.settings import ConsoleSettings
 from appliance.demo.world import Options, World
-from tests.bench.audit import fill
 from tests.bench.figures import Figure
 from tests.bench.visiting import SLOWED, Visitor
 from tests.support.browser import chromium
 from tests.support.demo_world import Person
-from tests.support.past_sessions import past, write_past
+from tests.support.filled_world import FilledWorld, Years
 from tests.support.private_box import private_box
 
 LISTED = 10_000
 CHANGES_A_SECOND = 5.0
 SESSIONS = 100_000
-WITH_CURVES = 100
-"""The newest ones have their picture."""
 AUDIT_ROWS = 100_000
+YEARS = Years(SESSIONS, with_curves=100, audit_rows=AUDIT_ROWS)
 SERVER_GOAL_MS = 300
 INTERACTIVE_GOAL_MS = 1000
 MOST_ASKED = 40
@@ -60,21 +57,6 @@ ADDRESSES = (BARE, *(item.path for item in MENU), *FURTHER)
 """All of the menu, whatever it has."""
 
 
-class FilledWorld(World):
-    """Its database is full before the box begins."""
-
-    async def prepare(self) -> None:
-        """Accounts first, and then what years have left."""
-        await super().prepare()
-        await asyncio.to_thread(_fill_history, self.database)
-        await fill(self.database, AUDIT_ROWS)
-
-    @property
-    def database(self) -> Path:
-        """The box's."""
-        return self.state_dir / "bargebox.sqlite3"
-
-
 async def measure_pages(folder: Path, repetitions: int) -> list[Figure]:
     """*server*: to the last byte of the page. *cold* and *warm*: in Chromium, from the navigation
     until a person's press works and the frame that says so is drawn; its cache empty, and with what
@@ -93,20 +75,12 @@ async def measure_pages(folder: Path, repetitions: int) -> list[Figure]:
             ear=False,
             log_level="error",
         )
-        async with FilledWorld(folder, options) as world, Person(world) as person:
+        async with FilledWorld(folder, options, YEARS) as world, Person(world) as person:
             active = (await person.get("/interactions?per_page=1"))["total"]
             past_ones = (await person.get("/history?per_page=1"))["total"]
             print(f"  {active} interactions, {past_ones} sessions in history")
             async with person.events():  # so that somebody is told of each change
                 return await asyncio.to_thread(_measure, world, repetitions)
-
-
-def _fill_history(path: Path) -> None:
-    with sqlite3.connect(path) as database:
-        few = SESSIONS - WITH_CURVES
-        write_past(database, map(past, range(few)), curves=False)
-        write_past(database, map(past, range(few, SESSIONS)))
-    database.close()
 
 
 def _copy_web(web: Path) -> None:
