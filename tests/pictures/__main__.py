@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import get_args
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from appliance.demo.box import Person
 from appliance.demo.voice import supervisor_voice
@@ -23,6 +23,7 @@ CENTRE = {"seed": 7, "lively": 5, "listed": 16}
 """A small tenant, the same at each run."""
 ALL_SPEAK = """() => [...document.querySelectorAll("[role=meter]")]
   .every(meter => Number(meter.getAttribute("aria-valuenow")) > -40)"""
+THEY_SPEAK = ALL_SPEAK.replace("[role=meter]", "[role=meter][aria-labelledby=meter-call-name]")
 """The picture shows a conversation and not a pause in it."""
 HEARD_A_WHILE = """() => (document.getElementById("quality-line").getAttribute("d")
   .match(/[ML]/g) ?? []).length > 20"""
@@ -65,10 +66,14 @@ def _take_a_call(browser: Browser, world: World, person: Person) -> None:
         _enter(page, person)
         page.locator("#list button:enabled[data-monitor]").first.click()
         expect(page.locator("#tool-state")).to_contain_text("Listening")
+        page.wait_for_function(THEY_SPEAK, timeout=LIMIT_MS)
+        _take(page.locator("#toolbar"), PICTURES / "toolbar-listening.png")
         page.get_by_role("button", name="Microphone").click()
         expect(page.locator("#tool-state")).to_contain_text("Live")
         page.mouse.move(640, 5)
         page.wait_for_function(HEARD_A_WHILE, timeout=LIMIT_MS)
+        page.wait_for_function(ALL_SPEAK, timeout=LIMIT_MS)
+        _take(page.locator("#toolbar"), PICTURES / "toolbar-live.png")
         page.wait_for_function(ALL_SPEAK, timeout=LIMIT_MS)
         _take(page, PICTURES / "list.png")
         page.goto("/panel")
@@ -99,8 +104,8 @@ def _enter(page: Page, person: Person) -> None:
     expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
 
 
-def _take(page: Page, path: Path) -> None:
-    path.write_bytes(with_palette(page.screenshot()))
+def _take(what: Page | Locator, path: Path) -> None:
+    path.write_bytes(with_palette(what.screenshot()))
     print(f"{path.relative_to(PICTURES)}: {path.stat().st_size // 1024} kB", file=sys.stderr)
 
 
