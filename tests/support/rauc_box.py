@@ -104,7 +104,12 @@ class RaucBox:
                  f"--override-boot-slot={boot_slot}"],
                 env=environment, stdout=log, stderr=log,
             )  # fmt: skip
-        until(lambda: "true" in asked_of(self.address, "NameHasOwner", "de.pengutronix.rauc"))
+        until(self._is_there)
+
+    def _is_there(self) -> bool:
+        assert self._rauc is not None
+        assert self._rauc.poll() is None, (self.folder / "rauc.log").read_text()
+        return "true" in asked_of(self.address, "NameHasOwner", "de.pengutronix.rauc")
 
     def kill_rauc(self) -> None:
         """It dies where it is, and its mount with it, as at a power cut."""

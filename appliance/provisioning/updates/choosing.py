@@ -9,7 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import urlsplit
 
+from pydantic import JsonValue
+
+from appliance.monitoring.audit import Entry
 from appliance.provisioning.bus import BusError
+from appliance.provisioning.neighbours import Log
 from appliance.provisioning.not_changed import NotChangedError
 from appliance.provisioning.updates.errors import WORDS, UpdateError, of_bus
 from appliance.provisioning.updates.folder import BundleFolder
@@ -19,6 +23,7 @@ from appliance.provisioning.updates.shape import fault_of
 from appliance.provisioning.updates.sticks import path_on
 from appliance.provisioning.updates.versions import age_of
 from appliance.provisioning.updates.views import BundleView, Source
+from appliance.service.errors import BargeboxError
 
 LONGEST_NAME: Final = 100
 SYSTEM_AUTHORITIES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -45,9 +50,14 @@ class Chooser:
     """
 
     def __init__(
-        self, folder: BundleFolder, settings: UpdateSettings, authorities: Callable[[], str]
+        self,
+        folder: BundleFolder,
+        settings: UpdateSettings,
+        audit: Log,
+        authorities: Callable[[], str],
     ) -> None:
-        self._folder, self._sticks, self._authorities = folder, settings.sticks, authorities
+        self._folder, self._sticks = folder, settings.sticks
+        self._audit, self._authorities = audit, authorities
 
     def uploaded(self, name: str, size: int) -> Chosen:
         """The one that came; *name* is only for people."""
@@ -76,8 +86,18 @@ class Chooser:
             chosen.access["tls-ca"] = str(path)  # in the place of the system's, so with them
         return chosen
 
-    async def inspect(self, rauc: Rauc, chosen: Chosen, own: str, running: str) -> None:
-        """Have RAUC check it; fills in what it says of itself."""
+    async def judge(self, who: str, rauc: Rauc, chosen: Chosen, running: str) -> None:
+        """Have RAUC check it, and the choice on record; fills in what it says of itself."""
+        detail: dict[str, JsonValue] = {"source": chosen.view.source, "name": chosen.view.name}
+        try:
+            await self._inspect(rauc, chosen, (await rauc.now()).compatible, running)
+            told = detail | {"version": chosen.view.version}
+            await self._audit.append(Entry(who, "update_chosen", detail=told))
+        except BargeboxError as error:
+            self._audit.note(Entry(who, "update_refused", detail=detail | {"code": error.code}))
+            raise
+
+    async def _inspect(self, rauc: Rauc, chosen: Chosen, own: str, running: str) -> None:
         if chosen.view.size is not None:
             code = await asyncio.to_thread(fault_of, Path(chosen.source))
             if code:

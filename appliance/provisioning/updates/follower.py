@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from appliance.provisioning.bus import BusError, ServiceAbsentError, SystemBus, Talk
@@ -87,6 +88,8 @@ class Follower:
                 self._is_away(None)
                 self._ended(None)
         elif signal.member == COMPLETED:
+            # Its last properties are still to come, and are not of another installation.
+            self.now = replace(self.now or Now(), operation=IDLE)
             self._ended(int(signal.body[0]))
         elif signal.member == "PropertiesChanged" and signal.body[0] == INSTALLER:
             self._take((self.now or Now()).changed(signal.body[1]))

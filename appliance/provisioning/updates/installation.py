@@ -14,8 +14,8 @@ from appliance.provisioning.bus import BusError, SystemBus
 from appliance.provisioning.neighbours import Log
 from appliance.provisioning.updates.errors import UpdateError, of_rauc
 from appliance.provisioning.updates.folder import BundleFolder, Note
-from appliance.provisioning.updates.rauc import INSTALLING, Now, Rauc, Slot
-from appliance.provisioning.updates.slots import slots_of
+from appliance.provisioning.updates.rauc import INSTALLING, Now, Rauc
+from appliance.provisioning.updates.slots import Slots, slots_of
 from appliance.provisioning.updates.views import Outcome, Progress, step_of
 from appliance.service.errors import BargeboxError
 from appliance.service.jobs import Jobs
@@ -62,8 +62,10 @@ class Installation:
         self._told()
 
     async def never_began(self, error: BargeboxError) -> None:
-        """RAUC did not take it."""
-        self._close(Outcome(installed=False, version=self._version, code=error.code))
+        """RAUC did not take it, unless it went away with it, which is told already."""
+        if self.note is None or self._ending:
+            return
+        self._close(Outcome(installed=False, version=self.note.version, code=error.code))
         self.outcome = None  # whoever asked is told
         await asyncio.to_thread(self._folder.drop)
         self._told()
@@ -94,10 +96,6 @@ class Installation:
         self._ending = True
         self._jobs.spawn(self._finish(self.note, result), "end of an update")
 
-    @property
-    def _version(self) -> str:
-        return "" if self.note is None else self.note.version
-
     async def _finish(self, note: Note, result: int | None) -> None:
         try:
             fault = await self._fault(note, result)
@@ -127,18 +125,19 @@ class Installation:
                 rauc = Rauc(talk)
                 words = (await rauc.now()).last_error
                 unheard = result is None and not words
-                if unheard and _is_there(note, (await slots_of(rauc)).coming):
+                if unheard and _is_there(note, await slots_of(rauc)):
                     return None
         return of_rauc(words) if words else UpdateError("update_interrupted")
 
 
-def _is_there(note: Note, coming: Slot | None) -> bool:
-    """Nobody heard how it ended, but what comes next was written whole since it began."""
+def _is_there(note: Note, slots: Slots) -> bool:
+    """Nobody heard how it ended, but what is next, or runs by now, was written whole since then."""
+    slot = slots.named(slots.next)
     return (
-        coming is not None
-        and coming.whole
-        and coming.version == (note.version or coming.version)
-        and coming.installed_at >= note.begun_at
+        slot is not None
+        and slot.whole
+        and slot.version == (note.version or slot.version)
+        and slot.installed_at >= note.begun_at
     )
 
 

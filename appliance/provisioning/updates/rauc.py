@@ -21,6 +21,9 @@ _ROOT: Final = Place(SERVICE, "/", INSTALLER)
 LOOK_LIMIT_S: Final = 180.0
 """What looking at a bundle may take: all of a large one is hashed, or it comes from a server."""
 
+BEGIN_LIMIT_S: Final = 30.0
+"""What beginning may take: RAUC that began unheard would be somebody else's."""
+
 INSTALLING: Final = "installing"
 IDLE: Final = "idle"
 
@@ -127,7 +130,9 @@ class Rauc:
 
     async def install(self, source: str, access: Mapping[str, str]) -> None:
         """Begin to write the bundle into the other slot; *access* are ``InstallBundle``'s."""
-        await self._talk.call(_ROOT, "InstallBundle", "sa{sv}", source, _given(access))
+        await self._talk.call(
+            _ROOT, "InstallBundle", "sa{sv}", source, _given(access), limit_s=BEGIN_LIMIT_S
+        )
 
     async def mark(self, state: Mark, slot: str) -> str:
         """Mark a slot, by its name or as ``booted``; the name of the one that was."""

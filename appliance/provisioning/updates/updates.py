@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from pydantic import JsonValue
-
 from appliance.monitoring.audit import Entry
 from appliance.platforms import trust
 from appliance.provisioning.bus import BusError, ServiceAbsentError, SystemBus
@@ -48,11 +46,10 @@ class Updates:
         calls: Calls,
         restarter: Restarter,
     ) -> None:
-        self._bus, self._settings = bus, settings
-        self._audit = audit
+        self._bus, self._settings, self._audit = bus, settings, audit
         self._starting = Starting(audit, calls, restarter)
         self._folder = BundleFolder(settings.folder)
-        self._chooser = Chooser(self._folder, settings, trust.site_authorities)
+        self._chooser = Chooser(self._folder, settings, audit, trust.site_authorities)
         self._installation = Installation(bus, self._folder, audit, self._tell)
         self._follower = Follower(bus, self._changed, self._installation.ended)
         self._listeners: set[Callable[[Progress], None]] = set()
@@ -65,8 +62,8 @@ class Updates:
 
     async def start(self) -> None:
         """Take up what runs, and follow RAUC from now on, where there is to be a bus."""
-        await self._installation.take_up()
         if self._bus.wanted:
+            await self._installation.take_up()
             self._following = deadly_task(self._follower.run(), "updater")
 
     async def stop(self) -> None:
@@ -143,7 +140,7 @@ class Updates:
         What *pieces* raise goes on.
         """
         async with self._order() as rauc:
-            self._chosen = None
+            self._chosen = self._installation.outcome = None
             self._do("uploading")
             try:
                 async with asyncio.timeout(UPLOAD_LIMIT_S):
@@ -176,20 +173,15 @@ class Updates:
 
     async def _choose(self, who: str, rauc: Rauc, chosen: Chosen) -> None:
         self._do("inspecting")
-        detail: dict[str, JsonValue] = {"source": chosen.view.source, "name": chosen.view.name}
         try:
-            own = (await rauc.now()).compatible
-            await self._chooser.inspect(rauc, chosen, own, self._slots.running)
-            told = detail | {"version": chosen.view.version}
-            await self._audit.append(Entry(who, "update_chosen", detail=told))
-        except BargeboxError as error:
+            await self._chooser.judge(who, rauc, chosen, self._slots.running)
+        except BargeboxError:
             await self._drop()
-            self._audit.note(Entry(who, "update_refused", detail=detail | {"code": error.code}))
             raise
         self._chosen = chosen
 
     async def _drop(self) -> None:
-        self._chosen = None
+        self._chosen = self._installation.outcome = None
         await asyncio.to_thread(self._folder.drop)
 
     # -- orders
@@ -206,10 +198,8 @@ class Updates:
                 )
             detail = view.model_dump(mode="json", include={"source", "name", "version", "age"})
             await self._audit.append(Entry(who, "update_begun", detail=detail))
-            note = Note(
-                by=who, version=view.version, source=view.source, name=view.name, begun_at=moment()
-            )
-            await self._installation.begin(note)
+            told = view.model_dump(include={"source", "name", "version"})
+            await self._installation.begin(Note(by=who, begun_at=moment(), **told))
             self._chosen = None
             try:
                 await rauc.install(chosen.source, chosen.access)
@@ -242,6 +232,8 @@ class Updates:
     async def _order(self) -> AsyncIterator[Rauc]:
         """One at a time, none while something is installed, with the slots as they are."""
         if self._installation.note is not None:
+            if self._follower.now is None:
+                raise ServiceAbsentError(NO_UPDATER)
             raise UpdateError("installing")
         if self._one_at_a_time.locked():
             raise UpdateError("update_busy")
