@@ -76,6 +76,24 @@ def test_an_update_is_uploaded_looked_at_and_installed(
     assert box.boot("primary") == "A"
 
 
+def test_the_page_comes_back_with_the_box(page: Page, box: RaucBox) -> None:
+    box.stand_in_logind()
+    upload(page, box.bundle())
+    page.get_by_role("button", name="Install").click()
+    form = page.get_by_role("form", name="2.0.0 starts next")
+    form.get_by_role("button", name="Restart the box").press("Enter")
+    expect(form.get_by_role("status")).to_have_text(
+        "The box restarts. This page comes back by itself."
+    )
+    assert len(box.restarts()) == 1
+    page.evaluate("document.body.dataset.old = 'yes'")
+    with page.expect_response("**/healthz"):
+        page.route("**/healthz", lambda route: route.fulfill(status=404))
+    page.unroute("**/healthz")
+    expect(page.locator("body[data-old]")).to_have_count(0)
+    expect(page.get_by_role("heading", name="2.0.0 starts next")).to_be_visible()
+
+
 def test_what_is_refused_is_told_at_the_form(page: Page, box: RaucBox, tmp_path: Path) -> None:
     form = page.locator("#update-upload")
     form.get_by_role("button", name="Upload").click()

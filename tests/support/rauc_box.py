@@ -69,6 +69,7 @@ class RaucBox:
         self.folder = folder
         self.address = f"unix:path={folder}/bus"
         self._rauc: subprocess.Popen[bytes] | None = None
+        self._logind: subprocess.Popen[bytes] | None = None
         _signer(folder, "authority")
         _signer(folder, "stranger")
         (folder / "boot").mkdir()
@@ -125,6 +126,21 @@ class RaucBox:
         self.kill_rauc()
         self.start_rauc(self.boot("primary"))
 
+    def stand_in_logind(self) -> None:
+        """Somebody who takes the order to restart, and does not."""
+        with (self.folder / "logind.log").open("wb") as log:
+            self._logind = subprocess.Popen(
+                ["/usr/bin/python3", "-u", "-m", "dbusmock", "--system", "--template", "logind"],
+                env={"DBUS_SYSTEM_BUS_ADDRESS": self.address, "PATH": "/usr/bin"},
+                stdout=log,
+            )
+        until(lambda: "true" in asked_of(self.address, "NameHasOwner", "org.freedesktop.login1"))
+
+    def restarts(self) -> list[str]:
+        """The orders to restart that it got."""
+        said = (self.folder / "logind.log").read_text().splitlines()
+        return [line.split(" ", 1)[1] for line in said if " Reboot " in line]
+
     # -- what a test turns
 
     def hold(self) -> None:
@@ -175,8 +191,10 @@ class RaucBox:
     def close(self) -> None:
         """End both."""
         self.kill_rauc()
-        self._bus.terminate()
-        self._bus.wait(10)
+        for process in (self._logind, self._bus):
+            if process is not None:
+                process.terminate()
+                process.wait(10)
 
 
 def asked_of(address: str, member: str, *words: str) -> str:
