@@ -19,6 +19,7 @@ from appliance.panel.settings import PanelSettings
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.bus import SYSTEM_BUS
 from appliance.provisioning.network.settings import NetworkSettings
+from appliance.provisioning.updates.settings import UpdateSettings
 from appliance.service.errors import BargeboxError
 from appliance.service.files import write_whole
 
@@ -42,8 +43,8 @@ class BoxSettings(BaseModel):
     """Accounts, history, audit log, the platform chosen on the page, certificates with their keys,
     and the one-time password until it is changed."""
     system_bus: str = SYSTEM_BUS
-    """D-Bus address of the box's own services: network, name, clock. Empty: the page leaves
-    them alone."""
+    """D-Bus address of the box's own services: network, name, clock, updater. Empty: the page
+    leaves them alone."""
 
     @property
     def leg_socket(self) -> Path:
@@ -98,6 +99,7 @@ class Settings(BaseModel):
     platform: PlatformSettings = PlatformSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     network: NetworkSettings = NetworkSettings()
+    updates: UpdateSettings = UpdateSettings()
     console: ConsoleSettings = ConsoleSettings()
 
 

@@ -90,7 +90,9 @@ async def make_parts(
     audit = service.audit
     choice = PlatformChooser(chosen, kept, driver, service, audit, make=make_driver, renew=renew)
     folder = CertificateFolder(box.certificates)
-    system = make_system(box.system_bus, settings.network, box.time_servers, audit, service)
+    system = make_system(
+        box.system_bus, settings.network, box.time_servers, audit, service, settings.updates
+    )
     more = (*settings.console.names, settings.console.host)
     names = partial(box_names, more, lambda: system.names.now)
     certificates = CertificateKeeper(folder, audit, names, fixed=settings.console.tls_pair)

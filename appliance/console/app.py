@@ -49,6 +49,7 @@ from appliance.console.routes import (
     session,
     support,
     system_pages,
+    updates,
     watches,
 )
 from appliance.console.settings import ConsoleSettings
@@ -79,6 +80,7 @@ FEATURES = (
     certificate,
     network,
     box,
+    updates,
     findings,
     support,
 )
@@ -139,6 +141,7 @@ def create_app(
     app.include_router(history_pages.router)
     app.include_router(audit.pages)
     app.include_router(system_pages.router)
+    app.include_router(updates.pages)
     app.include_router(health_page.router)
     # Only these are compressed: a stream would wait for more, and an answer that holds a secret
     # beside what a stranger chose would tell of it by its length (BREACH).
@@ -146,7 +149,11 @@ def create_app(
     app.mount(ADDRESS, files, name="static")
     app.add_middleware(InTheirLanguage, languages=languages)
     app.add_middleware(
-        Gatekeeper, settings=settings, own_names=own_names, certificates=ports.certificates
+        Gatekeeper,
+        settings=settings,
+        own_names=own_names,
+        certificates=ports.certificates,
+        long_bodies={f"{API}{updates.BUNDLE}": ports.system.updates.largest},
     )
     add_error_handlers(app)
     undeclared = [path for path, rule in permissions(app) if rule is None]

@@ -40,7 +40,9 @@ LIMITS: dict[Stage, float | None] = {
     Stage.RESTING: KEEP_ALIVE_S + 5.0,  # uvicorn ends it at KEEP_ALIVE_S, with a goodbye
     Stage.CLOSING: 5.0,
 }
-"""Seconds until the connection is cut. Bytes that trickle in do not prolong them."""
+"""Seconds until the connection is cut. Bytes that trickle in do not prolong them, but for a long
+body that its route takes as it comes (`Visitors.comes_on`).
+"""
 
 
 class Connection(H11Protocol):
@@ -64,6 +66,7 @@ class Connection(H11Protocol):
         """The first request is awaited from now on."""
         super().connection_made(transport)
         self._visit.end = transport.abort
+        self._visit.more_time = self._more_time
         self._enter(Stage.RECEIVING)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -113,6 +116,12 @@ class Connection(H11Protocol):
         super().resume_writing()
         if self._stage is Stage.UNREAD:
             self._enter(self._answering())
+
+    def _more_time(self) -> None:
+        """Whoever takes the body vouches for it, for it has come on."""
+        if self._stage is Stage.RECEIVING:
+            self._stage = None
+            self._enter(Stage.RECEIVING)
 
     def _judge(self) -> None:
         cycle: RequestResponseCycle | None = self.cycle  # none yet before the first request

@@ -63,6 +63,20 @@ STATUS = {
     "service_forbidden": 503,
     "state": 503,
     "timeout": 503,
+    "empty_file": 422,
+    "no_space": 507,
+    "not_kept": 503,
+    "too_slow": 408,
+    "not_a_bundle": 422,
+    "bundle_cut_short": 422,
+    "bundle_untrusted": 422,
+    "wrong_compatible": 422,
+    "bundle_unreachable": 422,
+    "no_streaming": 422,
+    "update_refused": 502,
+    "stick_gone": 404,
+    "slot_unknown": 404,
+    "slot_unwritable": 503,
 }
 """HTTP status by code; what is not named here is 409, a refusal in the present state."""
 

@@ -23,7 +23,7 @@ class Event:
 class Feed:
     """What one client has still to be sent.
 
-    When the client is slow: levels and quality are replaced by newer ones and never queue up;
+    When the client is slow: levels, quality and update are replaced by newer ones, never queued;
     when the queue of the rest is full, it is thrown away and a fresh snapshot takes its place.
     """
 
@@ -68,7 +68,7 @@ class Feed:
         self._wake.set()
 
     def take(self) -> list[Event]:
-        """Everything that waits, in order; levels and quality last."""
+        """Everything that waits, in order; what is only replaced, last."""
         events = [*self._queue, *self._latest.values()]
         self._queue.clear()
         self._latest.clear()

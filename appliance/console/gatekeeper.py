@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -56,7 +57,8 @@ def security_headers(settings: ConsoleSettings, certificates: CertificateKeeper)
 class Gatekeeper:
     """ASGI middleware: a request for another host is refused before anything else happens.
 
-    A body must tell its length, so that it can be refused unread.
+    A body must tell its length, so that it can be refused unread. *long_bodies* has paths whose
+    bodies are taken as they come, and how many bytes they may have.
     """
 
     def __init__(
@@ -65,9 +67,10 @@ class Gatekeeper:
         settings: ConsoleSettings,
         own_names: OwnNames,
         certificates: CertificateKeeper,
+        long_bodies: Mapping[str, int],
     ) -> None:
         self._app = app
-        self._max_body = settings.max_body
+        self._max_body, self._long_bodies = settings.max_body, long_bodies
         self._settings, self._own, self._certificates = settings, own_names, certificates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,7 +90,9 @@ class Gatekeeper:
             await send(message)
 
         headers = Headers(scope=scope)
-        refusal = self._refuse_host(scope["path"], headers) or self._refuse_body(headers)
+        refusal = self._refuse_host(scope["path"], headers) or self._refuse_body(
+            scope["path"], headers
+        )
         await (refusal or self._app)(scope, receive, send_with_headers)
 
     def _refuse_host(self, path: str, headers: Headers) -> JSONResponse | None:
@@ -100,12 +105,13 @@ class Gatekeeper:
         # 421 and not 400: the request is well-formed, but meant for another server (RFC 9110).
         return JSONResponse({"code": "foreign_host", "detail": detail}, 421)
 
-    def _refuse_body(self, headers: Headers) -> JSONResponse | None:
+    def _refuse_body(self, path: str, headers: Headers) -> JSONResponse | None:
         if "transfer-encoding" in headers:
             detail = "Send the body with a Content-Length."
             return JSONResponse({"code": "length_required", "detail": detail}, 411)
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or len(length) > 12 or int(length) > self._max_body:
-            detail = f"The body may have at most {self._max_body} bytes."
+        most = self._long_bodies.get(path, self._max_body)
+        if not length.isdecimal() or len(length) > 12 or int(length) > most:
+            detail = f"The body may have at most {most} bytes."
             return JSONResponse({"code": "too_large", "detail": detail}, 413)
         return None

@@ -29,6 +29,7 @@ from appliance.monitoring.desk import Alert
 from appliance.monitoring.policy import Account, Permission, RefusedError
 from appliance.monitoring.query import Query
 from appliance.monitoring.session import DeviceView, MonitoringView
+from appliance.provisioning.updates.views import Progress
 
 FLUSH_EVERY = 0.2
 """Seconds between two flushes of changed interactions; the latest state of each is sent."""
@@ -42,6 +43,11 @@ SEES_CALLS = frozenset({Permission.MONITOR_ALL_CALLS, Permission.VIEW_ALL_MONITO
 def sees_calls(account: Account) -> bool:
     """The account may know of calls at all (a technician may not)."""
     return not SEES_CALLS.isdisjoint(account.permissions)
+
+
+def manages(account: Account) -> bool:
+    """The account looks after the box itself."""
+    return account.has(Permission.MANAGE_DEVICE)
 
 
 class EventHub:
@@ -61,6 +67,7 @@ class EventHub:
         self._unlisten = [
             self._ports.book.listen(self._interaction_changed),
             self._ports.monitoring.listen(self._noticed),
+            self._ports.system.updates.listen(self._updating),
         ]
 
     def shut(self) -> None:
@@ -106,6 +113,7 @@ class EventHub:
             device=DeviceOut.of(self._ports.monitoring.device()),
             quality=self._quality(account),
             recent_mos=self._counters.recent_mos() if sees_calls(account) else [],
+            update=self._ports.system.updates.progress if manages(account) else None,
         )
         return Event("snapshot", body.model_dump_json())
 
@@ -179,6 +187,12 @@ class EventHub:
             case Quality():
                 self._counters.saw_quality(notice)
                 self._replace(Event("quality", notice.model_dump_json(exclude={"type"})))
+
+    def _updating(self, progress: Progress) -> None:
+        event = Event("update", progress.model_dump_json())
+        for feed in self._feeds:
+            if manages(feed.account):
+                feed.replace(event)  # the newest says it all
 
     def _alerted(self, alert: Alert) -> None:
         """Tell the account's clients; the box only where somebody has a page open, for else a

@@ -40,6 +40,7 @@ MENU: Final = (
     MenuItem("/settings/network", "Network", "settings", DEVICE),
     MenuItem("/settings/box", "Name and time", "settings", DEVICE),
     MenuItem("/settings/certificate", "Certificate", "settings", DEVICE),
+    MenuItem("/settings/updates", "Updates", "settings", DEVICE),
     MenuItem(HEALTH, "Health", "settings", DEVICE),
     MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),
     MenuItem("/audit", "Audit log", "settings", AUDIT),

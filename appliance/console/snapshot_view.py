@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from appliance.console.views import DeviceOut, Moment, PlatformOut
+from appliance.provisioning.updates.views import Progress
 
 
 class SnapshotOut(BaseModel):
@@ -24,3 +25,5 @@ class SnapshotOut(BaseModel):
     device: DeviceOut | None
     quality: dict[str, Any] | None
     recent_mos: list[float | None]
+    update: Progress | None
+    """What is being done with an update; null without ``MANAGE_DEVICE``."""

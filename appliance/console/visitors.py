@@ -39,6 +39,8 @@ class Visit:
     """A whole request came and is being answered."""
     end: Callable[[], object] = lambda: None
     """Closes it at once; set by whoever has it in hands."""
+    more_time: Callable[[], object] = lambda: None
+    """Lets a long body go on to come; set likewise."""
 
 
 class Visitors:
@@ -75,6 +77,12 @@ class Visitors:
         visit = None if peer is None else self._visits.get(peer)
         if visit is not None:
             visit.known = True
+
+    def comes_on(self, peer: Peer | None) -> None:
+        """A long body that is wanted has come on: its sender gets the time of a request again."""
+        visit = None if peer is None else self._visits.get(peer)
+        if visit is not None:
+            visit.more_time()
 
     def make_room(self) -> bool:
         """End the connection that is missed least; False when there is none such."""

@@ -23,6 +23,11 @@ def believe_too(certificates: str) -> None:
     _site = certificates
 
 
+def site_authorities() -> str:
+    """Those that are believed beside the system's (PEM); empty where there are none."""
+    return _site
+
+
 def client_context(ca_file: Path | None = None) -> ssl.SSLContext:
     """Believes *ca_file* alone where one is named, else the system's and the box's authorities.
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -86,7 +86,8 @@ class Place:
         return Place(self.service, path, interface or self.interface)
 
 
-_BUS: Final = Place("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
+BUS: Final = Place("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
+"""The bus itself."""
 
 
 class Talk:
@@ -96,7 +97,12 @@ class Talk:
         self._bus = bus
 
     async def call(
-        self, place: Place, member: str, signature: str = "", *arguments: Any
+        self,
+        place: Place,
+        member: str,
+        signature: str = "",
+        *arguments: Any,
+        limit_s: float | None = None,
     ) -> list[Any]:
         """What the method answers, variants unpacked. Raises `BusError`."""
         message = Message(
@@ -108,7 +114,7 @@ class Talk:
             body=list(arguments),
         )
         try:
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout(limit_s or LIMIT_S):
                 answer = await self._bus.call(message)
         except TimeoutError as error:
             raise BusError(f"{place.service} does not answer. Try again.") from error
@@ -137,16 +143,27 @@ class Talk:
                 told.append(unpack_variants(message.body))
 
         rule = f"type='signal',interface='{place.interface}',member='{signal}',path='{place.path}'"
-        await self.call(_BUS, "AddMatch", "s", rule)
-        self._bus.add_message_handler(hear)
-        try:
+        await self.call(BUS, "AddMatch", "s", rule)
+        with self.messages(hear):
             yield told
+
+    @contextmanager
+    def messages(self, take: Callable[[Message], None]) -> Iterator[None]:
+        """Have *take* called with every message that comes meanwhile, whoever sent it."""
+        self._bus.add_message_handler(take)
+        try:
+            yield
         finally:
-            self._bus.remove_message_handler(hear)
+            self._bus.remove_message_handler(take)
+
+    async def ended(self) -> None:
+        """Until the bus goes away."""
+        with suppress(OSError, EOFError, DBusError):
+            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
 
     async def runs(self, service: str) -> bool:
         """Whether somebody has that name now; nobody is started."""
-        (owned,) = await self.call(_BUS, "NameHasOwner", "s", service)
+        (owned,) = await self.call(BUS, "NameHasOwner", "s", service)
         return bool(owned)
 
 
@@ -155,6 +172,11 @@ class SystemBus:
 
     def __init__(self, address: str) -> None:
         self._address = address
+
+    @property
+    def wanted(self) -> bool:
+        """It is not one that was told to be left alone."""
+        return bool(self._address)
 
     @asynccontextmanager
     async def talk(self) -> AsyncIterator[Talk]:

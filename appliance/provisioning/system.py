@@ -12,16 +12,20 @@ from appliance.provisioning.bus import SystemBus
 from appliance.provisioning.neighbours import Calls, Log
 from appliance.provisioning.network.network import Network
 from appliance.provisioning.network.settings import NetworkSettings
+from appliance.provisioning.updates.restarting import LoginManager
+from appliance.provisioning.updates.settings import UpdateSettings
+from appliance.provisioning.updates.updates import Updates
 from appliance.service.jobs import Jobs
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Network, name and clock."""
+    """Network, name, clock and updates."""
 
     network: Network
     names: Names
     clock: Clock
+    updates: Updates
 
     jobs: Jobs = field(default_factory=Jobs)
 
@@ -30,15 +34,22 @@ class System:
         self.jobs.spawn(self.network.start(), "network at the start")
         self.jobs.spawn(self.names.start(), "names at the start")
         self.jobs.spawn(self.clock.start(), "clock at the start")
+        self.jobs.spawn(self.updates.start(), "updates at the start")
 
     async def stop(self) -> None:
         """Cease to watch."""
         await self.jobs.finish(0.0)
         await self.network.stop()
+        await self.updates.stop()
 
 
 def make_system(
-    address: str, settings: NetworkSettings, time_servers: Path, audit: Log, calls: Calls
+    address: str,
+    settings: NetworkSettings,
+    time_servers: Path,
+    audit: Log,
+    calls: Calls,
+    updates: UpdateSettings,
 ) -> System:
     """The services on the bus at *address*, an empty one for none."""
     bus = SystemBus(address)
@@ -46,4 +57,5 @@ def make_system(
         network=Network(bus, settings, audit, calls),
         names=Names(bus, audit),
         clock=Clock(bus, TimeServersFile(time_servers), audit),
+        updates=Updates(bus, updates, audit, calls, LoginManager(bus)),
     )

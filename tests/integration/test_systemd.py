@@ -79,6 +79,20 @@ def test_a_faulty_unit_would_be_noticed(root: Path) -> None:
     assert verify(root, "faulty.service").returncode != 0
 
 
+def test_what_an_update_leaves_to_calls_is_understood(root: Path) -> None:
+    rauc = root / SYSTEM / "rauc.service"
+    rauc.write_text(
+        "[Service]\nType=dbus\nBusName=de.pengutronix.rauc\nExecStart=/usr/bin/bargebox\n"
+    )
+    more = root / "etc/systemd/system/rauc.service.d"
+    more.mkdir(parents=True)
+    shutil.copy(UNITS / "rauc/bargebox.conf", more)
+    verdict = verify(root, "rauc.service")
+    assert (verdict.returncode, verdict.stderr) == (0, "")
+    (more / "bargebox.conf").write_text("[Service]\nNice=20\n")
+    assert "Nice" in verify(root, "rauc.service").stderr
+
+
 @pytest.mark.parametrize("unit", SERVICES)
 def test_exposure_stays_below_its_threshold(root: Path, unit: str) -> None:
     verdict = run(

@@ -39,6 +39,7 @@ from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.certificates.names import BoxNames
 from appliance.provisioning.network.settings import NetworkSettings
 from appliance.provisioning.system import System, make_system
+from appliance.provisioning.updates.settings import UpdateSettings
 from tests.support.console_calls import PLATFORM, call_number
 from tests.support.console_health import MemoryHealth, MemorySupport
 from tests.support.console_memory import (
@@ -172,7 +173,10 @@ def make_world(calls: int = 12, bus: str = "", folder: Path = NOWHERE) -> World:
     )
     database = MemoryStore()
     database.write_now(lambda database: write_past(database, past_of_two()))
-    system = make_system(bus, NetworkSettings(), folder / "time-servers", audit, monitoring)
+    updates = UpdateSettings(folder=folder / "updates", sticks=folder / "sticks")
+    system = make_system(
+        bus, NetworkSettings(), folder / "time-servers", audit, monitoring, updates
+    )
     return World(
         accounts,
         book,

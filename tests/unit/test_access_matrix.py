@@ -38,6 +38,7 @@ GET    /settings/platform                            A T
 GET    /settings/certificate                         A T
 GET    /settings/network                             A T
 GET    /settings/box                                 A T
+GET    /settings/updates                             A T
 GET    /settings/accounts                            A
 GET    /settings/health                              A T
 GET    /settings/health/list                         A T
@@ -95,6 +96,13 @@ GET    /api/v1/box                                   A T
 PUT    /api/v1/box/name                              A T
 PUT    /api/v1/box/clock                             A T
 GET    /api/v1/box/time-zones                        A T
+GET    /api/v1/updates                               A T
+POST   /api/v1/updates/bundle                        A T
+PUT    /api/v1/updates/bundle                        A T
+DELETE /api/v1/updates/bundle                        A T
+POST   /api/v1/updates/install                       A T
+PUT    /api/v1/updates/next                          A T
+POST   /api/v1/updates/restart                       A T
 GET    /api/v1/accounts                              A
 POST   /api/v1/accounts                              A
 GET    /api/v1/accounts/{name}                       A

@@ -27,7 +27,7 @@ TEMPLATES = sorted((WEB / "templates").glob("*.html"))
 SPOKEN_ATTRIBUTES = ("aria-label", "title", "placeholder", "alt", "data-label", "label")
 NAMES_OF_OURS = {
     *("Bargebox", "– Bargebox", "bargebox"),
-    *("UTC", "· Mbit/s", "MOS", "-----BEGIN", "EC P-256", "RSA 3072"),
+    *("UTC", "· Mbit/s", "MOS", "-----BEGIN", "EC P-256", "RSA 3072", "MB", "https://"),
     *NAMES.values(),
 }
 NOT_IN_THIS_WORLD = 503

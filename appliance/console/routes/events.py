@@ -51,6 +51,7 @@ NAMES = (
     "quality",
     "device",
     "watch",
+    "update",
     "beat",
 )
 ANSWER: dict[int | str, dict[str, Any]] = {
@@ -78,7 +79,8 @@ async def events(
     request: Request, caller: SignedIn, feed: Annotated[Feed, Depends(open_feed)]
 ) -> EventStream:
     """Server-sent events: ``snapshot``, then ``interaction``, ``monitoring``, ``levels``,
-    ``quality``, ``device``, ``watch`` (a call that the account watches for) and ``beat``.
+    ``quality``, ``device``, ``watch`` (a call that the account watches for),
+    ``update`` (an installation, to those who look after the box) and ``beat``.
 
     Interactions are coalesced (the latest state, at most every 200 ms); of one that ended and was
     never monitored only ``id``, ``state`` and why it cannot be monitored are told.

@@ -12,6 +12,7 @@ from appliance.provisioning import bus
 from appliance.provisioning.bus import BusError, ServiceAbsentError, SystemBus
 from appliance.provisioning.network.settings import NetworkSettings
 from appliance.provisioning.system import make_system
+from appliance.provisioning.updates.settings import UpdateSettings
 from tests.integration.network.desk import STATIC, Desk
 from tests.support.provisioning_notes import Notes
 
@@ -48,7 +49,8 @@ async def test_one_that_hangs_is_not_waited_for(
 @pytest.mark.parametrize("address", ["", "unix:path=/nowhere/bus", "unix", "tcp:host=nowhere"])
 async def test_without_a_bus_there_is_a_state_and_no_error(address: str, tmp_path: Path) -> None:
     notes = Notes()
-    system = make_system(address, NetworkSettings(), tmp_path / "servers", notes, notes)
+    updates = UpdateSettings(folder=tmp_path, sticks=tmp_path)
+    system = make_system(address, NetworkSettings(), tmp_path / "servers", notes, notes, updates)
     system.start()
     for view in (
         await system.network.view(),

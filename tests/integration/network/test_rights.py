@@ -13,6 +13,7 @@ from tests.support.private_box import PrivateBox, private_box
 SYSTEMD = Path(__file__).parents[3] / "systemd"
 RULES = SYSTEMD / "polkit/50-bargebox.rules"
 POLICY = SYSTEMD / "dbus/bargebox.conf"
+RAUC = Path(__file__).parents[1] / "updates/rauc_template.py"
 ALLOWED = re.findall(r'"(org\.freedesktop\.[\w.-]+)"', RULES.read_text())
 NEVER = [
     "org.freedesktop.NetworkManager.reload",
@@ -70,4 +71,16 @@ def test_the_bus_lets_control_tell_avahi_the_name_and_nobody_else(services: Priv
     services.stand_in("avahi")
     ask = "busctl call org.freedesktop.Avahi / org.freedesktop.Avahi.Server SetHostName s desk-7"
     services.run(f"{AS.format(CONTROL)} {ask}")
+    assert "Access denied" in services.run(f"{AS.format(OTHER)} {ask}", fails=True)
+
+
+def test_only_control_and_root_may_have_something_installed(services: PrivateBox) -> None:
+    services.run(f"cp {POLICY} /run/bus.d/")
+    services.run("kill -HUP $(cat /run/bus.pid)")
+    services.run(f"/usr/bin/python3 -m dbusmock --system --template {RAUC} &>/run/rauc.log &")
+    services.owned("de.pengutronix.rauc")
+    rauc = "busctl call de.pengutronix.rauc /"
+    ask = f"{rauc} de.pengutronix.rauc.Installer Install s /tmp/x.raucb"
+    services.run(f"{AS.format(CONTROL)} {ask}")
+    services.run(ask)
     assert "Access denied" in services.run(f"{AS.format(OTHER)} {ask}", fails=True)

@@ -1,0 +1,1 @@
+"""New software for the box, put into its other slot by RAUC."""
