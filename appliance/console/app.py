@@ -33,9 +33,12 @@ from appliance.console.routes import (
     audit,
     box,
     certificate,
+    checks,
     device,
     events,
     findings,
+    first_start,
+    first_start_page,
     health,
     health_page,
     history,
@@ -72,6 +75,7 @@ FEATURES = (
     history,
     audit,
     device,
+    checks,
     platform,
     accounts,
     roles,
@@ -79,6 +83,7 @@ FEATURES = (
     certificate,
     network,
     box,
+    first_start,
     findings,
     support,
 )
@@ -139,6 +144,7 @@ def create_app(
     app.include_router(audit.pages)
     app.include_router(system_pages.router)
     app.include_router(health_page.router)
+    app.include_router(first_start_page.router)
     # Only these are compressed: a stream would wait for more, and an answer that holds a secret
     # beside what a stranger chose would tell of it by its length (BREACH).
     files = GZipMiddleware(StaticFiles(directory=settings.web_root / "static"), compresslevel=6)
