@@ -98,7 +98,7 @@ class Checks:
             if kind is CheckKind.HEADSET:
                 self._indicators.show_test(microphone_runs=True)
                 self._headset.start_capture(run.ear)
-        self._emit(CheckChanged(kind=kind))
+        self._soon(self._emit, CheckChanged(kind=kind))  # after the end of what ran
         self._jobs.spawn(self._watch(run), f"check of the {kind}")
 
     def end(self, why: CheckEnd, only: _Run | None = None) -> None:

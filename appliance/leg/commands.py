@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -99,8 +100,10 @@ async def _dispatch(
             reply = Reply(id=command.id, report=await self_test())
         case BeginCheck(kind=kind):
             leg.checks.begin(kind)
+            await asyncio.sleep(0)  # what it tells goes before the reply
         case EndCheck():
             leg.checks.end(CheckEnd.ASKED)
+            await asyncio.sleep(0)
         case PlayTone():
             leg.checks.tone()
         case LightLamp(lamp=lamp):

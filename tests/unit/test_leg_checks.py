@@ -152,10 +152,22 @@ async def test_one_that_runs_gives_way_and_the_self_test_waits(box: Box, control
     await control.ask("begin_check", **HEADSET)
     assert (await control.ask("self_test"))["code"] == "busy"
     assert (await control.ask("announce"))["code"] == "busy"
-    await control.ask("begin_check", **PANEL)
+    number = control.send("begin_check", **PANEL)
+    told = [await control.next("check_changed", "reply") for _ in range(3)]
+    assert [(one["type"], one.get("kind"), one.get("end")) for one in told] == [
+        ("check_changed", None, "asked"),
+        ("check_changed", "panel", None),
+        ("reply", None, None),
+    ]
+    assert told[-1]["id"] == number
     assert not box.headset.running()
     assert box.leg.checks.running is CheckKind.PANEL
-    await control.ask("end_check")
+    number = control.send("end_check")
+    told = [await control.next("check_changed", "reply") for _ in range(2)]
+    assert [(one["type"], one.get("end")) for one in told] == [
+        ("check_changed", "asked"),
+        ("reply", None),
+    ]
     box.leg.testing = True
     assert (await control.ask("begin_check", **HEADSET))["code"] == "busy"
     box.leg.testing = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -16,8 +17,12 @@ from appliance.platforms.protocol import Check, PlatformConnection
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.first_start.steps import Step
 from appliance.provisioning.first_start.words import NOT_VERIFIED, VERIFIED
+from appliance.provisioning.network.views import NetworkView
 from appliance.provisioning.system import System
 from appliance.service.errors import BargeboxError
+
+LOOKS, LOOK_S = 20, 0.5
+"""How often, and how long after each other, the box looks at what is coming up."""
 
 
 class NotVerifiedError(BargeboxError):
@@ -95,7 +100,7 @@ class Evidence:
         return VERIFIED["name"].format(name=names.name, zone=clock.time_zone)
 
     async def _network(self, _answers: Answers) -> str:
-        view = await self._witnesses.system.network.view()
+        view = await self._settled()
         if not view.managed:
             raise NotVerifiedError(view.detail)
         if view.pending is not None:
@@ -111,6 +116,15 @@ class Evidence:
         return VERIFIED["network"].format(
             device=best.name, addresses=addresses, gateway=best.gateways[0]
         )
+
+    async def _settled(self) -> NetworkView:
+        """The network once nothing is coming up any more, or after a few seconds."""
+        for _ in range(LOOKS):
+            view = await self._witnesses.system.network.view()
+            if all(one.state != "connecting" for one in view.devices):
+                break
+            await asyncio.sleep(LOOK_S)
+        return view
 
     async def _time(self, _answers: Answers) -> str:
         clock = await self._witnesses.system.clock.view()
@@ -139,7 +153,11 @@ class Evidence:
         for check in checks:
             if not check.passed:
                 raise NotVerifiedError.of("platform_step", detail=check.detail)
-        if not self._witnesses.connection().connected:
+        for _ in range(LOOKS):  # it may have begun anew with it just now
+            if self._witnesses.connection().connected:
+                break
+            await asyncio.sleep(LOOK_S)
+        else:
             raise NotVerifiedError.of("platform_away")
         return VERIFIED["platform"].format(platform=self._witnesses.platform(), steps=len(checks))
 
