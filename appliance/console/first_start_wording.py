@@ -25,4 +25,4 @@ STEPS = {
 }
 """Of each step its title, and what it is about."""
 
-STATES = {"open": "Open", "done": "✓ Done", "aside": "Set aside"}
+STATES = {"open": "Open", "done": "✓ Done", "aside": "Set aside for later"}

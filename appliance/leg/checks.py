@@ -141,9 +141,7 @@ class Checks:
     def light(self, lamp: Lamp | None) -> None:
         """Have it blink. Raises `CallError` (``no_check``)."""
         if self.running is not CheckKind.PANEL:
-            raise CallError(
-                "the panel is not being checked; begin the check first", code="no_check"
-            )
+            raise CallError("Begin the check of the panel first.", code="no_check")
         self._indicators.show_lamp(lamp)
 
     async def stop(self) -> None:
@@ -165,4 +163,4 @@ class Checks:
 
     def _refuse_deaf(self) -> None:
         if not self._headset.state.playing:
-            raise CallError("no headset plays; plug one in", code="headset_lost")
+            raise CallError("No headset plays. Plug one in.", code="headset_lost")

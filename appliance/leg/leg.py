@@ -93,10 +93,10 @@ class Leg:
     def _busy(self) -> str:
         """Why nothing but a call can be begun now."""
         if self.call is not None:
-            return "a call is being monitored; leave it first"
+            return "A call is being monitored. Leave it first."
         if self.testing:
-            return "the self-test is running; try again in a moment"
-        return "the leg is stopping" if self._stopped else ""
+            return "The self-test is running. Try again in a moment."
+        return "The box is stopping." if self._stopped else ""
 
     def start(self) -> None:
         """Idle and ready."""

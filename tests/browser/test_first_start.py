@@ -356,7 +356,7 @@ def test_by_keyboard_alone_a_step_is_set_aside_and_taken_up_again(
         expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
         page.get_by_role("button", name="Put the box into service").press("Enter")
         expect(page.get_by_role("heading", name="The box is in service")).to_be_visible()
-        assert "Set aside" in standing(page, "Headset")
+        assert "Set aside for later" in standing(page, "Headset")
         assert "Done" in standing(page, "Network")
         inspect(page, "first-start-in-service")
         assert world.audit.rows[-1].action == "in_service"

@@ -48,7 +48,7 @@ class MemoryChecks:
 
     async def light(self, lamp: Lamp | None) -> CheckView:
         if self.now.running is not CheckKind.PANEL:
-            raise LegError("begin the check of the panel first", code="no_check")
+            raise LegError("Begin the check of the panel first.", code="no_check")
         return self.show(lamp=lamp, lit=self.now.lit | ({lamp} - {None}))
 
     def show(self, **changes: object) -> CheckView:
@@ -67,4 +67,4 @@ class MemoryChecks:
 
     def _refuse_busy(self) -> None:
         if self._monitoring.current().state != "idle":
-            raise LegError("a call is being monitored; leave it first", code="busy")
+            raise LegError("A call is being monitored. Leave it first.", code="busy")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
-from appliance.provisioning.first_start.evidence import Answers, Evidence
+from appliance.monitoring.store import StoreError
+from appliance.provisioning.first_start.evidence import Answers, Evidence, NotVerifiedError
 from appliance.provisioning.first_start.first_start import FirstStart
 from appliance.provisioning.first_start.steps import Overview, State, Step
 
@@ -24,13 +26,14 @@ class Guide:
         return self._first_start.now
 
     async def look(self, who: str) -> Overview:
-        """The same, once the change of the one-time password is seen: nobody is here before it."""
+        """The same, with the change of the one-time password if that is news: no person is here
+        before it. Raises nothing: to look is possible with a full disk too.
+        """
         async with self._one_at_a_time:
-            now = self.now
-            if now.unfinished and now.of(Step.PASSWORD).state is State.OPEN:
-                words = await self._evidence.of(Step.PASSWORD, NO_ANSWERS)
-                now = await self._first_start.verified(Step.PASSWORD, words, who)
-            return now
+            if self.now.unfinished and self.now.of(Step.PASSWORD).state is State.OPEN:
+                with suppress(NotVerifiedError, StoreError):
+                    await self.verify(Step.PASSWORD, NO_ANSWERS, who)
+            return self.now
 
     async def verify(self, step: Step, answers: Answers, who: str) -> Overview:
         """Look at *step*; done where the box finds it so."""
