@@ -17,6 +17,7 @@ from appliance.console.local_access import BoxAccounts
 from appliance.console.platform_choice import PlatformChooser, choose
 from appliance.console.platform_file import PlatformFile
 from appliance.console.ports import Ports
+from appliance.console.wording import PLATFORMS
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.store import Store
@@ -27,6 +28,9 @@ from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.folder import CertificateFolder
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.certificates.names import box_names
+from appliance.provisioning.first_start.evidence import Evidence, Witnesses
+from appliance.provisioning.first_start.first_start import FirstStart
+from appliance.provisioning.first_start.guide import Guide
 from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.checks.audit import audit_fault
 from appliance.provisioning.health.checks.restarts import count_start
@@ -50,6 +54,7 @@ class Parts:
     authorities: Authorities
     system: System
     health: HealthMonitor
+    first_start: FirstStart
 
     @asynccontextmanager
     async def running(self, *, first: bool) -> AsyncIterator[None]:
@@ -66,6 +71,7 @@ class Parts:
             stack.push_async_callback(self.system.stop)
             stack.push_async_callback(self.health.stop)
             await self.accounts.begin()
+            await _begin_first_start(self.first_start, self.accounts)
             await self.certificates.begin()
             await self.authorities.begin()
             if first:
@@ -99,7 +105,8 @@ async def make_parts(
     authorities = Authorities(folder, audit)
     panel = AsyncVirtualPanel(box.panel_socket)
     ends_s = certificates.expires_s if settings.console.secure else lambda: None
-    looked_at = _box(settings, fault, store, accounts, service, choice, ends_s)
+    first_start = FirstStart(store, audit)
+    looked_at = _box(settings, fault, store, accounts, service, choice, ends_s, first_start)
     health = HealthMonitor(looked_at, audit)
     ports = Ports(
         accounts=accounts,
@@ -118,9 +125,56 @@ async def make_parts(
         authorities=authorities,
         health=health,
         support=_support(settings, accounts, service, choice, health),
+        checks=service.checks,
+        first_start=Guide(
+            first_start, _evidence(settings, accounts, service, choice, system, certificates)
+        ),
     )
     app = create_app(ports, settings.console)
-    return Parts(app, store, accounts, panel, service, certificates, authorities, system, health)
+    return Parts(
+        app,
+        store,
+        accounts,
+        panel,
+        service,
+        certificates,
+        authorities,
+        system,
+        health,
+        first_start,
+    )
+
+
+async def _begin_first_start(first_start: FirstStart, accounts: BoxAccounts) -> None:
+    """Of a box that nobody has signed in to; one that was in service before needs none."""
+    if await accounts.first_password_unchanged() and len(await accounts.all()) == 1:
+        await first_start.begin()
+    else:
+        await first_start.load()
+
+
+def _evidence(
+    settings: Settings,
+    accounts: BoxAccounts,
+    service: MonitoringService,
+    choice: PlatformChooser,
+    system: System,
+    certificates: CertificateKeeper,
+) -> Evidence:
+    """Whom the first start asks whether a step is done."""
+    return Evidence(
+        Witnesses(
+            system=system,
+            certificates=certificates,
+            secure=settings.console.secure,
+            platform=lambda: PLATFORMS[choice.now.settings.driver][0],
+            test_platform=lambda: choice.check(choice.now.settings),
+            connection=lambda: service.book.connection,
+            device=service.device,
+            checked=lambda: service.checks.now,
+            accounts=accounts,
+        )
+    )
 
 
 def _box(
@@ -131,6 +185,7 @@ def _box(
     service: MonitoringService,
     choice: PlatformChooser,
     certificate_ends_s: Callable[[], float | None],
+    first_start: FirstStart,
 ) -> Box:
     """What the checks of the box's health look at."""
     return Box(
@@ -142,6 +197,7 @@ def _box(
         platform_fault=lambda: choice.now.fault,
         forget_platform=choice.go_back,
         first_password_unchanged=accounts.first_password_unchanged,
+        first_start_unfinished=lambda: first_start.now.unfinished,
         certificate_ends_s=certificate_ends_s,
         audit_fault=partial(audit_fault, service.audit),
     )

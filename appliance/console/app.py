@@ -33,9 +33,12 @@ from appliance.console.routes import (
     audit,
     box,
     certificate,
+    checks,
     device,
     events,
     findings,
+    first_start,
+    first_start_page,
     health,
     health_page,
     history,
@@ -73,6 +76,7 @@ FEATURES = (
     history,
     audit,
     device,
+    checks,
     platform,
     accounts,
     roles,
@@ -81,6 +85,7 @@ FEATURES = (
     network,
     box,
     updates,
+    first_start,
     findings,
     support,
 )
@@ -143,6 +148,7 @@ def create_app(
     app.include_router(system_pages.router)
     app.include_router(updates.pages)
     app.include_router(health_page.router)
+    app.include_router(first_start_page.router)
     # Only these are compressed: a stream would wait for more, and an answer that holds a secret
     # beside what a stranger chose would tell of it by its length (BREACH).
     files = GZipMiddleware(PageFiles(settings.web_root / "static", version), compresslevel=6)

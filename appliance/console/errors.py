@@ -20,6 +20,7 @@ from appliance.console.declared import methods_at
 from appliance.console.faults import by_field
 from appliance.console.gatekeeper import security_headers
 from appliance.console.language import Language, later, spoken, translated
+from appliance.console.menu import FIRST_START
 from appliance.console.settings import ConsoleError
 from appliance.console.state import console
 from appliance.control_link.words import EndReason
@@ -139,7 +140,8 @@ def answer(
     if code == "not_signed_in":
         # A change of the network is confirmed at another address, where nobody is signed in.
         path = request.url.path
-        wanted = f"?to={quote(path)}" if path.startswith("/settings/") else ""
+        returns = path.startswith("/settings/") or path == FIRST_START
+        wanted = f"?to={quote(path)}" if returns else ""
         return RedirectResponse(f"/sign-in{wanted}", 303)
     if code == "must_change_password":
         return RedirectResponse("/change-password", 303)

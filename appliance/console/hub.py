@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+from appliance.console.check_views import CheckOut
 from appliance.console.feed import Event, Feed
 from appliance.console.metrics import Counters
 from appliance.console.ports import (
@@ -25,6 +26,7 @@ from appliance.console.views import (
 )
 from appliance.console.watch_views import WatchedOut, WatchOut
 from appliance.control_link.events import Levels, Quality
+from appliance.monitoring.check_view import CheckView
 from appliance.monitoring.desk import Alert
 from appliance.monitoring.policy import Account, Permission, RefusedError
 from appliance.monitoring.query import Query
@@ -36,6 +38,9 @@ FLUSH_EVERY = 0.2
 
 MAX_PENDING = 512
 """Changed interactions that may wait for a flush; beyond, clients get a fresh snapshot."""
+
+CHECKS = frozenset({Permission.MONITOR_ALL_CALLS, Permission.MANAGE_DEVICE})
+"""Whoever has one of these may try headset and panel."""
 
 SEES_CALLS = frozenset({Permission.MONITOR_ALL_CALLS, Permission.VIEW_ALL_MONITORED_CALLS})
 
@@ -181,6 +186,8 @@ class EventHub:
                     feed.push(event)
             case Alert():
                 self._alerted(notice)
+            case CheckView():
+                self._checked(notice)
             case Levels():
                 self._counters.levels = (notice.downlink, notice.uplink)
                 self._replace(Event("levels", notice.model_dump_json(exclude={"type"})))
@@ -193,6 +200,13 @@ class EventHub:
         for feed in self._feeds:
             if manages(feed.account):
                 feed.replace(event)  # the newest says it all
+
+    def _checked(self, view: CheckView) -> None:
+        """Each tells all, so the newest is enough."""
+        event = Event("check", CheckOut.of(view).model_dump_json())
+        for feed in self._feeds:
+            if feed.account.permissions & CHECKS:
+                feed.replace(event)
 
     def _alerted(self, alert: Alert) -> None:
         """Tell the account's clients; the box only where somebody has a page open, for else a

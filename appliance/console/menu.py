@@ -32,7 +32,10 @@ AUDIT: Final = frozenset({Permission.VIEW_AUDIT})
 
 HEALTH: Final = "/settings/health"
 
+FIRST_START: Final = "/first-start"
+
 MENU: Final = (
+    MenuItem(FIRST_START, "First start", "bar", DEVICE),
     MenuItem("/interactions", "Interactions", "bar", SEES_CALLS),
     MenuItem("/history", "History", "bar", SEES_CALLS),
     MenuItem("/panel", "Panel", "bar", PANEL),
@@ -48,12 +51,19 @@ MENU: Final = (
 )
 
 
-def menu_of(account: Account, place: Place) -> list[MenuItem]:
-    """What *account* sees there, in the menu's order."""
-    return [item for item in MENU if item.place == place and item.open_to(account)]
+def menu_of(account: Account, place: Place, *, first_start: bool = False) -> list[MenuItem]:
+    """What *account* sees there, in the menu's order; the *first_start* only while there is one."""
+    return [
+        item
+        for item in MENU
+        if item.place == place
+        and item.open_to(account)
+        and (first_start or item.path != FIRST_START)
+    ]
 
 
-def home_of(account: Account) -> str:
+def home_of(account: Account, *, first_start: bool = False) -> str:
     """The address of the page that is most use to the account."""
-    pages = [item for place in ("bar", "settings", "person") for item in menu_of(account, place)]
+    places: tuple[Place, ...] = ("bar", "settings", "person")
+    pages = [item for place in places for item in menu_of(account, place, first_start=first_start)]
     return pages[0].path

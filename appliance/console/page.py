@@ -29,7 +29,7 @@ def page(request: Request, caller: Caller, template: str, context: dict[str, Any
 def _common(state: Console, caller: Caller) -> dict[str, Any]:
     return {
         "account": caller.account,
-        "bar": menu_of(caller.account, "bar"),
+        "bar": menu_of(caller.account, "bar", first_start=state.ports.first_start.now.unfinished),
         "settings_menu": menu_of(caller.account, "settings"),
         "person_menu": menu_of(caller.account, "person"),
         "counts": {HEALTH: len(state.ports.health.findings())},

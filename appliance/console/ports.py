@@ -13,12 +13,13 @@ from typing import Literal, Protocol
 
 from appliance.control_link.events import Levels, Quality
 from appliance.control_link.states import CheckResult
-from appliance.control_link.words import Audience, Button
+from appliance.control_link.words import Audience, Button, CheckKind, Lamp
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.audit_checker import Checked
 from appliance.monitoring.audit_head import SignedHead
 from appliance.monitoring.audit_search import EVERYTHING, AuditQuery, Found
+from appliance.monitoring.check_view import CheckView
 from appliance.monitoring.curve import Curve
 from appliance.monitoring.desk import Alert
 from appliance.monitoring.history import SessionRecord
@@ -34,10 +35,11 @@ from appliance.platforms.protocol import Capability, Check
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
+from appliance.provisioning.first_start.guide import Guide
 from appliance.provisioning.health.monitor import Told
 from appliance.provisioning.system import System
 
-Notice = MonitoringView | DeviceView | Levels | Quality | Alert
+Notice = MonitoringView | DeviceView | Levels | Quality | Alert | CheckView
 Unlisten = Callable[[], None]
 
 
@@ -249,6 +251,24 @@ class Support(Protocol):
         """A tar.gz, in pieces, with the metrics *figures*; ``busy`` while another one is made."""
 
 
+class Checks(Protocol):
+    """Headset and panel as a person tries them, in idle; else ``busy``."""
+
+    now: CheckView
+
+    async def begin(self, who: str, kind: CheckKind) -> CheckView:
+        """Begin; the headset's opens the microphone for at most 30 s."""
+
+    async def end(self) -> CheckView:
+        """End what runs."""
+
+    async def tone(self) -> CheckView:
+        """Play a tone in the ear; ``headset_lost`` without one."""
+
+    async def light(self, lamp: Lamp | None) -> CheckView:
+        """Have a lamp blink, or none; ``no_check`` unless the panel is being checked."""
+
+
 class Panel(Protocol):
     """The buttons of a board that has none of its own."""
 
@@ -276,3 +296,5 @@ class Ports:
     authorities: Authorities
     health: Health
     support: Support
+    checks: Checks
+    first_start: Guide

@@ -129,6 +129,7 @@ PROBLEMS = {
     "invalid_account": "This name or this password will not do.",
     "invalid_input": "Something in it is not right.",
     "leg_unreachable": "The headset process is not running. Wait a moment and try again.",
+    "no_check": "Begin the check of the panel first.",
     "no_session": "No call is being monitored.",
     "not_connected": "The platform takes no sound from this leg.",
     "not_found": "There is no such thing here; it may have ended.",

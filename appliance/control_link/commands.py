@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from appliance.control_link.base import IceServer, Message, Mid, Sdp, SessionId
-from appliance.control_link.words import Audience, EndReason, Party
+from appliance.control_link.words import Audience, CheckKind, EndReason, Lamp, Party
 
 
 class Command(Message):
@@ -154,6 +154,41 @@ class SelfTest(Command):
     type: Literal["self_test"] = "self_test"
 
 
+class BeginCheck(Command):
+    """A person wants to see headset or panel at work. In idle only, else refused (``busy``).
+
+    The headset's opens the microphone, with its lamp lit, for 30 s at most: `CheckLevel` tells how
+    loud it is, and nothing else is made of it. During the panel's each press is a `CheckPressed`
+    and does nothing, for two minutes at most. It ends at once with a join, when control goes, and
+    the headset's with any press and when the headset goes. A check that runs gives way.
+    """
+
+    type: Literal["begin_check"] = "begin_check"
+    kind: CheckKind
+
+
+class EndCheck(Command):
+    """End the check, if one runs. Always succeeds."""
+
+    type: Literal["end_check"] = "end_check"
+
+
+class PlayTone(Command):
+    """A tone in the ear, in idle only, else refused (``busy``, ``headset_lost``)."""
+
+    type: Literal["play_tone"] = "play_tone"
+
+
+class LightLamp(Command):
+    """Have a lamp blink quickly while the panel is checked, or none; else refused (``no_check``).
+
+    Never steady, for that has a meaning.
+    """
+
+    type: Literal["light_lamp"] = "light_lamp"
+    lamp: Lamp | None = None
+
+
 AnyCommand = Annotated[
     Join
     | Speak
@@ -169,7 +204,11 @@ AnyCommand = Annotated[
     | SetVolume
     | AckPresses
     | Ping
-    | SelfTest,
+    | SelfTest
+    | BeginCheck
+    | EndCheck
+    | PlayTone
+    | LightLamp,
     Field(discriminator="type"),
 ]
 any_command: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)

@@ -16,7 +16,15 @@ from appliance.control_link.states import (
     Lamps,
     Press,
 )
-from appliance.control_link.words import Audience, EndReason, Gate, Media
+from appliance.control_link.words import (
+    Audience,
+    Button,
+    CheckEnd,
+    CheckKind,
+    EndReason,
+    Gate,
+    Media,
+)
 
 
 class Reply(Message):
@@ -139,6 +147,28 @@ class Quality(Message):
     """All seconds so far."""
 
 
+class CheckChanged(Message):
+    """A check began (``kind``) or is over (``end`` says why)."""
+
+    type: Literal["check_changed"] = "check_changed"
+    kind: CheckKind | None = None
+    end: CheckEnd | None = None
+
+
+class CheckLevel(Message):
+    """Ten times a second while the headset is checked: how loud the microphone is, in dBFS."""
+
+    type: Literal["check_level"] = "check_level"
+    level: float
+
+
+class CheckPressed(Message):
+    """A button was pressed while the panel is checked, and did nothing else."""
+
+    type: Literal["check_pressed"] = "check_pressed"
+    button: Button
+
+
 AnyEvent = Annotated[
     Reply
     | Snapshot
@@ -149,7 +179,10 @@ AnyEvent = Annotated[
     | HeadsetChanged
     | LampsChanged
     | Levels
-    | Quality,
+    | Quality
+    | CheckChanged
+    | CheckLevel
+    | CheckPressed,
     Field(discriminator="type"),
 ]
 any_event: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -70,6 +70,31 @@ class LampPattern(StrEnum):
     QUICK_BLINK = "quick_blink"
 
 
+class Lamp(StrEnum):
+    """The two lamps of the panel."""
+
+    MICROPHONE = "microphone"
+    STATUS = "status"
+
+
+class CheckKind(StrEnum):
+    """What a person looks at in idle: whether headset and panel do as they should."""
+
+    HEADSET = "headset"
+    PANEL = "panel"
+
+
+class CheckEnd(StrEnum):
+    """Why a check ended."""
+
+    ASKED = "asked"
+    TIME = "time"
+    CALL = "call"
+    CONTROL = "control"
+    BUTTON = "button"
+    HEADSET = "headset"
+
+
 class Button(StrEnum):
     """The two buttons of the panel (a headset's own keys count as the same two)."""
 

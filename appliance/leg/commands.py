@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -10,12 +11,16 @@ from appliance.control_link.commands import (
     Announce,
     Answer,
     AnyCommand,
+    BeginCheck,
     CloseGate,
+    EndCheck,
     HangUp,
     Join,
+    LightLamp,
     OpenGate,
     Ping,
     Place,
+    PlayTone,
     PrepareGate,
     RefuseGate,
     RefuseJoin,
@@ -25,6 +30,7 @@ from appliance.control_link.commands import (
 )
 from appliance.control_link.events import Reply
 from appliance.control_link.states import CheckResult
+from appliance.control_link.words import CheckEnd
 from appliance.leg.call import CallError
 from appliance.leg.cues import ended
 from appliance.leg.leg import Leg
@@ -89,7 +95,17 @@ async def _dispatch(
         case AckPresses(through=through):
             presses.acknowledge(through)
         case SelfTest():
-            if leg.call is not None or leg.testing:
+            if leg.call is not None or leg.testing or leg.checks.running:
                 raise CallError("the self-test runs once at a time and not in a call", code="busy")
             reply = Reply(id=command.id, report=await self_test())
+        case BeginCheck(kind=kind):
+            leg.checks.begin(kind)
+            await asyncio.sleep(0)  # what it tells goes before the reply
+        case EndCheck():
+            leg.checks.end(CheckEnd.ASKED)
+            await asyncio.sleep(0)
+        case PlayTone():
+            leg.checks.tone()
+        case LightLamp(lamp=lamp):
+            leg.checks.light(lamp)
     return reply

@@ -26,6 +26,7 @@ class Cue(StrEnum):
     REFUSED = "refused"
     FAULT = "fault"
     WATCHED = "watched"
+    CHECK = "check"
 
 
 Note = tuple[float, float]
@@ -41,6 +42,8 @@ _NOTES: dict[Cue, tuple[Note, ...]] = {
     Cue.FAULT: ((196, 0.25), (0, 0.08), (185, 0.4)),
     # High, and down again at its end: nothing that opens ends so.
     Cue.WATCHED: ((880, 0.07), (1109, 0.07), (880, 0.11)),
+    # As long as nothing else, so that a person who waits for it is sure.
+    Cue.CHECK: ((440, 1.2),),
 }
 _ENDED: tuple[Note, ...] = ((294, 0.14), (0, 0.05), (220, 0.2))
 

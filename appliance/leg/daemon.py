@@ -15,7 +15,7 @@ from appliance.audio.settings import AudioSettings
 from appliance.control_link.commands import AnyCommand
 from appliance.control_link.events import HeadsetChanged, LampsChanged, Reply, Snapshot
 from appliance.control_link.states import CheckResult, HeadsetState
-from appliance.control_link.words import EndReason
+from appliance.control_link.words import CheckEnd, EndReason
 from appliance.leg.commands import carry_out
 from appliance.leg.indicators import Trouble
 from appliance.leg.leg import Leg
@@ -116,9 +116,15 @@ class LegDaemon:
         return {"headset": self.headset.beats, "panel": self.panel.beats}
 
     async def _watch_control(self) -> None:
-        """An unattended leg does not linger: 5 s without a line from control hang it up."""
+        """An unattended leg does not linger: 5 s without a line from control hang it up. Nor does a
+        check, for whoever asked for it is gone with the control process.
+        """
+        controls = 0
         while True:
             await next_tick(WATCH_S)
+            if not self.server.control_is_there or self.server.controls != controls:
+                self.leg.checks.end(CheckEnd.CONTROL)
+                controls = self.server.controls
             call = self.leg.call
             silent = time.monotonic() - self.server.heard_at
             limit_s = self._settings.control_timeout_s

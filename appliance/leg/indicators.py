@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from enum import StrEnum
 
-from appliance.control_link.words import Gate, LampPattern
+from appliance.control_link.words import Gate, Lamp, LampPattern
 from appliance.leg.codecs.opus import Samples
 from appliance.leg.cues import Cue, cue
 from appliance.leg.ports import LampPort
@@ -44,6 +44,10 @@ ANNOUNCED = LampPattern.QUICK_BLINK
 """The status lamp while a watched call is announced."""
 
 
+LOOKED_AT = LampPattern.QUICK_BLINK
+"""A lamp while somebody looks whether it can be lit: never steady, which has a meaning."""
+
+
 class Indicators:
     """Thread-safe: the gate speaks from whichever thread moved it, the call from the loop."""
 
@@ -59,6 +63,7 @@ class Indicators:
         self._troubles: set[Trouble] = set()
         self._testing = False
         self._announced = False
+        self._looked_at: Lamp | None = None
 
     def show_phase(self, phase: Phase) -> None:
         """The call has come to this phase."""
@@ -94,9 +99,16 @@ class Indicators:
             self._play(cue(Cue.FAULT))
 
     def show_test(self, *, microphone_runs: bool) -> None:
-        """The self-test has the microphone running, or no more."""
+        """Self-test or headset check have the microphone running, or no more."""
         with self._lock:
             self._testing = microphone_runs
+            self._announced = False
+            self._light()
+
+    def show_lamp(self, lamp: Lamp | None) -> None:
+        """Somebody looks whether this lamp can be lit: it blinks, whatever else it had to tell."""
+        with self._lock:
+            self._looked_at = lamp
             self._announced = False
             self._light()
 
@@ -106,7 +118,7 @@ class Indicators:
         """
         with self._lock:
             calm = self._phase in (Phase.IDLE, Phase.LISTENING) and self._gate is Gate.CLOSED
-            if not calm or self._testing:
+            if not calm or self._testing or self._looked_at:
                 return False
             self._announced = True
             self._light()
@@ -128,5 +140,9 @@ class Indicators:
             microphone = LampPattern.ON
         if self._troubles and self._phase not in (Phase.STARTING, Phase.RECONNECTING):
             status = LampPattern.FAST_DOUBLE_BLINK
+        if self._looked_at is Lamp.STATUS:
+            status = LOOKED_AT
+        elif self._looked_at is Lamp.MICROPHONE and microphone is LampPattern.OFF:
+            microphone = LOOKED_AT
         self._panel.show(microphone=microphone, status=status)
         self._changed()

@@ -16,9 +16,10 @@ from appliance.control_link.base import IceServer, Message
 from appliance.control_link.commands import Join
 from appliance.control_link.events import CallChanged, GateChanged
 from appliance.control_link.states import CallState, EndedCall, HeadsetState
-from appliance.control_link.words import Audience, EndReason, Gate, Media, Party
+from appliance.control_link.words import Audience, CheckEnd, EndReason, Gate, Media, Party
 from appliance.leg.announcement import Announcement
 from appliance.leg.call import Call, CallError
+from appliance.leg.checks import Checks
 from appliance.leg.consent import Consent
 from appliance.leg.cues import ended
 from appliance.leg.ear.downlink import Downlink
@@ -62,6 +63,14 @@ class Leg:
         )
         self._uplink = Uplink(self.gate, settings)
         self.headset = make_headset(self.downlink, lambda s: self._soon(self._headset_changed, s))
+        self.checks = Checks(
+            self.headset,
+            self.indicators,
+            play=self.downlink.play,
+            emit=emit,
+            soon=self._soon,
+            busy=self._busy,
+        )
         self.call: Call | None = None
         self.testing = False
         self._stopped = False
@@ -81,6 +90,14 @@ class Leg:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(act, *arguments)
 
+    def _busy(self) -> str:
+        """Why nothing but a call can be begun now."""
+        if self.call is not None:
+            return "A call is being monitored. Leave it first."
+        if self.testing:
+            return "The self-test is running. Try again in a moment."
+        return "The box is stopping." if self._stopped else ""
+
     def start(self) -> None:
         """Idle and ready."""
         meters = Meters(call=lambda: self.call, levels=self._levels, emit=self._emit)
@@ -98,6 +115,7 @@ class Leg:
         self._stopped = True
         self._announcement.forget()
         self.gate.disarm("end")
+        await self.checks.stop()
         if self.call is not None:
             self.end(self.call.session_id, EndReason.FAILED)
         await asyncio.gather(*self._closing, return_exceptions=True)
@@ -117,6 +135,7 @@ class Leg:
             raise CallError("the self-test is running; try again in a moment", code="busy")
         if self._stopped:
             raise CallError("the leg is stopping", code="busy")
+        self.checks.end(CheckEnd.CALL)  # its microphone is closed before there is a leg
         # Before anything is awaited, so that no second call or self-test begins meanwhile, and
         # the hang-up button ends this one.
         voice_lost = partial(self.gate.withdraw, "media")
@@ -243,7 +262,7 @@ class Leg:
 
         Raises `CallError` (``busy``) while something else is to be heard and seen.
         """
-        if self.testing or not self._announcement.make():
+        if self.testing or self.checks.running or not self._announcement.make():
             raise CallError("the box has something else to say now", code="busy")
 
     # -- the microphone
@@ -276,6 +295,8 @@ class Leg:
         deaf = self.gate.state is Gate.OPEN and not self.headset.state.capturing
         if deaf or not state.present:
             self.gate.close("headset")
+        if not self.headset.state.present:
+            self.checks.headset_gone()
         self.indicators.show_trouble(Trouble.HEADSET, there=not state.present)
 
     def _levels(self) -> tuple[float, float]:

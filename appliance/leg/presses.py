@@ -77,9 +77,9 @@ class Presses:
     # -- the microphone button
 
     def microphone_edge(self, at: float) -> bool:
-        """First edge: mute at once if there is anything to mute."""
+        """First edge: mute at once if there is anything to mute; else a check may take it."""
         if not self._close(at):
-            return False
+            return self._leg.checks.pressed(Button.MICROPHONE)
         self._opening_press = False
         return True
 
@@ -128,7 +128,8 @@ class Presses:
         self._leg.gate.close("end")
         self._listened_at_hang_up = call is not None and call.media is Media.CONNECTED
         if call is None:
-            self._keep(Button.HANG_UP, Action.IGNORED, at, None)
+            if not self._leg.checks.pressed(Button.HANG_UP):
+                self._keep(Button.HANG_UP, Action.IGNORED, at, None)
             return
         self._keep(Button.HANG_UP, Action.HUNG_UP, at, call.session_id)
         self._soon(self._leg.end, call.session_id, EndReason.HUNG_UP)
@@ -141,5 +142,5 @@ class Presses:
 
     def both_held(self, at: float) -> None:
         """Both for 10 s, in idle only: provisioning mode."""
-        if self._leg.call is None:
+        if self._leg.call is None and self._leg.checks.running is None:
             self._keep(Button.HANG_UP, Action.PROVISIONING_ASKED, at, None)

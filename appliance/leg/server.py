@@ -15,7 +15,7 @@ from pathlib import Path
 
 from appliance.control_link.base import MAX_LINE, Message
 from appliance.control_link.commands import AnyCommand, CloseGate, HangUp, any_command
-from appliance.control_link.events import Levels, Quality, Reply, Snapshot
+from appliance.control_link.events import CheckLevel, Levels, Quality, Reply, Snapshot
 from appliance.control_link.framing import Channel, LinkError
 from appliance.service.errors import BargeboxError
 from appliance.service.tasks import die, stop_tasks
@@ -52,6 +52,8 @@ class LinkServer:
         self.heard_at = time.monotonic()
         self.was_heard = False
         """Whether control has ever been there."""
+        self.controls = 0
+        """How many control processes there have been."""
 
     @property
     def control_is_there(self) -> bool:
@@ -77,7 +79,7 @@ class LinkServer:
     def emit(self, event: Message) -> None:
         """Send to whoever is connected. One that does not read is let go."""
         for channel in list(self._channels):
-            if isinstance(event, Levels | Quality) and channel.unsent > MAX_LINE // 4:
+            if isinstance(event, Levels | Quality | CheckLevel) and channel.unsent > MAX_LINE // 4:
                 continue
             self._send(channel, event)
 
@@ -125,6 +127,7 @@ class LinkServer:
         """Whoever sent a valid command last is control."""
         self.heard_at, self.was_heard = time.monotonic(), True
         former, self._control = self._control, channel
+        self.controls += former is not channel
         if former is not None and former is not channel:
             log.warning("a newer control process takes the control link over")
             self._forget(former)

@@ -15,6 +15,7 @@ from appliance.control_link.commands import Command
 from appliance.control_link.events import Levels, Quality
 from appliance.control_link.words import Gate
 from appliance.monitoring.audit import Audit
+from appliance.monitoring.check_view import CheckView
 from appliance.monitoring.history import History
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.session import DeviceView, Ending, MonitoringView, Session
@@ -37,7 +38,7 @@ class Alert:
     because: tuple[Watched, ...]
 
 
-Notice = MonitoringView | DeviceView | Levels | Quality | Alert
+Notice = MonitoringView | DeviceView | Levels | Quality | Alert | CheckView
 Listener = Callable[[Notice], None]
 
 

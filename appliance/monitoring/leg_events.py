@@ -10,6 +10,9 @@ from appliance.control_link.commands import RefuseGate
 from appliance.control_link.events import (
     AnyEvent,
     CallChanged,
+    CheckChanged,
+    CheckLevel,
+    CheckPressed,
     GateChanged,
     HeadsetChanged,
     LampsChanged,
@@ -22,6 +25,7 @@ from appliance.control_link.events import (
 )
 from appliance.control_link.states import Press
 from appliance.control_link.words import Action, EndReason, Media
+from appliance.monitoring.checks import Checks
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.leg_media import media_moved
@@ -45,6 +49,7 @@ class LegEvents:
         recovery: Recovery,
         reconnecting: Reconnecting,
         next_call: Callable[[], None],
+        checks: Checks,
     ) -> None:
         self._desk = desk
         self._endings = endings
@@ -53,10 +58,13 @@ class LegEvents:
         self._recovery = recovery
         self._reconnecting = reconnecting
         self._next_call = next_call
+        self._checks = checks
 
     def connected(self, connected: bool) -> None:
         """The link came up or went down."""
         self._device(leg_connected=connected)
+        if not connected:
+            self._checks.leg_gone()
         self._desk.publish()
 
     def take(self, event: AnyEvent) -> None:
@@ -64,6 +72,9 @@ class LegEvents:
         match event:
             case Levels() | Quality():
                 self._measured(event)
+                return
+            case CheckChanged() | CheckLevel() | CheckPressed():
+                self._checks.take(event)
                 return
             case Snapshot():
                 self._met(event)

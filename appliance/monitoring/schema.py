@@ -203,6 +203,16 @@ MIGRATIONS: Final = (
     CREATE INDEX audit_by_session ON audit (session_id) WHERE session_id IS NOT NULL;
     CREATE INDEX audit_by_interaction ON audit (interaction_id) WHERE interaction_id IS NOT NULL;
     """,
+    """
+    -- Empty on a box that needs no first start, as one that was in service before there was any.
+    CREATE TABLE first_start (
+        step TEXT PRIMARY KEY,       -- or in_service, once it is
+        state TEXT NOT NULL,         -- open, done, aside
+        words TEXT NOT NULL,         -- what was verified
+        who TEXT NOT NULL,
+        at TEXT                      -- NULL while it is open
+    ) STRICT;
+    """,
 )
 """Step *n* leads from ``user_version`` *n* to *n* + 1. Steps are added, never edited."""
 

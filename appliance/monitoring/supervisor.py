@@ -22,6 +22,7 @@ from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.alerts import Alerts
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.audit_care import AuditCare
+from appliance.monitoring.checks import Checks
 from appliance.monitoring.desk import Desk, Listener
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.history import History
@@ -62,7 +63,8 @@ class MonitoringService:
     """Monitors for the whole box. All methods run on one event loop.
 
     ``book`` is the list of interactions, ``audit`` and ``history`` are for reading, ``watches``
-    are what people want to be told of, ``terms`` what the site asks before each call.
+    are what people want to be told of, ``terms`` what the site asks before each call, ``checks``
+    let a person try headset and panel.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class MonitoringService:
         self._desk = desk = Desk(
             settings, driver, link, self.audit, self.history, self.book, self._jobs
         )
+        self.checks = Checks(desk)
         self._endings = Endings(desk)
         self._joining = Joining(desk, self._endings)
         self._next_call = NextCall(desk, self._endings, self._joining, accounts, self.terms)
@@ -109,6 +112,7 @@ class MonitoringService:
             self._recovery,
             self._reconnecting,
             self._next_call.ask,
+            self.checks,
         )
         self._alerts = Alerts(desk, self.watches, accounts)
         owner = Owner(desk, self._endings, accounts)
@@ -170,8 +174,8 @@ class MonitoringService:
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call *listener* with every change, on the loop, at once; returns how to stop that.
 
-        It gets a whole `MonitoringView` or `DeviceView`, the leg's `Levels` and `Quality`, or an
-        `Alert` for one account. It must neither block nor raise.
+        It gets a whole `MonitoringView`, `DeviceView` or `CheckView`, the leg's `Levels` and
+        `Quality`, or an `Alert` for one account. It must neither block nor raise.
         """
         self._desk.listeners.append(listener)
         return lambda: self._desk.listeners.remove(listener)

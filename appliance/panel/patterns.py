@@ -7,17 +7,10 @@ lit at once is a lamp that says *live*.
 from __future__ import annotations
 
 import math
-from enum import StrEnum
 
-from appliance.control_link.words import LampPattern
+from appliance.control_link.words import Lamp, LampPattern
 
-
-class Lamp(StrEnum):
-    """The two lamps of the panel."""
-
-    MICROPHONE = "microphone"
-    STATUS = "status"
-
+__all__ = ["Lamp", "level_at"]
 
 Rhythm = tuple[tuple[float, float], ...]
 """Steps of one cycle: level and seconds; a step lasts at least 0.1 s."""

@@ -26,6 +26,7 @@ from appliance.monitoring.audit import Audit
 from appliance.monitoring.policy import Permission
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.store import Store
+from appliance.provisioning.first_start.evidence import Witnesses
 from tests.support.console_memory import PASSWORD
 from tests.support.console_world import World, make_world
 
@@ -136,8 +137,8 @@ async def accounts_world(
 class RealAccounts(World):
     """The page's small world, for a server in a thread, with the real accounts on *store*."""
 
-    def __init__(self, store: Store, directory: Path, calls: int = 12) -> None:
-        world = make_world(calls)
+    def __init__(self, store: Store, directory: Path, calls: int = 12, bus: str = "") -> None:
+        world = make_world(calls, bus, directory)
         super().__init__(**{one.name: getattr(world, one.name) for one in fields(world)})
         self._store = store
         self.real = BoxAccounts(store, FirstPassword(directory / "first-password"))
@@ -154,6 +155,10 @@ class RealAccounts(World):
             roles=self.roles,
             audit=self.log,
         )
+
+    def witnesses(self) -> Witnesses:
+        """The first start asks the real accounts too."""
+        return replace(super().witnesses(), accounts=self.real)
 
     async def shut(self) -> None:
         """Close the database, on another loop than the server's."""

@@ -97,6 +97,7 @@ async def opened(prepared: Prepared, folder: Path) -> AsyncIterator[FastAPI]:
             platform_fault=lambda: world.choice.now.fault,
             forget_platform=world.choice.go_back,
             first_password_unchanged=accounts.first_password_unchanged,
+            first_start_unfinished=lambda: False,
             certificate_ends_s=lambda: None,
             audit_fault=partial(audit_fault, audit),
             root=folder,

@@ -64,14 +64,19 @@ def context(
     height: int = 800,
     scheme: Scheme = "light",
     locale: str = "en-GB",
+    trusting: bool = False,
 ) -> Iterator[BrowserContext]:
-    """A fresh profile; its pages fail the test on any script error or refused resource."""
+    """A fresh profile; its pages fail the test on any script error or refused resource.
+
+    A *trusting* one belongs to somebody who went past the warning of a box's own certificate.
+    """
     made = browser.new_context(
         base_url=url,
         viewport={"width": width, "height": height},
         color_scheme=scheme,
         locale=locale,
         reduced_motion="reduce",
+        ignore_https_errors=trusting,
     )
     made.set_default_timeout(LIMIT_MS)
     try:

@@ -50,6 +50,9 @@ class MemoryAccounts:
     async def get(self, name: str) -> Account | None:
         return self.accounts.get(name)
 
+    async def all(self) -> list[Account]:
+        return list(self.accounts.values())
+
     async def verify_token(self, token: str) -> Account:
         account = self.accounts.get(self.tokens.get(token, ""))
         if account is None:

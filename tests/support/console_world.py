@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
 from fastapi import FastAPI
@@ -37,10 +38,15 @@ from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.folder import CertificateFolder
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.certificates.names import BoxNames
+from appliance.provisioning.first_start import rows
+from appliance.provisioning.first_start.evidence import Evidence, Witnesses
+from appliance.provisioning.first_start.first_start import FirstStart
+from appliance.provisioning.first_start.guide import Guide
 from appliance.provisioning.network.settings import NetworkSettings
 from appliance.provisioning.system import System, make_system
 from appliance.provisioning.updates.settings import UpdateSettings
 from tests.support.console_calls import PLATFORM, call_number
+from tests.support.console_checks import MemoryChecks, NotedSteps
 from tests.support.console_health import MemoryHealth, MemorySupport
 from tests.support.console_memory import (
     MemoryAccounts,
@@ -107,6 +113,8 @@ class World:
     """Of its certificates; made when they begin."""
 
     def __post_init__(self) -> None:
+        self.first_start = FirstStart(self.database, NotedSteps(self.database, self.audit))
+        self.checks = MemoryChecks(self.monitoring)
         self.folder = CertificateFolder(self.tls)
         self.authorities = Authorities(self.folder, self.audit)
         self.certificates = self.keeper()
@@ -134,7 +142,32 @@ class World:
             authorities=self.authorities,
             health=self.health,
             support=self.support,
+            checks=self.checks,
+            first_start=self.guide(),
         )
+
+    def guide(self) -> Guide:
+        """The first start, with this world for its witnesses."""
+        return Guide(self.first_start, Evidence(self.witnesses()))
+
+    def witnesses(self) -> Witnesses:
+        """Whom it asks."""
+        return Witnesses(
+            system=self.system,
+            certificates=self.certificates,
+            secure=False,
+            platform=lambda: "Sandbox",
+            test_platform=self.platform.check,
+            connection=lambda: self.book.connection,
+            device=self.monitoring.device,
+            checked=lambda: self.checks.now,
+            accounts=cast(Accounts, self.accounts),
+        )
+
+    def begin_first_start(self) -> None:
+        """As on a fresh box; before any loop runs."""
+        self.database.write_now(rows.begin)
+        self.first_start.now = self.database.write_now(rows.read)
 
     def change(self, interaction: Interaction) -> None:
         """The platform reports an interaction."""

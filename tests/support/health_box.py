@@ -27,6 +27,7 @@ class Told:
     connection: PlatformConnection = field(default_factory=lambda: PlatformConnection(True))
     platform_fault: str = ""
     first_password: bool = False
+    first_start: bool = False
     certificate_s: float | None = None
     audit_fault: str = ""
     forgot: list[str] = field(default_factory=list)
@@ -70,6 +71,7 @@ async def health_box(folder: Path, *, settings_fault: str = "") -> AsyncIterator
         platform_fault=lambda: told.platform_fault,
         forget_platform=forget,
         first_password_unchanged=first_password,
+        first_start_unfinished=lambda: told.first_start,
         certificate_ends_s=lambda: told.certificate_s,
         audit_fault=audit_fault,
         root=folder,

@@ -27,6 +27,7 @@ from appliance.monitoring.reasons import WORDS
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.box.clock import ClockSettings
 from appliance.provisioning.box.names import NameSettings
+from appliance.provisioning.first_start.words import NOT_VERIFIED, VERIFIED
 from appliance.provisioning.network.wired import Wired
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,10 +46,12 @@ IN_PYTHON = {
     "SignInError": None,
     "AccountError": None,
     "LegUnreachableError": None,
+    "FirstStartError": None,
 }
 SOURCES: tuple[tuple[str, str, Mapping[str, Any], dict[str, Any]], ...] = (
     ("python", "appliance/console/**/*.py", IN_PYTHON, {}),
     ("python", "appliance/monitoring/**/*.py", IN_PYTHON, {}),
+    ("python", "appliance/provisioning/first_start/*.py", IN_PYTHON, {}),
     ("jinja2.ext:babel_extract", "web/templates/*.html", DEFAULT_KEYWORDS, {"silent": "no"}),
     ("javascript", "web/static/js/*.js", DEFAULT_KEYWORDS, {"parse_template_string": "yes"}),
 )
@@ -137,6 +140,8 @@ def _tables() -> Iterator[tuple[str, str]]:
         yield "appliance/console/faults.py", text
     for text in WORDS.values():
         yield "appliance/monitoring/reasons.py", text
+    for text in (*VERIFIED.values(), *NOT_VERIFIED.values()):
+        yield "appliance/provisioning/first_start/words.py", text
     yield from (("appliance/platforms", text) for text in _of_form())
 
 

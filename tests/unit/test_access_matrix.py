@@ -34,6 +34,7 @@ GET    /history                                      A S K
 GET    /history/list                                 A S K
 GET    /history/{session_id}                         A S K
 GET    /panel                                        A S T
+GET    /first-start                                  A T
 GET    /settings/platform                            A T
 GET    /settings/certificate                         A T
 GET    /settings/network                             A T
@@ -75,6 +76,15 @@ GET    /api/v1/device                                A S T N K
 PUT    /api/v1/device/volume                         A S T
 POST   /api/v1/device/selftest                       A S T
 POST   /api/v1/device/panel                          A S T
+GET    /api/v1/device/check                          A S T
+POST   /api/v1/device/check                          A S T
+DELETE /api/v1/device/check                          A S T
+POST   /api/v1/device/check/tone                     A S T
+PUT    /api/v1/device/check/lamp                     A S T
+GET    /api/v1/first-start                           A T
+POST   /api/v1/first-start/steps/{step}              A T
+POST   /api/v1/first-start/steps/{step}/set-aside    A T
+POST   /api/v1/first-start/finish                    A T
 POST   /api/v1/platform/check                        A T
 GET    /api/v1/platform/settings                     A T
 PUT    /api/v1/platform/settings                     A T

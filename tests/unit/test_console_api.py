@@ -26,6 +26,7 @@ from appliance.panel.virtual_client import AsyncVirtualPanel
 from appliance.platforms.protocol import Driver, PlatformConnection
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
+from appliance.provisioning.first_start.guide import Guide
 from appliance.provisioning.health.monitor import HealthMonitor
 from appliance.provisioning.support.bundle import SupportBundle
 from appliance.provisioning.system import System
@@ -53,6 +54,7 @@ def real_ports_fit(
     authorities: Authorities,
     health: HealthMonitor,
     support: SupportBundle,
+    first_start: Guide,
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
     return Ports(
@@ -72,6 +74,8 @@ def real_ports_fit(
         authorities=authorities,
         health=health,
         support=support,
+        checks=service.checks,
+        first_start=first_start,
     )
 
 

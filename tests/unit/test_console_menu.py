@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.console.menu import MENU, MenuItem, home_of, menu_of
+from appliance.console.menu import FIRST_START, MENU, MenuItem, home_of, menu_of
 from appliance.monitoring.policy import ROLES, Account, Permission
 from tests.support.accounts_world import accounts_world
 
@@ -19,7 +19,7 @@ def account(*permissions: Permission) -> Account:
 def test_a_page_is_in_the_menu_of_those_who_may_use_it(permission: Permission) -> None:
     who = account(permission)
     for item in MENU:
-        shown = item in menu_of(who, item.place)
+        shown = item in menu_of(who, item.place, first_start=True)
         assert shown == (not item.any_of or permission in item.any_of)
 
 
@@ -33,12 +33,21 @@ def test_everybody_has_a_home() -> None:
     assert home_of(account()).startswith("/")
 
 
+def test_the_first_start_is_in_the_menu_and_the_home_only_while_there_is_one() -> None:
+    admin = Account("x", "Administrator", ROLES["Administrator"])
+    supervisor = Account("y", "Supervisor", ROLES["Supervisor"])
+    assert FIRST_START not in [item.path for item in menu_of(admin, "bar")]
+    assert home_of(admin, first_start=True) == FIRST_START
+    assert home_of(supervisor, first_start=True) == "/interactions"
+
+
 @pytest.mark.parametrize("item", MENU, ids=lambda item: item.path)
 async def test_each_page_of_the_menu_is_there_and_marks_itself(
     tmp_path: Path, item: MenuItem
 ) -> None:
     async with accounts_world(tmp_path) as box, box.client("admin") as client:
         await box.world.certificates.begin()
+        await box.world.first_start.begin()
         answer = await client.get(item.path, headers={"Accept": "text/html"})
     assert answer.status_code == 200
     if item.place != "person":

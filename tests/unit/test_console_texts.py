@@ -195,7 +195,7 @@ def rendered(source: str, code: str = "en", **values: object) -> str:
 def test_only_texts_of_the_code_are_taken_for_markup(code: str) -> None:
     said = "<b>100 %</b> %(x)s"
     assert rendered("{{ _(said) }}", code, said=said) == "&lt;b&gt;100 %&lt;/b&gt; %(x)s"
-    source = (WEB / "templates/platform.html").read_text()
+    source = (WEB / "templates/_platform.html").read_text()
     known = re.findall(r"{% trans title %}.+?{% endtrans %}", source)[1]
     filled = rendered(known, code, title="<i>")
     assert "<strong>&lt;i&gt;</strong>" in filled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
@@ -16,7 +18,7 @@ from appliance.console.account_views import (
 from appliance.console.account_wording import PERMISSIONS
 from appliance.console.page import page
 from appliance.console.routes.account_access import list_sign_ins
-from appliance.console.state import console
+from appliance.console.state import Console, console
 from appliance.console.wording import PLATFORMS
 
 router = APIRouter(include_in_schema=False)
@@ -41,12 +43,16 @@ async def own(request: Request, caller: SignedIn) -> HTMLResponse:
 @router.get("/settings/accounts")
 async def accounts(request: Request, caller: AccountManager) -> HTMLResponse:
     """All accounts and roles."""
-    ports = console(request).ports
-    context = {
+    return page(request, caller, "accounts.html", await accounts_context(console(request)))
+
+
+async def accounts_context(state: Console) -> dict[str, Any]:
+    """What the forms of accounts and roles show."""
+    ports = state.ports
+    return {
         "accounts": [ManagedAccountOut.of(record) for record in await ports.manager.all()],
         "roles": [RoleOut.of(role) for role in await ports.roles.all()],
         "permissions": PERMISSIONS,
         "platform": ports.choice.now.settings.driver,
         "platforms": PLATFORMS,
     }
-    return page(request, caller, "accounts.html", context)

@@ -50,6 +50,7 @@ NAMES = (
     "levels",
     "quality",
     "device",
+    "check",
     "watch",
     "update",
     "beat",
@@ -79,8 +80,8 @@ async def events(
     request: Request, caller: SignedIn, feed: Annotated[Feed, Depends(open_feed)]
 ) -> EventStream:
     """Server-sent events: ``snapshot``, then ``interaction``, ``monitoring``, ``levels``,
-    ``quality``, ``device``, ``watch`` (a call that the account watches for),
-    ``update`` (an installation, to those who look after the box) and ``beat``.
+    ``quality``, ``device``, ``check`` (headset or panel as a person tries them), ``watch`` (a call
+    that the account watches for), ``update`` (an installation) and ``beat``.
 
     Interactions are coalesced (the latest state, at most every 200 ms); of one that ended and was
     never monitored only ``id``, ``state`` and why it cannot be monitored are told.

@@ -51,9 +51,10 @@ class Asked(ListQuery):
 
 
 @router.get("/")
-async def home(caller: SignedIn) -> RedirectResponse:
+async def home(request: Request, caller: SignedIn) -> RedirectResponse:
     """To the page that is most use to the account."""
-    return RedirectResponse(home_of(caller.account), 303)
+    first_start = console(request).ports.first_start.now.unfinished
+    return RedirectResponse(home_of(caller.account, first_start=first_start), 303)
 
 
 @router.get("/sign-in", dependencies=[PUBLIC])
@@ -91,31 +92,45 @@ async def interaction_list(
 @router.get("/panel")
 async def panel(request: Request, caller: PanelViewer) -> HTMLResponse:
     """The box with its lamps and buttons."""
-    device = DeviceOut.of(console(request).ports.monitoring.device())
-    return page(request, caller, "panel.html", {"device": device})
+    context = await device_context(console(request)) | {"asks": False}
+    return page(request, caller, "panel.html", context)
+
+
+async def device_context(state: Console) -> dict[str, Any]:
+    """What the drawing of the box shows."""
+    return {"device": DeviceOut.of(state.ports.monitoring.device())}
 
 
 @router.get("/settings/platform")
 async def platform(request: Request, caller: DeviceManager, saved: bool = False) -> HTMLResponse:
     """The form of the call platform's settings."""
-    ports = console(request).ports
-    context = {
+    context = await platform_context(console(request)) | {"saved": saved}
+    return page(request, caller, "platform.html", context)
+
+
+async def platform_context(state: Console) -> dict[str, Any]:
+    """What the platform's form shows."""
+    ports = state.ports
+    return {
         "chosen": ports.choice.now,
         "sections": sections(ports.choice.now.settings),
         "platform": PlatformOut.of(ports),
         "title": wording.platform(ports.choice.now.settings.driver),
-        "saved": saved,
     }
-    return page(request, caller, "platform.html", context)
 
 
 @router.get("/settings/certificate")
 async def certificate(request: Request, caller: DeviceManager, done: str = "") -> HTMLResponse:
     """The page's certificate, and the authorities that the box believes."""
-    state = console(request)
+    context = await certificate_context(console(request), done)
+    return page(request, caller, "certificate.html", context)
+
+
+async def certificate_context(state: Console, done: str) -> dict[str, Any]:
+    """What the certificate's forms show; *done* is what has just been."""
     keeper, believed = state.ports.certificates, state.ports.authorities
     now_used = await CertificateOut.of(keeper, https=state.settings.secure)
-    context = {
+    return {
         "now_used": now_used,
         "origin_words": certificate_wording.ORIGINS[now_used.origin],
         "may_go_back": not keeper.fixed and (now_used.origin == "uploaded" or now_used.fault),
@@ -124,7 +139,6 @@ async def certificate(request: Request, caller: DeviceManager, done: str = "") -
         "authorities": AuthoritiesOut.of(believed),
         "done": certificate_wording.DONE.get(done, ""),
     }
-    return page(request, caller, "certificate.html", context)
 
 
 def _list(state: Console, caller: Caller, query: Asked) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from appliance.console.access import DeviceManager
 from appliance.console.page import page
-from appliance.console.state import console
+from appliance.console.state import Console, console
 from appliance.console.system_forms import SHOWN, clock_form, name_form, wired_form
 from appliance.console.wording import DEVICE_KINDS, DEVICE_STATES
 from appliance.provisioning.network.views import DeviceView
@@ -18,9 +20,15 @@ router = APIRouter(include_in_schema=False)
 @router.get("/settings/network")
 async def network(request: Request, caller: DeviceManager, device: str = "") -> HTMLResponse:
     """The network's devices, and the settings of one."""
-    view = await console(request).ports.system.network.view()
+    context = await network_context(console(request), device)
+    return page(request, caller, "network.html", context)
+
+
+async def network_context(state: Console, device: str) -> dict[str, Any]:
+    """What the network's form shows, of the wired *device* of that name if there is one."""
+    view = await state.ports.system.network.view()
     chosen = _chosen(view.devices, device)
-    context = {
+    return {
         "network": view,
         "chosen": chosen,
         "form": wired_form(chosen) if chosen else [],
@@ -28,15 +36,20 @@ async def network(request: Request, caller: DeviceManager, device: str = "") -> 
         "states": DEVICE_STATES,
         "kinds": DEVICE_KINDS,
     }
-    return page(request, caller, "network.html", context)
 
 
 @router.get("/settings/box")
 async def box(request: Request, caller: DeviceManager) -> HTMLResponse:
     """The box's names, its time zone, and where its time comes from."""
-    system = console(request).ports.system
+    context = await box_context(console(request)) | {"zone_only": False}
+    return page(request, caller, "box.html", context)
+
+
+async def box_context(state: Console) -> dict[str, Any]:
+    """What the forms of name and clock show."""
+    system = state.ports.system
     names, clock = await system.names.view(), await system.clock.view()
-    context = {
+    return {
         "names": names,
         "name_form": name_form(names.model_dump()),
         "clock": clock,
@@ -44,7 +57,6 @@ async def box(request: Request, caller: DeviceManager) -> HTMLResponse:
         "zones": await system.clock.zones() if clock.managed else [],
         "shown": SHOWN,
     }
-    return page(request, caller, "box.html", context)
 
 
 def _chosen(devices: list[DeviceView], name: str) -> DeviceView | None:

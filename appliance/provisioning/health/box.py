@@ -26,6 +26,7 @@ class Box:
     forget_platform: Callable[[str], Awaitable[None]]
     """Use the settings file's platform again, in the name of a person."""
     first_password_unchanged: Callable[[], Awaitable[bool]]
+    first_start_unfinished: Callable[[], bool]
     certificate_ends_s: Callable[[], float | None]
     """Seconds until the page's certificate ends; None where there is none."""
     audit_fault: Callable[[], Awaitable[str]]

@@ -21,7 +21,9 @@ export function start() {
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const done = await attempt(form, _("Saving …"), () => call("PUT", form.dataset.put, collect(form)));
-      if (done) form.querySelector(":scope > [role=status]").textContent = _("Saved.");
+      if (!done) return;
+      form.removeAttribute("data-typed"); // the first start asks whether all is in use
+      form.querySelector(":scope > [role=status]").textContent = _("Saved.");
     });
   }
 }

@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { _, setText } from "./format.js";
-import { clearFaults, showFaults } from "./settings_form.js";
+import { again, clearFaults, showFaults } from "./settings_form.js";
 
 const LIMIT_MS = 40000; // a long key takes a small box its time
 
@@ -50,7 +50,7 @@ async function attempt(within, alert, made) {
   try {
     const [method, path, body, done] = await made();
     await call(method, path, body, LIMIT_MS);
-    location.assign(`/settings/certificate?done=${done}`);
+    again({ done });
   } catch (error) {
     if (!error.fields) throw error; // not the box's word but a fault of this page
     const unknown = showFaults(within, error.fields);

@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { _, setText } from "./format.js";
-import { attempt, collect, showWhen } from "./settings_form.js";
+import { again, attempt, collect, showWhen } from "./settings_form.js";
 import { box, listen } from "./stream.js";
 
 const LOOK_EVERY_MS = 1000;
@@ -19,7 +19,7 @@ let until = 0; // when it is undone, in the browser's time
 function linkTo(host) {
   const link = document.createElement("a");
   const port = location.port && `:${location.port}`;
-  link.href = `${location.protocol}//${host.includes(":") ? `[${host}]` : host}${port}/settings/network`;
+  link.href = `${location.protocol}//${host.includes(":") ? `[${host}]` : host}${port}${location.pathname}`;
   link.textContent = link.href;
   const item = document.createElement("li");
   item.append(link);
@@ -47,7 +47,7 @@ function show({ seconds_left: left, addresses }) {
 function ended() {
   clearTimeout(looking);
   looking = 0;
-  location.assign(form ? `?device=${form.dataset.device}` : "");
+  again(form ? { device: form.dataset.device } : {});
 }
 
 const decide = (method, path, words) => async () => {

@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { _, ngettext, setText } from "./format.js";
-import { clearFaults, collect, makeRows, showFaults } from "./settings_form.js";
+import { again, clearFaults, collect, makeRows, showFaults } from "./settings_form.js";
 import { box, listen } from "./stream.js";
 
 const TEST_LIMIT_MS = 40000;
@@ -88,7 +88,7 @@ async function restart(method, body) {
     await new Promise((done) => setTimeout(done, ASK_EVERY_MS));
     const answer = await call("GET", "/platform/settings").catch(() => null);
     if (answer && !answer.restarting) {
-      location.assign("/settings/platform?saved=true");
+      again({ saved: true });
       return;
     }
   }

@@ -47,6 +47,13 @@ export function collect(section) {
   return all;
 }
 
+/** The page anew, with these values in its address beside what is there. */
+export function again(values) {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(values)) query.set(name, value);
+  location.assign(`?${query}`);
+}
+
 let lines = 0;
 
 /** A line of words that an input can refer to. */

@@ -1,7 +1,7 @@
 // The event stream. After 2 s of silence nothing that is shown is known to be true any more.
 
 const SILENCE_MS = 2000;
-const NAMES = ["snapshot", "interaction", "monitoring", "levels", "quality", "device", "watch", "update", "beat"];
+const NAMES = ["snapshot", "interaction", "monitoring", "levels", "quality", "device", "check", "watch", "update", "beat"];
 
 /** What the box said last. `known` is false when it has been silent; `offset` is its clock minus ours. */
 export const box = { known: false, monitoring: null, device: null, platform: null, offset: 0 };

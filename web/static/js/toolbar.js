@@ -110,7 +110,8 @@ function showNote() {
   noted = note;
 }
 
-function showLevel(meter, dbfs) {
+/** A meter shows so many dBFS. */
+export function showLevel(meter, dbfs) {
   const level = Math.min(0, Math.max(FLOOR_DBFS, dbfs));
   meter.firstElementChild.style.transform = `scaleX(${1 - level / FLOOR_DBFS})`;
   meter.setAttribute("aria-valuenow", String(Math.round(level)));

@@ -14,6 +14,7 @@ from appliance.provisioning.health.checks import (
     database_intact,
     disk,
     first_password,
+    first_start,
     headset,
     panel,
     platform,
@@ -34,5 +35,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     board.CHECK,
     certificate.CHECK,
     first_password.CHECK,
+    first_start.CHECK,
     restarts.CHECK,
 )
