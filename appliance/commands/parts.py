@@ -31,6 +31,8 @@ from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.checks.audit import audit_fault
 from appliance.provisioning.health.checks.restarts import count_start
 from appliance.provisioning.health.monitor import HealthMonitor
+from appliance.provisioning.reset.marker import Marker
+from appliance.provisioning.reset.order import FactoryReset
 from appliance.provisioning.support.bundle import Sources, SupportBundle
 from appliance.provisioning.system import System, make_system
 from appliance.service.errors import BargeboxError
@@ -116,6 +118,7 @@ async def make_parts(
         authorities=authorities,
         health=health,
         support=_support(settings, accounts, service, choice, health),
+        reset=FactoryReset(Marker(box.state_dir), audit, service, system.names, renew=renew),
     )
     app = create_app(ports, settings.console)
     return Parts(app, store, accounts, panel, service, certificates, authorities, system, health)

@@ -41,6 +41,7 @@ from appliance.console.routes import (
     history,
     history_pages,
     interactions,
+    maintenance,
     monitoring,
     network,
     pages,
@@ -81,6 +82,7 @@ FEATURES = (
     box,
     findings,
     support,
+    maintenance,
 )
 
 
@@ -139,6 +141,7 @@ def create_app(
     app.include_router(audit.pages)
     app.include_router(system_pages.router)
     app.include_router(health_page.router)
+    app.include_router(maintenance.pages)
     # Only these are compressed: a stream would wait for more, and an answer that holds a secret
     # beside what a stranger chose would tell of it by its length (BREACH).
     files = GZipMiddleware(StaticFiles(directory=settings.web_root / "static"), compresslevel=6)

@@ -35,6 +35,7 @@ from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.health.monitor import Told
+from appliance.provisioning.reset.order import FactoryReset
 from appliance.provisioning.system import System
 
 Notice = MonitoringView | DeviceView | Levels | Quality | Alert
@@ -276,3 +277,4 @@ class Ports:
     authorities: Authorities
     health: Health
     support: Support
+    reset: FactoryReset

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from appliance.provisioning.box.clock import Clock
 from appliance.provisioning.box.names import Names
+from appliance.provisioning.box.restart import Restart
+from appliance.provisioning.box.shipped import ShippedFile
 from appliance.provisioning.box.time_servers import TimeServersFile
 from appliance.provisioning.bus import SystemBus
 from appliance.provisioning.neighbours import Calls, Log
@@ -17,11 +19,12 @@ from appliance.service.jobs import Jobs
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Network, name and clock."""
+    """Network, name and clock, and the restart of it all."""
 
     network: Network
     names: Names
     clock: Clock
+    restart: Restart
 
     jobs: Jobs = field(default_factory=Jobs)
 
@@ -35,6 +38,7 @@ class System:
         """Cease to watch."""
         await self.jobs.finish(0.0)
         await self.network.stop()
+        await self.restart.stop()
 
 
 def make_system(
@@ -42,8 +46,10 @@ def make_system(
 ) -> System:
     """The services on the bus at *address*, an empty one for none."""
     bus = SystemBus(address)
+    shipped = ShippedFile.beside(time_servers)
     return System(
         network=Network(bus, settings, audit, calls),
-        names=Names(bus, audit),
-        clock=Clock(bus, TimeServersFile(time_servers), audit),
+        names=Names(bus, audit, shipped=shipped),
+        clock=Clock(bus, TimeServersFile(time_servers), audit, shipped),
+        restart=Restart(bus, audit, calls),
     )

@@ -38,6 +38,8 @@ from appliance.provisioning.certificates.folder import CertificateFolder
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.certificates.names import BoxNames
 from appliance.provisioning.network.settings import NetworkSettings
+from appliance.provisioning.reset.marker import Marker
+from appliance.provisioning.reset.order import FactoryReset
 from appliance.provisioning.system import System, make_system
 from tests.support.console_calls import PLATFORM, call_number
 from tests.support.console_health import MemoryHealth, MemorySupport
@@ -104,11 +106,22 @@ class World:
     """What is managed of accounts is on it; `accounts_world` has a real one."""
     tls: Path = field(default_factory=lambda: FOLDERS / str(uuid4()))
     """Of its certificates; made when they begin."""
+    state: Path = FOLDERS
+    """Where a factory reset is ordered."""
 
     def __post_init__(self) -> None:
         self.folder = CertificateFolder(self.tls)
         self.authorities = Authorities(self.folder, self.audit)
         self.certificates = self.keeper()
+        self.renewed = 0
+        """How often a new life was asked for."""
+        self.reset = FactoryReset(
+            Marker(self.state), self.audit, self.monitoring, self.system.names, renew=self.renew
+        )
+
+    def renew(self) -> None:
+        """A new life would begin now."""
+        self.renewed += 1
 
     def keeper(self, fixed: tuple[Path, Path] | None = None) -> CertificateKeeper:
         """Of the certificates; still to begin."""
@@ -133,6 +146,7 @@ class World:
             authorities=self.authorities,
             health=self.health,
             support=self.support,
+            reset=self.reset,
         )
 
     def change(self, interaction: Interaction) -> None:

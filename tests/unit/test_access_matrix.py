@@ -38,6 +38,7 @@ GET    /settings/platform                            A T
 GET    /settings/certificate                         A T
 GET    /settings/network                             A T
 GET    /settings/box                                 A T
+GET    /settings/maintenance                         A T
 GET    /settings/accounts                            A
 GET    /settings/health                              A T
 GET    /settings/health/list                         A T
@@ -74,6 +75,10 @@ GET    /api/v1/device                                A S T N K
 PUT    /api/v1/device/volume                         A S T
 POST   /api/v1/device/selftest                       A S T
 POST   /api/v1/device/panel                          A S T
+GET    /api/v1/device/restart                        A T
+POST   /api/v1/device/restart                        A T
+GET    /api/v1/device/factory-reset                  A
+POST   /api/v1/device/factory-reset                  A
 POST   /api/v1/platform/check                        A T
 GET    /api/v1/platform/settings                     A T
 PUT    /api/v1/platform/settings                     A T
@@ -154,7 +159,7 @@ def declared(rule: Requires | Public | None, who: str, account: Account | None) 
     if account is None:
         return False
     own = rule.own and who == "S"
-    return own or not rule.any_of or bool(account.permissions.intersection(rule.any_of))
+    return own or rule.lets_in(account)
 
 
 async def caller(box: AccountsWorld, who: str) -> tuple[httpx.AsyncClient, Account | None]:

@@ -27,6 +27,7 @@ from appliance.platforms.protocol import Driver, PlatformConnection
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.health.monitor import HealthMonitor
+from appliance.provisioning.reset.order import FactoryReset
 from appliance.provisioning.support.bundle import SupportBundle
 from appliance.provisioning.system import System
 from tests.support.console_world import World, make_world
@@ -53,6 +54,7 @@ def real_ports_fit(
     authorities: Authorities,
     health: HealthMonitor,
     support: SupportBundle,
+    reset: FactoryReset,
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
     return Ports(
@@ -72,6 +74,7 @@ def real_ports_fit(
         authorities=authorities,
         health=health,
         support=support,
+        reset=reset,
     )
 
 
