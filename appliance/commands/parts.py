@@ -31,6 +31,9 @@ from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.checks.audit import audit_fault
 from appliance.provisioning.health.checks.restarts import count_start
 from appliance.provisioning.health.monitor import HealthMonitor
+from appliance.provisioning.logs.forwarder import LogForwarder
+from appliance.provisioning.logs.position import PositionFile
+from appliance.provisioning.logs.settings import LogForwardingFile
 from appliance.provisioning.reset.marker import Marker
 from appliance.provisioning.reset.order import FactoryReset
 from appliance.provisioning.support.bundle import Sources, SupportBundle
@@ -52,6 +55,7 @@ class Parts:
     authorities: Authorities
     system: System
     health: HealthMonitor
+    logs: LogForwarder
 
     @asynccontextmanager
     async def running(self, *, first: bool) -> AsyncIterator[None]:
@@ -63,6 +67,7 @@ class Parts:
             stack.push_async_callback(self.store.close)
             stack.push_async_callback(self.accounts.close)
             stack.callback(self.panel.close)
+            stack.push_async_callback(self.logs.stop)
             stack.push_async_callback(self.service.stop)
             stack.push_async_callback(self.certificates.stop)
             stack.push_async_callback(self.system.stop)
@@ -73,6 +78,7 @@ class Parts:
             if first:
                 await count_start(self.store)
             await self.service.start()
+            await self.logs.begin()
             self.health.start()
             self.system.start()
             yield
@@ -99,7 +105,13 @@ async def make_parts(
     authorities = Authorities(folder, audit)
     panel = AsyncVirtualPanel(box.panel_socket)
     ends_s = certificates.expires_s if settings.console.secure else lambda: None
-    looked_at = _box(settings, fault, store, accounts, service, choice, ends_s)
+    logs = LogForwarder(
+        LogForwardingFile(box.log_forwarding),
+        PositionFile(box.log_position),
+        audit,
+        lambda: system.names.now,
+    )
+    looked_at = _box(settings, fault, store, accounts, service, choice, ends_s, logs)
     health = HealthMonitor(looked_at, audit)
     ports = Ports(
         accounts=accounts,
@@ -118,10 +130,13 @@ async def make_parts(
         authorities=authorities,
         health=health,
         support=_support(settings, accounts, service, choice, health),
+        logs=logs,
         reset=FactoryReset(Marker(box.state_dir), audit, service, system.names, renew=renew),
     )
     app = create_app(ports, settings.console)
-    return Parts(app, store, accounts, panel, service, certificates, authorities, system, health)
+    return Parts(
+        app, store, accounts, panel, service, certificates, authorities, system, health, logs
+    )
 
 
 def _box(
@@ -132,6 +147,7 @@ def _box(
     service: MonitoringService,
     choice: PlatformChooser,
     certificate_ends_s: Callable[[], float | None],
+    logs: LogForwarder,
 ) -> Box:
     """What the checks of the box's health look at."""
     return Box(
@@ -145,6 +161,7 @@ def _box(
         first_password_unchanged=accounts.first_password_unchanged,
         certificate_ends_s=certificate_ends_s,
         audit_fault=partial(audit_fault, service.audit),
+        logs=lambda: logs.state,
     )
 
 

@@ -41,6 +41,7 @@ from appliance.console.routes import (
     history,
     history_pages,
     interactions,
+    logs,
     maintenance,
     monitoring,
     network,
@@ -82,6 +83,7 @@ FEATURES = (
     box,
     findings,
     support,
+    logs,
     maintenance,
 )
 
@@ -142,6 +144,7 @@ def create_app(
     app.include_router(system_pages.router)
     app.include_router(health_page.router)
     app.include_router(maintenance.pages)
+    app.include_router(logs.pages)
     # Only these are compressed: a stream would wait for more, and an answer that holds a secret
     # beside what a stranger chose would tell of it by its length (BREACH).
     files = GZipMiddleware(StaticFiles(directory=settings.web_root / "static"), compresslevel=6)

@@ -41,6 +41,7 @@ MENU: Final = (
     MenuItem("/settings/box", "Name and time", "settings", DEVICE),
     MenuItem("/settings/certificate", "Certificate", "settings", DEVICE),
     MenuItem(HEALTH, "Health", "settings", DEVICE),
+    MenuItem("/settings/logs", "Log server", "settings", DEVICE),
     MenuItem("/settings/maintenance", "Restart and reset", "settings", DEVICE),
     MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),
     MenuItem("/audit", "Audit log", "settings", AUDIT),

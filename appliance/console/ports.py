@@ -35,6 +35,7 @@ from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.health.monitor import Told
+from appliance.provisioning.logs.forwarder import LogForwarder
 from appliance.provisioning.reset.order import FactoryReset
 from appliance.provisioning.system import System
 
@@ -278,3 +279,4 @@ class Ports:
     health: Health
     support: Support
     reset: FactoryReset
+    logs: LogForwarder

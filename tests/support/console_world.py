@@ -37,6 +37,9 @@ from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.folder import CertificateFolder
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.certificates.names import BoxNames
+from appliance.provisioning.logs.forwarder import LogForwarder
+from appliance.provisioning.logs.position import PositionFile
+from appliance.provisioning.logs.settings import LogForwardingFile
 from appliance.provisioning.network.settings import NetworkSettings
 from appliance.provisioning.reset.marker import Marker
 from appliance.provisioning.reset.order import FactoryReset
@@ -119,6 +122,15 @@ class World:
             Marker(self.state), self.audit, self.monitoring, self.system.names, renew=self.renew
         )
 
+        own = FOLDERS / str(uuid4())
+        own.mkdir()
+        self.logs = LogForwarder(
+            LogForwardingFile(own / "log-forwarding.json"),
+            PositionFile(own / "log-forwarding.position"),
+            self.audit,
+            journal=False,
+        )
+
     def renew(self) -> None:
         """A new life would begin now."""
         self.renewed += 1
@@ -147,6 +159,7 @@ class World:
             health=self.health,
             support=self.support,
             reset=self.reset,
+            logs=self.logs,
         )
 
     def change(self, interaction: Interaction) -> None:

@@ -38,6 +38,7 @@ GET    /settings/platform                            A T
 GET    /settings/certificate                         A T
 GET    /settings/network                             A T
 GET    /settings/box                                 A T
+GET    /settings/logs                                A T
 GET    /settings/maintenance                         A T
 GET    /settings/accounts                            A
 GET    /settings/health                              A T
@@ -75,6 +76,9 @@ GET    /api/v1/device                                A S T N K
 PUT    /api/v1/device/volume                         A S T
 POST   /api/v1/device/selftest                       A S T
 POST   /api/v1/device/panel                          A S T
+GET    /api/v1/logs                                  A T
+PUT    /api/v1/logs                                  A T
+POST   /api/v1/logs/test                             A T
 GET    /api/v1/device/restart                        A T
 POST   /api/v1/device/restart                        A T
 GET    /api/v1/device/factory-reset                  A

@@ -27,6 +27,7 @@ from appliance.platforms.protocol import Driver, PlatformConnection
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.health.monitor import HealthMonitor
+from appliance.provisioning.logs.forwarder import LogForwarder
 from appliance.provisioning.reset.order import FactoryReset
 from appliance.provisioning.support.bundle import SupportBundle
 from appliance.provisioning.system import System
@@ -55,6 +56,7 @@ def real_ports_fit(
     health: HealthMonitor,
     support: SupportBundle,
     reset: FactoryReset,
+    logs: LogForwarder,
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
     return Ports(
@@ -75,6 +77,7 @@ def real_ports_fit(
         health=health,
         support=support,
         reset=reset,
+        logs=logs,
     )
 
 

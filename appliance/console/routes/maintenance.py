@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from appliance.console.access import Caller, DeviceManager, Owner
+from appliance.console.language import later
 from appliance.console.local_access import LOCAL_NAME
 from appliance.console.page import page
 from appliance.console.settings import ConsoleError
@@ -92,7 +93,7 @@ async def _prove(request: Request, state: Console, caller: Caller, body: ResetOr
         return
     password = body.password.get_secret_value()
     if not password:
-        raise _wrong_password("Type your password.")
+        raise _wrong_password(later("Type your password."))
     key = ("factory reset", caller.account.name)
     state.throttle.check(key)
     state.throttle.failed(key)
@@ -104,7 +105,7 @@ async def _prove(request: Request, state: Console, caller: Caller, body: ResetOr
             raise
         address = request.client.host if request.client else ""
         state.refused.add(caller.account.name, address, "wrong_password_for_reset")
-        raise _wrong_password("This is not your password.") from error
+        raise _wrong_password(later("This is not your password.")) from error
     state.throttle.took_back(key)
 
 

@@ -18,6 +18,7 @@ from appliance.provisioning.bus import BusError, Place, ServiceAbsentError, Syst
 from appliance.provisioning.neighbours import Log
 from appliance.provisioning.network.addresses import address, distinct, domain
 from appliance.provisioning.not_changed import NotChangedError
+from appliance.provisioning.words import said
 
 _TIMEDATED: Final = Place(
     "org.freedesktop.timedate1", "/org/freedesktop/timedate1", "org.freedesktop.timedate1"
@@ -59,7 +60,7 @@ class ClockSettings(BaseModel):
     @field_validator("servers")
     @classmethod
     def _once(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(distinct(given, "server"))
+        return tuple(distinct(given))
 
     @field_validator("time")
     @classmethod
@@ -139,9 +140,9 @@ class Clock:
             before = await self._view(talk)
             (zones,) = await talk.call(_TIMEDATED, "ListTimezones")
             if wanted.time_zone not in zones:
-                raise NotChangedError.of({"time_zone": "There is no such time zone."})
+                raise NotChangedError.of({"time_zone": said("There is no such time zone.")})
             if wanted.ntp and not before.can_ntp:
-                words = "This box has no service that gets the time from the network."
+                words = said("This box has no service that gets the time from the network.")
                 raise NotChangedError.of({"ntp": words})
             moment = await asyncio.to_thread(moment_of, wanted)
             detail = wanted.model_dump(mode="json", exclude_none=True)
@@ -204,4 +205,4 @@ def moment_of(wanted: ClockSettings) -> datetime | None:
     try:
         return wanted.time.replace(tzinfo=ZoneInfo(wanted.time_zone))
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise NotChangedError.of({"time_zone": "There is no such time zone."}) from error
+        raise NotChangedError.of({"time_zone": said("There is no such time zone.")}) from error

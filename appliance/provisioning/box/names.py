@@ -14,6 +14,7 @@ from appliance.monitoring.audit import Entry
 from appliance.provisioning.box.shipped import ShippedFile
 from appliance.provisioning.bus import BusError, Place, ServiceAbsentError, SystemBus, Talk
 from appliance.provisioning.neighbours import Log
+from appliance.provisioning.words import said
 
 _HOSTNAMED: Final = Place(
     "org.freedesktop.hostname1", "/org/freedesktop/hostname1", "org.freedesktop.hostname1"
@@ -30,7 +31,7 @@ def _host_name(text: str) -> str:
     if not name:
         raise ValueError("This is needed.")
     if len(name) > LONGEST:
-        raise ValueError(f"This may have at most {LONGEST} characters.")
+        raise ValueError(said("This may have at most {longest} characters.", longest=LONGEST))
     if not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise ValueError(
             "A host name has letters, digits and hyphens, and dots between its parts; "

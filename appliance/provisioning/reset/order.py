@@ -16,6 +16,7 @@ from appliance.provisioning.box.names import Names
 from appliance.provisioning.neighbours import Calls, Log
 from appliance.provisioning.not_changed import NotChangedError
 from appliance.provisioning.reset.marker import Marker, Ordered
+from appliance.provisioning.words import said
 from appliance.service.journal import fields
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class FactoryReset:
         ``state``; then nothing has changed.
         """
         if typed.strip().casefold() != self.name.casefold():
-            raise NotChangedError.of({"name": f"This box is called {self.name}."})
+            raise NotChangedError.of({"name": said("This box is called {name}.", name=self.name)})
         if self._ordered:
             raise NotChangedError("The box is being reset already.", code="busy")
         with ExitStack() as undone:

@@ -15,6 +15,7 @@ from appliance.provisioning.health.checks import (
     disk,
     first_password,
     headset,
+    logs,
     panel,
     platform,
     restarts,
@@ -35,4 +36,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     certificate.CHECK,
     first_password.CHECK,
     restarts.CHECK,
+    logs.CHECK,
 )
