@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.provisioning.logs.lines import PROCESSES, JournalLines
+from appliance.provisioning.logs.lines import PROCESSES, SLOWLY_S, JournalLines
 from appliance.provisioning.logs.message import Line
 from tests.support.private_journal import PrivateJournal, private_journal
 
@@ -76,6 +76,24 @@ def test_the_next_life_goes_on_where_the_former_one_was(journal: PrivateJournal)
     more.until("and again")
     later.stop()
     assert [line.text for line in more] == ["meanwhile", "and again"]
+
+
+def test_it_reads_slowly_when_it_gets_tight(journal: PrivateJournal) -> None:
+    told, lines = Told(), JournalLines(PROCESSES, journal.journal)
+    lines.start(told.take, "")
+    time.sleep(0.3)
+    journal.say("bargebox-leg", "first")
+    told.until("first")
+    lines.stop()
+    for number in range(20):
+        journal.say("bargebox-leg", f"line {number}.")
+    time.sleep(0.5)
+    again, later = Told(), JournalLines(PROCESSES, journal.journal)
+    begun = time.monotonic()
+    later.start(lambda line: again.take(line) or True, told[-1].cursor)
+    again.until("line 19.")
+    later.stop()
+    assert time.monotonic() - begun > 19 * SLOWLY_S
 
 
 def test_a_journal_that_is_not_there_is_tried_again(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from appliance.cli import main
 from appliance.monitoring.audit import Audit, Entry
 from appliance.monitoring.store import Store
 from appliance.platforms import trust
-from appliance.provisioning.logs import sending
+from appliance.provisioning.logs import connection, sending
 from appliance.provisioning.logs.connection import LogServerError
 from appliance.provisioning.logs.forwarder import LogForwarder
 from appliance.provisioning.logs.position import PositionFile
@@ -196,6 +196,34 @@ async def test_a_full_queue_drops_the_oldest_and_tells_how_many(
     assert "log lines were not sent" in found
     assert box.logs.state.waiting <= 50
     assert heads(server, 2) > 0
+
+
+async def test_a_server_that_takes_nothing_stops_nobody(
+    box: Box, server: LogServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "SEND_LIMIT_S", 0.5)
+    taken: list[asyncio.StreamWriter] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        taken.append(writer)
+
+    slow = await asyncio.start_server(take, "127.0.0.1", 0, limit=1024)
+    port = slow.sockets[0].getsockname()[1]
+    await box.logs.begin()
+    await box.logs.change("tom", by(server, "tcp", port=port))
+    longest = 0.0
+    for _ in range(1500):
+        log.warning("%s", "x" * 8000)
+        begun = asyncio.get_running_loop().time()
+        await asyncio.sleep(0)
+        longest = max(longest, asyncio.get_running_loop().time() - begun)
+    await until(lambda: "takes no more" in box.logs.state.detail)
+    assert longest < 0.5
+    await box.logs.change("tom", LogForwarding())
+    for writer in taken:
+        writer.transport.abort()
+    slow.close()
 
 
 async def test_the_next_life_goes_on_where_the_former_one_was(box: Box, server: LogServer) -> None:

@@ -140,7 +140,12 @@ def test_any_thread_may_add() -> None:
 def test_where_there_is_no_journal_it_is_this_process_s_own() -> None:
     told: list[Line] = []
     own = OwnLines()
-    own.start(lambda line: bool(told.append(line)), "")
+
+    def take(line: Line) -> bool:
+        told.append(line)
+        return False
+
+    own.start(take, "")
     logging.getLogger("appliance.x").error("said to +491701234567", extra={"CODE": "failed"})
     own.stop()
     logging.getLogger("appliance.x").error("not any more")
