@@ -40,6 +40,7 @@ COMMANDS = {
     "selftest": "appliance.commands.remote",
     "platform": "appliance.commands.remote",
     "reset-password": "appliance.commands.reset_password",
+    "factory-reset": "appliance.commands.factory_reset",
     "audit": "appliance.commands.audit",
     "support-bundle": "appliance.commands.remote",
 }
@@ -72,6 +73,10 @@ def build_parser() -> argparse.ArgumentParser:
     reset = sub.add_parser("reset-password", help="a new one-time password, on the box itself")
     reset.add_argument("name", help="of the account")
     reset.add_argument("--settings", type=Path, default=SETTINGS, help=f"default {SETTINGS}")
+
+    factory = sub.add_parser("factory-reset", help="remove everything that was made on this box")
+    factory.add_argument("--yes", action="store_true", required=True, help="it is meant")
+    factory.add_argument("--settings", type=Path, default=SETTINGS, help=f"default {SETTINGS}")
 
     remote = argparse.ArgumentParser(add_help=False)
     remote.add_argument("--url", help="of the box; default: the control process on this machine")

@@ -82,6 +82,16 @@ class BoxSettings(BaseModel):
         return self.state_dir / "time-servers"
 
     @property
+    def log_forwarding(self) -> Path:
+        """Where the logs are sent, as it was chosen on the page."""
+        return self.state_dir / "log-forwarding.json"
+
+    @property
+    def log_position(self) -> Path:
+        """How far they were sent."""
+        return self.state_dir / "log-forwarding.position"
+
+    @property
     def first_password(self) -> Path:
         """The one-time password of the first account, from the first start to its change."""
         return self.state_dir / "first-password"

@@ -13,6 +13,8 @@ from appliance.commands.parts import make_parts
 from appliance.console.local_access import LocalAccessError, tell_local
 from appliance.console.server import serve
 from appliance.provisioning.certificates.loading import InUse
+from appliance.provisioning.reset.carrying_out import begun_after, finish_reset
+from appliance.provisioning.reset.marker import Ordered
 from appliance.service import notify, runtime
 from appliance.service.journal import set_up_logging
 from appliance.service.tasks import stop_tasks
@@ -30,7 +32,7 @@ def run(chosen: argparse.Namespace) -> int:
         first = True
         while await _live(chosen.settings, stop, first):
             first = False
-            log.info("the platform was changed on the page; beginning anew")
+            log.info("beginning anew")
 
     return runtime.run(main)
 
@@ -42,6 +44,8 @@ async def _live(file: Path, stop: asyncio.Event, first: bool) -> bool:
     settings, fault = await asyncio.to_thread(load_or_last_good, file)
     if fault is not None:
         log.error("%s The last good settings are used.", fault.detail, extra={"CODE": fault.code})
+    box = settings.box
+    reset = await finish_reset(box.state_dir, box.time_servers, box.system_bus)
     over, renewed = asyncio.Event(), False
 
     def renew() -> None:
@@ -55,7 +59,7 @@ async def _live(file: Path, stop: asyncio.Event, first: bool) -> bool:
 
     stopping = asyncio.create_task(stopped(), name="control stop")
     try:
-        await _serve(settings, over, file, fault, renew, first)
+        await _serve(settings, over, file, fault, renew, first, reset)
     finally:
         await stop_tasks(stopping)
     return renewed and not stop.is_set()
@@ -68,8 +72,11 @@ async def _serve(
     fault: SettingsError | None,
     renew: Callable[[], None],
     first: bool,
+    reset: Ordered | None,
 ) -> None:
     parts = await make_parts(settings, fault, renew)
+    if reset is not None:
+        parts.service.audit.note(begun_after(reset))
     watchdog = notify.Watchdog()
 
     def ready(url: str) -> None:

@@ -35,6 +35,11 @@ from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.checks.audit import audit_fault
 from appliance.provisioning.health.checks.restarts import count_start
 from appliance.provisioning.health.monitor import HealthMonitor
+from appliance.provisioning.logs.forwarder import LogForwarder
+from appliance.provisioning.logs.position import PositionFile
+from appliance.provisioning.logs.settings import LogForwardingFile
+from appliance.provisioning.reset.marker import Marker
+from appliance.provisioning.reset.order import FactoryReset
 from appliance.provisioning.support.bundle import Sources, SupportBundle
 from appliance.provisioning.system import System, make_system
 from appliance.service.errors import BargeboxError
@@ -55,6 +60,7 @@ class Parts:
     system: System
     health: HealthMonitor
     first_start: FirstStart
+    logs: LogForwarder
 
     @asynccontextmanager
     async def running(self, *, first: bool) -> AsyncIterator[None]:
@@ -66,6 +72,7 @@ class Parts:
             stack.push_async_callback(self.store.close)
             stack.push_async_callback(self.accounts.close)
             stack.callback(self.panel.close)
+            stack.push_async_callback(self.logs.stop)
             stack.push_async_callback(self.service.stop)
             stack.push_async_callback(self.certificates.stop)
             stack.push_async_callback(self.system.stop)
@@ -77,6 +84,7 @@ class Parts:
             if first:
                 await count_start(self.store)
             await self.service.start()
+            await self.logs.begin()
             self.health.start()
             self.system.start()
             yield
@@ -106,7 +114,13 @@ async def make_parts(
     panel = AsyncVirtualPanel(box.panel_socket)
     ends_s = certificates.expires_s if settings.console.secure else lambda: None
     first_start = FirstStart(store, audit)
-    looked_at = _box(settings, fault, store, accounts, service, choice, ends_s, first_start)
+    logs = LogForwarder(
+        LogForwardingFile(box.log_forwarding),
+        PositionFile(box.log_position),
+        audit,
+        lambda: system.names.now,
+    )
+    looked_at = _box(settings, fault, store, accounts, service, choice, ends_s, first_start, logs)
     health = HealthMonitor(looked_at, audit)
     ports = Ports(
         accounts=accounts,
@@ -129,6 +143,8 @@ async def make_parts(
         first_start=Guide(
             first_start, _evidence(settings, accounts, service, choice, system, certificates)
         ),
+        logs=logs,
+        reset=FactoryReset(Marker(box.state_dir), audit, service, system.names, renew=renew),
     )
     app = create_app(ports, settings.console)
     return Parts(
@@ -142,6 +158,7 @@ async def make_parts(
         system,
         health,
         first_start,
+        logs,
     )
 
 
@@ -186,6 +203,7 @@ def _box(
     choice: PlatformChooser,
     certificate_ends_s: Callable[[], float | None],
     first_start: FirstStart,
+    logs: LogForwarder,
 ) -> Box:
     """What the checks of the box's health look at."""
     return Box(
@@ -200,6 +218,7 @@ def _box(
         first_start_unfinished=lambda: first_start.now.unfinished,
         certificate_ends_s=certificate_ends_s,
         audit_fault=partial(audit_fault, service.audit),
+        logs=lambda: logs.state,
     )
 
 

@@ -42,15 +42,20 @@ class Caller:
 class Requires:
     """A route's permission: any one of those named, or just a sign-in when none is named.
 
-    ``must_change_ok`` opens a route to someone who still has the one-time password. ``own``
-    opens it to the account that the path's ``name`` names: in person, for a token that leaked
-    must not make others or sign its owner out.
+    ``every`` asks for all of them instead. ``must_change_ok`` opens a route to someone who still
+    has the one-time password. ``own`` opens it to the account that the path's ``name`` names: in
+    person, for a token that leaked must not make others or sign its owner out.
     """
 
     def __init__(
-        self, *any_of: Permission, must_change_ok: bool = False, own: bool = False
+        self,
+        *any_of: Permission,
+        every: bool = False,
+        must_change_ok: bool = False,
+        own: bool = False,
     ) -> None:
         self.any_of = any_of
+        self.every = every
         self.must_change_ok = must_change_ok
         self.own = own
 
@@ -68,12 +73,17 @@ class Requires:
         # As it is written, and not as a database might compare it: it is a permission.
         if self.own and not caller.by_token and request.path_params["name"] == caller.account.name:
             return caller
-        if self.any_of and not any(caller.may(p) for p in self.any_of):
-            names = " or ".join(self.any_of)
+        if not self.lets_in(caller.account):
+            names = (" and " if self.every else " or ").join(self.any_of)
             if request.method not in SAFE_METHODS:
                 note_refusal(request, caller, names)
             raise ConsoleError(403, EndReason.NOT_PERMITTED, f"You need the permission {names}.")
         return caller
+
+    def lets_in(self, account: Account) -> bool:
+        """Whether the account's permissions are enough."""
+        enough = all if self.every else any
+        return not self.any_of or enough(account.has(one) for one in self.any_of)
 
 
 def note_refusal(request: Request, caller: Caller, needed: str) -> None:
@@ -112,6 +122,10 @@ PanelViewer = Annotated[
 DeviceManager = Annotated[Caller, Depends(Requires(Permission.MANAGE_DEVICE))]
 AccountManager = Annotated[Caller, Depends(Requires(Permission.MANAGE_ACCOUNTS))]
 OwnerOrManager = Annotated[Caller, Depends(Requires(Permission.MANAGE_ACCOUNTS, own=True))]
+Owner = Annotated[
+    Caller, Depends(Requires(Permission.MANAGE_DEVICE, Permission.MANAGE_ACCOUNTS, every=True))
+]
+"""Who may do away with all of it."""
 AuditViewer = Annotated[Caller, Depends(Requires(Permission.VIEW_AUDIT))]
 
 

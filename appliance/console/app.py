@@ -44,6 +44,8 @@ from appliance.console.routes import (
     history,
     history_pages,
     interactions,
+    logs,
+    maintenance,
     monitoring,
     network,
     pages,
@@ -88,6 +90,8 @@ FEATURES = (
     first_start,
     findings,
     support,
+    logs,
+    maintenance,
 )
 
 
@@ -149,6 +153,8 @@ def create_app(
     app.include_router(updates.pages)
     app.include_router(health_page.router)
     app.include_router(first_start_page.router)
+    app.include_router(maintenance.pages)
+    app.include_router(logs.pages)
     # Only these are compressed: a stream would wait for more, and an answer that holds a secret
     # beside what a stranger chose would tell of it by its length (BREACH).
     files = GZipMiddleware(PageFiles(settings.web_root / "static", version), compresslevel=6)

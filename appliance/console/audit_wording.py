@@ -71,7 +71,10 @@ ACTIONS: Final = {
     "update_marked_good": "Found that the new software works",
     "health_fix": "Had the box mend something",
     "support_bundle": "Made a support bundle",
+    "log_forwarding_changed": "Changed where the logs are sent",
+    "restarted": "Restarted the box or its services",
     "factory_reset": "Reset the box to how it left the factory",
+    "factory_reset_done": "Began anew after a factory reset",
 }
 """By the name in the log. What is not here is told by that name."""
 

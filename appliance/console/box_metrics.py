@@ -12,6 +12,7 @@ from typing import Final
 
 from appliance.console.metrics import family, labelled
 from appliance.console.ports import Health
+from appliance.provisioning.logs.forwarder import LogState
 
 VERSION: Final = version("bargebox")
 STARTED: Final = time.time()
@@ -32,6 +33,20 @@ class Process:
         used = resource.getrusage(resource.RUSAGE_SELF)
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
         return cls(used.ru_utime + used.ru_stime, resident, len(os.listdir("/proc/self/fd")))
+
+
+def log_metrics(logs: LogState) -> str:
+    """The sending of the logs."""
+    return "".join(
+        [
+            family("log_server_connected", "gauge", "Log server reachable.", int(logs.connected)),
+            family("log_messages_sent_total", "counter", "Messages sent to it.", logs.sent),
+            family("log_lines_waiting", "gauge", "Lines that wait for it.", logs.waiting),
+            family(
+                "log_lines_dropped_total", "counter", "Lines lost, too many waited.", logs.dropped
+            ),
+        ]
+    )
 
 
 def box_metrics(health: Health, driver: str, process: Process) -> str:

@@ -85,6 +85,14 @@ def translated(text: str, /, **values: object) -> str:
     return found % values if values else found.replace("%%", "%")
 
 
+def in_their_words(text: str) -> str:
+    """A whole English text in the visitor's language, its gaps filled in or not; what the
+    catalogue lacks stays as it is.
+    """
+    language = _spoken.get()
+    return text if language is ENGLISH else language.of(text) or text
+
+
 def counted(one: str, many: str, count: int) -> str:
     """The form of a text that fits *count*, which is its ``%(num)s``."""
     return _spoken.get().texts.ngettext(one, many, count) % {"num": count}

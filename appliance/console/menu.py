@@ -45,6 +45,8 @@ MENU: Final = (
     MenuItem("/settings/certificate", "Certificate", "settings", DEVICE),
     MenuItem("/settings/updates", "Updates", "settings", DEVICE),
     MenuItem(HEALTH, "Health", "settings", DEVICE),
+    MenuItem("/settings/logs", "Log server", "settings", DEVICE),
+    MenuItem("/settings/maintenance", "Restart and reset", "settings", DEVICE),
     MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),
     MenuItem("/audit", "Audit log", "settings", AUDIT),
     MenuItem("/account", "Your account", "person"),

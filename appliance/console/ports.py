@@ -37,6 +37,8 @@ from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.first_start.guide import Guide
 from appliance.provisioning.health.monitor import Told
+from appliance.provisioning.logs.forwarder import LogForwarder
+from appliance.provisioning.reset.order import FactoryReset
 from appliance.provisioning.system import System
 
 Notice = MonitoringView | DeviceView | Levels | Quality | Alert | CheckView
@@ -298,3 +300,5 @@ class Ports:
     support: Support
     checks: Checks
     first_start: Guide
+    reset: FactoryReset
+    logs: LogForwarder

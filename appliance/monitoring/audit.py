@@ -70,6 +70,7 @@ class Audit:
         self._task: asyncio.Task[None] | None = None
         self._seal = Seal(store.path)  # of the writing thread only
         self._exports = 0
+        self._listeners: list[Callable[[], None]] = []
         self._checker = Checker(store.path)
 
     def start(self) -> None:
@@ -139,6 +140,11 @@ class Audit:
             return
         self._backlog.append(entry)
         self._wake.set()
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call *listener* on the loop after each write; it must neither block nor raise."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     async def page(self, *, after: int = 0, limit: int = 100) -> list[AuditRow]:
         """Up to *limit* rows with numbers above *after*, oldest first."""
@@ -214,6 +220,8 @@ class Audit:
             raise AuditUnwritableError(
                 f"The audit log cannot be written. {error.detail}"
             ) from error
+        for listener in self._listeners:
+            listener()
 
     async def _run(self) -> None:
         self._wake.set()  # the first round also makes the key, and mends what a kill left

@@ -95,6 +95,10 @@ class SignedHead:
         """The one form, without the line's end."""
         return canonical({"audit_head": asdict(self)})
 
+    def told(self) -> dict[str, str | int]:
+        """Its fields, for JSON."""
+        return asdict(self)
+
     def _statement(self) -> bytes:
         told = asdict(self)
         del told["signature"]

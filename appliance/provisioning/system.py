@@ -7,6 +7,8 @@ from pathlib import Path
 
 from appliance.provisioning.box.clock import Clock
 from appliance.provisioning.box.names import Names
+from appliance.provisioning.box.restart import Restart
+from appliance.provisioning.box.shipped import ShippedFile
 from appliance.provisioning.box.time_servers import TimeServersFile
 from appliance.provisioning.bus import SystemBus
 from appliance.provisioning.neighbours import Calls, Log
@@ -20,12 +22,13 @@ from appliance.service.jobs import Jobs
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Network, name, clock and updates."""
+    """Network, name, clock and updates, and the restart of it all."""
 
     network: Network
     names: Names
     clock: Clock
     updates: Updates
+    restart: Restart
 
     jobs: Jobs = field(default_factory=Jobs)
 
@@ -41,6 +44,7 @@ class System:
         await self.jobs.finish(0.0)
         await self.network.stop()
         await self.updates.stop()
+        await self.restart.stop()
 
 
 def make_system(
@@ -53,9 +57,11 @@ def make_system(
 ) -> System:
     """The services on the bus at *address*, an empty one for none."""
     bus = SystemBus(address)
+    shipped = ShippedFile.beside(time_servers)
     return System(
         network=Network(bus, settings, audit, calls),
-        names=Names(bus, audit),
-        clock=Clock(bus, TimeServersFile(time_servers), audit),
+        names=Names(bus, audit, shipped=shipped),
+        clock=Clock(bus, TimeServersFile(time_servers), audit, shipped),
         updates=Updates(bus, updates, audit, calls, LoginManager(bus)),
+        restart=Restart(bus, audit, calls),
     )

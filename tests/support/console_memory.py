@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -154,6 +154,12 @@ class MemoryAudit:
         )
         previous = self.rows[-1].hash if self.rows else GENESIS
         self.rows.append(AuditRow(*content, row_hash(previous, content)))
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
+
+    async def page(self, *, after: int = 0, limit: int = 100) -> list[AuditRow]:
+        return [row for row in self.rows if row.seq > after][:limit]
 
     async def search(
         self, query: AuditQuery = EVERYTHING, *, before: int | None = None, limit: int = 100

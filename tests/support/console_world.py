@@ -42,7 +42,12 @@ from appliance.provisioning.first_start import rows
 from appliance.provisioning.first_start.evidence import Evidence, Witnesses
 from appliance.provisioning.first_start.first_start import FirstStart
 from appliance.provisioning.first_start.guide import Guide
+from appliance.provisioning.logs.forwarder import LogForwarder
+from appliance.provisioning.logs.position import PositionFile
+from appliance.provisioning.logs.settings import LogForwardingFile
 from appliance.provisioning.network.settings import NetworkSettings
+from appliance.provisioning.reset.marker import Marker
+from appliance.provisioning.reset.order import FactoryReset
 from appliance.provisioning.system import System, make_system
 from appliance.provisioning.updates.settings import UpdateSettings
 from tests.support.console_calls import PLATFORM, call_number
@@ -111,6 +116,8 @@ class World:
     """What is managed of accounts is on it; `accounts_world` has a real one."""
     tls: Path = field(default_factory=lambda: FOLDERS / str(uuid4()))
     """Of its certificates; made when they begin."""
+    state: Path = FOLDERS
+    """Where a factory reset is ordered."""
 
     def __post_init__(self) -> None:
         self.first_start = FirstStart(self.database, NotedSteps(self.database, self.audit))
@@ -118,6 +125,24 @@ class World:
         self.folder = CertificateFolder(self.tls)
         self.authorities = Authorities(self.folder, self.audit)
         self.certificates = self.keeper()
+        self.renewed = 0
+        """How often a new life was asked for."""
+        self.reset = FactoryReset(
+            Marker(self.state), self.audit, self.monitoring, self.system.names, renew=self.renew
+        )
+
+        own = FOLDERS / str(uuid4())
+        own.mkdir()
+        self.logs = LogForwarder(
+            LogForwardingFile(own / "log-forwarding.json"),
+            PositionFile(own / "log-forwarding.position"),
+            self.audit,
+            journal=False,
+        )
+
+    def renew(self) -> None:
+        """A new life would begin now."""
+        self.renewed += 1
 
     def keeper(self, fixed: tuple[Path, Path] | None = None) -> CertificateKeeper:
         """Of the certificates; still to begin."""
@@ -144,6 +169,8 @@ class World:
             support=self.support,
             checks=self.checks,
             first_start=self.guide(),
+            reset=self.reset,
+            logs=self.logs,
         )
 
     def guide(self) -> Guide:

@@ -56,7 +56,12 @@ class PrivateBox:
         """Start stand-ins for services that need more than there is, and wait for them."""
         for name in names:
             self.run(f"/usr/bin/python3 {STAND_INS} {name} &>/run/{name}.log &")
-        services = {"systemd": "systemd1", "timesyncd": "timesync1", "avahi": "Avahi"}
+        services = {
+            "systemd": "systemd1",
+            "timesyncd": "timesync1",
+            "avahi": "Avahi",
+            "logind": "login1",
+        }
         for name in names:
             self.owned(f"org.freedesktop.{services[name]}")
 
@@ -64,6 +69,11 @@ class PrivateBox:
         """Wait until somebody has that name on the bus."""
         ask = f"busctl call {BUS} / {BUS} NameHasOwner s {service}"
         self.run(f"until {ask} | grep -q true; do sleep 0.1; done")
+
+    def asked(self, service: str, path: str, method: str) -> int:
+        """How often a stand-in was asked for *method*."""
+        ask = f"busctl call {service} {path} org.freedesktop.DBus.Mock GetMethodCalls s {method}"
+        return int(self.run(ask).split()[1])
 
     def addresses(self, device: str = "eth0") -> list[str]:
         """The device's IPv4 addresses as the kernel has them."""

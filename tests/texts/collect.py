@@ -28,6 +28,7 @@ from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.box.clock import ClockSettings
 from appliance.provisioning.box.names import NameSettings
 from appliance.provisioning.first_start.words import NOT_VERIFIED, VERIFIED
+from appliance.provisioning.logs.settings import LogForwarding
 from appliance.provisioning.network.wired import Wired
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,10 +49,17 @@ IN_PYTHON = {
     "LegUnreachableError": None,
     "FirstStartError": None,
 }
+OF_FIELDS = {"ValueError": None, "NotChangedError": None}
+"""What is wrong with what somebody typed."""
 SOURCES: tuple[tuple[str, str, Mapping[str, Any], dict[str, Any]], ...] = (
     ("python", "appliance/console/**/*.py", IN_PYTHON, {}),
     ("python", "appliance/monitoring/**/*.py", IN_PYTHON, {}),
     ("python", "appliance/provisioning/first_start/*.py", IN_PYTHON, {}),
+    ("python", "appliance/provisioning/**/*.py", {"said": None}, {}),
+    *(
+        ("python", f"appliance/provisioning/{room}/*.py", OF_FIELDS, {})
+        for room in ("network", "box", "logs", "reset")
+    ),
     ("jinja2.ext:babel_extract", "web/templates/*.html", DEFAULT_KEYWORDS, {"silent": "no"}),
     ("javascript", "web/static/js/*.js", DEFAULT_KEYWORDS, {"parse_template_string": "yes"}),
 )
@@ -164,7 +172,7 @@ def _of_form() -> Iterator[str]:
         items += form_of(form, form.model_construct().model_dump(mode="json"))
     for item in items:
         yield from _of_item(item)
-    parts = list(_models(PlatformSettings))
+    parts: list[type[BaseModel]] = [*_models(PlatformSettings), LogForwarding]
     for form in FORMS:
         parts += [form, *_models(form)]
     for part in parts:

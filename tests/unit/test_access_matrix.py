@@ -40,6 +40,8 @@ GET    /settings/certificate                         A T
 GET    /settings/network                             A T
 GET    /settings/box                                 A T
 GET    /settings/updates                             A T
+GET    /settings/logs                                A T
+GET    /settings/maintenance                         A T
 GET    /settings/accounts                            A
 GET    /settings/health                              A T
 GET    /settings/health/list                         A T
@@ -85,6 +87,13 @@ GET    /api/v1/first-start                           A T
 POST   /api/v1/first-start/steps/{step}              A T
 POST   /api/v1/first-start/steps/{step}/set-aside    A T
 POST   /api/v1/first-start/finish                    A T
+GET    /api/v1/logs                                  A T
+PUT    /api/v1/logs                                  A T
+POST   /api/v1/logs/test                             A T
+GET    /api/v1/device/restart                        A T
+POST   /api/v1/device/restart                        A T
+GET    /api/v1/device/factory-reset                  A
+POST   /api/v1/device/factory-reset                  A
 POST   /api/v1/platform/check                        A T
 GET    /api/v1/platform/settings                     A T
 PUT    /api/v1/platform/settings                     A T
@@ -172,7 +181,7 @@ def declared(rule: Requires | Public | None, who: str, account: Account | None) 
     if account is None:
         return False
     own = rule.own and who == "S"
-    return own or not rule.any_of or bool(account.permissions.intersection(rule.any_of))
+    return own or rule.lets_in(account)
 
 
 async def caller(box: AccountsWorld, who: str) -> tuple[httpx.AsyncClient, Account | None]:

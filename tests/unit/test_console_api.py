@@ -28,6 +28,8 @@ from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.first_start.guide import Guide
 from appliance.provisioning.health.monitor import HealthMonitor
+from appliance.provisioning.logs.forwarder import LogForwarder
+from appliance.provisioning.reset.order import FactoryReset
 from appliance.provisioning.support.bundle import SupportBundle
 from appliance.provisioning.system import System
 from tests.support.console_world import World, make_world
@@ -55,6 +57,8 @@ def real_ports_fit(
     health: HealthMonitor,
     support: SupportBundle,
     first_start: Guide,
+    reset: FactoryReset,
+    logs: LogForwarder,
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
     return Ports(
@@ -76,6 +80,8 @@ def real_ports_fit(
         support=support,
         checks=service.checks,
         first_start=first_start,
+        reset=reset,
+        logs=logs,
     )
 
 

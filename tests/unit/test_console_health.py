@@ -91,3 +91,19 @@ async def test_each_code_has_a_gauge(world: World, client: httpx.AsyncClient) ->
     found = dict(re.findall(r'(?m)^bargebox_health_finding{code="(\w+)"} (\d)$', text))
     assert set(found) == set(world.health.codes)
     assert [code for code, value in found.items() if value == "1"] == ["headset_missing"]
+
+
+async def test_findings_are_told_in_the_visitor_s_language(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    odd = warning("odd", "Nobody translated this.", "Nor this.")
+    world.health.wrong = [HEADSET, RESTARTS, odd]
+    german = {**HTML, "Accept-Language": "de"}
+    for path in ("/settings/health", "/settings/health/list"):
+        text = (await client.get(path, headers=german)).text
+        assert "Es ist kein Headset angesteckt." in text
+        assert "Der Steuerprozess begann in der letzten Stunde 5-mal." in text
+        assert "Nobody translated this." in text
+    assert HEADSET.words in (await client.get("/settings/health", headers=HTML)).text
+    body = (await client.get("/api/v1/health", headers={**TOM, "Accept-Language": "de"})).json()
+    assert body["findings"][0]["words"] == HEADSET.words

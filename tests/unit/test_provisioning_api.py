@@ -106,3 +106,48 @@ async def test_a_secret_in_a_refused_request_is_not_repeated(client: httpx.Async
     answer = await send(client, "PUT", "/network/eth0", {"access": access})
     assert answer.status_code == 422
     assert secret not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "name", "words"),
+    [
+        (
+            "/network/eth0",
+            {"ipv4": {"method": "static", "addresses": ["10.0.0.7"]}},
+            "ipv4.addresses.0",
+            "Geben Sie auch das Präfix an, wie in 192.0.2.10/24.",
+        ),
+        (
+            "/network/eth0",
+            {
+                "ipv4": {
+                    "method": "static",
+                    "addresses": ["10.0.0.7/24"],
+                    "gateway": "10.1.0.1",
+                }
+            },
+            "ipv4.gateway",
+            "Die Box würde ihn nicht erreichen: Er liegt nicht in 10.0.0.0/24.",
+        ),
+        (
+            "/network/eth0",
+            {"ipv4": {"dns_servers": ["10.0.0.1", "10.0.0.1"]}},
+            "ipv4.dns_servers",
+            "10.0.0.1 steht zweimal da; geben Sie jedes nur einmal an.",
+        ),
+        (
+            "/box/name",
+            {"name": "localhost"},
+            "name",
+            "Jede Maschine nennt sich selbst localhost; geben Sie einen anderen Namen an.",
+        ),
+    ],
+)
+async def test_faults_are_told_in_the_page_s_language(
+    client: httpx.AsyncClient, path: str, body: Any, name: str, words: str
+) -> None:
+    await sign_in(client, "tom")
+    headers = {"X-Bargebox": "de"}
+    answer = await client.put(f"/api/v1{path}", json=body, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["told"]["fields"] == {name: words}

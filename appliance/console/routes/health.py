@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from appliance.console.access import PUBLIC, Caller, DeviceManager, SignedIn
-from appliance.console.box_metrics import Process, box_metrics
+from appliance.console.box_metrics import Process, box_metrics, log_metrics
 from appliance.console.metrics import prometheus
 from appliance.console.openapi import described
 from appliance.console.state import Console, console
@@ -44,7 +44,8 @@ async def figures(state: Console, caller: Caller) -> str:
         certificate_expires_s=ports.certificates.expires_s() if state.settings.secure else None,
     )
     process = await asyncio.to_thread(Process.now)
-    return text + box_metrics(ports.health, ports.choice.now.settings.driver, process)
+    box = box_metrics(ports.health, ports.choice.now.settings.driver, process)
+    return text + box + log_metrics(ports.logs.state)
 
 
 @router.get("/api/v1/openapi.json", responses={200: {"model": dict[str, Any]}})

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from appliance.console.access import DeviceManager
 from appliance.console.health_views import HealthOut
+from appliance.console.language import in_their_words
 from appliance.console.page import page
 from appliance.console.state import console
 
@@ -26,4 +27,15 @@ async def findings(request: Request, caller: DeviceManager) -> HTMLResponse:
 
 
 def _context(request: Request) -> dict[str, object]:
-    return {"health": HealthOut.of(console(request).ports.health)}
+    """The findings in the visitor's language; what others said in them stays as it is."""
+    health = HealthOut.of(console(request).ports.health)
+    told = [
+        one.model_copy(
+            update={
+                "words": in_their_words(one.words),
+                "suggestion": in_their_words(one.suggestion),
+            }
+        )
+        for one in health.findings
+    ]
+    return {"health": health.model_copy(update={"findings": told})}

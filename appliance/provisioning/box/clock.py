@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from appliance.monitoring.audit import Entry
+from appliance.provisioning.box.shipped import ShippedFile
 from appliance.provisioning.box.time_servers import TimeServersFile
 from appliance.provisioning.bus import BusError, Place, ServiceAbsentError, SystemBus, Talk
 from appliance.provisioning.neighbours import Log
 from appliance.provisioning.network.addresses import address, distinct, domain
 from appliance.provisioning.not_changed import NotChangedError
+from appliance.provisioning.words import said
 
 _TIMEDATED: Final = Place(
     "org.freedesktop.timedate1", "/org/freedesktop/timedate1", "org.freedesktop.timedate1"
@@ -58,7 +60,7 @@ class ClockSettings(BaseModel):
     @field_validator("servers")
     @classmethod
     def _once(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(distinct(given, "server"))
+        return tuple(distinct(given))
 
     @field_validator("time")
     @classmethod
@@ -95,8 +97,15 @@ class ClockView(BaseModel):
 class Clock:
     """The box's clock."""
 
-    def __init__(self, bus: SystemBus, file: TimeServersFile, audit: Log) -> None:
+    def __init__(
+        self,
+        bus: SystemBus,
+        file: TimeServersFile,
+        audit: Log,
+        shipped: ShippedFile | None = None,
+    ) -> None:
         self._bus, self._file, self._audit = bus, file, audit
+        self._shipped = shipped
 
     async def start(self) -> None:
         """Tell timesyncd the servers that were chosen; it may have started anew."""
@@ -104,7 +113,7 @@ class Clock:
         if servers:
             with suppress(BusError):  # shown on the page
                 async with self._bus.talk() as talk:
-                    await _tell_servers(talk, servers)
+                    await tell_servers(talk, servers)
 
     async def view(self) -> ClockView:
         """As it is now; without the service that there is none, and never an error."""
@@ -131,13 +140,16 @@ class Clock:
             before = await self._view(talk)
             (zones,) = await talk.call(_TIMEDATED, "ListTimezones")
             if wanted.time_zone not in zones:
-                raise NotChangedError.of({"time_zone": "There is no such time zone."})
+                raise NotChangedError.of({"time_zone": said("There is no such time zone.")})
             if wanted.ntp and not before.can_ntp:
-                words = "This box has no service that gets the time from the network."
+                words = said("This box has no service that gets the time from the network.")
                 raise NotChangedError.of({"ntp": words})
             moment = await asyncio.to_thread(moment_of, wanted)
             detail = wanted.model_dump(mode="json", exclude_none=True)
             await self._audit.append(Entry(who, "clock_changed", detail=detail))
+            if self._shipped is not None:
+                first: dict[str, str | bool] = {"time_zone": before.time_zone, "ntp": before.ntp}
+                await asyncio.to_thread(self._shipped.keep_first, first)
             await self._carry_out(talk, before, wanted, moment)
             return await self._view(talk)
 
@@ -152,7 +164,7 @@ class Clock:
         if wanted.ntp != before.ntp:
             await talk.call(_TIMEDATED, "SetNTP", "bb", wanted.ntp, False)
         if wanted.ntp and (servers or before.servers):
-            await _tell_servers(talk, servers)
+            await tell_servers(talk, servers)
         if moment is not None:
             micros = int(moment.timestamp() * 1_000_000)
             await talk.call(_TIMEDATED, "SetTime", "xbb", micros, False, False)
@@ -171,7 +183,8 @@ class Clock:
         )
 
 
-async def _tell_servers(talk: Talk, servers: list[str]) -> None:
+async def tell_servers(talk: Talk, servers: list[str]) -> None:
+    """Have timesyncd use *servers*, those of its own where there are none. Raises `BusError`."""
     await talk.call(_TIMESYNCD, "SetRuntimeNTPServers", "as", servers)
 
 
@@ -192,4 +205,4 @@ def moment_of(wanted: ClockSettings) -> datetime | None:
     try:
         return wanted.time.replace(tzinfo=ZoneInfo(wanted.time_zone))
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise NotChangedError.of({"time_zone": "There is no such time zone."}) from error
+        raise NotChangedError.of({"time_zone": said("There is no such time zone.")}) from error

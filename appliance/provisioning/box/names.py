@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,8 +11,10 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from appliance.monitoring.audit import Entry
+from appliance.provisioning.box.shipped import ShippedFile
 from appliance.provisioning.bus import BusError, Place, ServiceAbsentError, SystemBus, Talk
 from appliance.provisioning.neighbours import Log
+from appliance.provisioning.words import said
 
 _HOSTNAMED: Final = Place(
     "org.freedesktop.hostname1", "/org/freedesktop/hostname1", "org.freedesktop.hostname1"
@@ -28,7 +31,7 @@ def _host_name(text: str) -> str:
     if not name:
         raise ValueError("This is needed.")
     if len(name) > LONGEST:
-        raise ValueError(f"This may have at most {LONGEST} characters.")
+        raise ValueError(said("This may have at most {longest} characters.", longest=LONGEST))
     if not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise ValueError(
             "A host name has letters, digits and hyphens, and dots between its parts; "
@@ -72,6 +75,16 @@ class NamesView(BaseModel):
     """The name that Avahi answers to on this network (mDNS); empty when it does not run."""
 
 
+async def give_names(talk: Talk, name: str | None, description: str | None) -> None:
+    """Call the box so; None leaves that as it is. Raises `BusError`."""
+    if name is not None:
+        await talk.call(_HOSTNAMED, "SetStaticHostname", "sb", name, False)
+        with suppress(BusError):  # it learns the name when it starts again
+            await talk.call(_AVAHI, "SetHostName", "s", name.partition(".")[0])
+    if description is not None:
+        await talk.call(_HOSTNAMED, "SetPrettyHostname", "sb", description, False)
+
+
 class Names:
     """The box's names; *called* is told each host name that hostnamed tells.
 
@@ -80,9 +93,15 @@ class Names:
     """
 
     def __init__(
-        self, bus: SystemBus, audit: Log, called: Callable[[str], None] = lambda name: None
+        self,
+        bus: SystemBus,
+        audit: Log,
+        called: Callable[[str], None] = lambda name: None,
+        *,
+        shipped: ShippedFile | None = None,
     ) -> None:
         self._bus, self._audit, self.called = bus, audit, called
+        self._shipped = shipped
         self.now = ""
 
     async def start(self) -> None:
@@ -101,17 +120,19 @@ class Names:
             return NamesView(managed=False, detail=error.detail)
 
     async def rename(self, who: str, wanted: NameSettings) -> NamesView:
-        """Use the names. Raises `BusError`."""
+        """Use the names. Raises `BusError`, `BargeboxError`."""
         async with self._bus.talk() as talk:
             before = await self._view(talk)
             detail = {"name": wanted.name, "description": wanted.description, "was": before.name}
             await self._audit.append(Entry(who, "box_renamed", detail=detail))
-            if wanted.name != before.name:
-                await talk.call(_HOSTNAMED, "SetStaticHostname", "sb", wanted.name, False)
-                with suppress(BusError):  # it learns the name when it starts again
-                    await talk.call(_AVAHI, "SetHostName", "s", wanted.name.partition(".")[0])
-            if wanted.description != before.description:
-                await talk.call(_HOSTNAMED, "SetPrettyHostname", "sb", wanted.description, False)
+            if self._shipped is not None:
+                first = {"name": before.name, "description": before.description}
+                await asyncio.to_thread(self._shipped.keep_first, first)
+            await give_names(
+                talk,
+                None if wanted.name == before.name else wanted.name,
+                None if wanted.description == before.description else wanted.description,
+            )
             return await self._view(talk)
 
     async def _view(self, talk: Talk) -> NamesView:

@@ -9,6 +9,7 @@ from pathlib import Path
 from appliance.monitoring.session import DeviceView
 from appliance.monitoring.store import Store
 from appliance.platforms.protocol import PlatformConnection
+from appliance.provisioning.logs.forwarder import LogState
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +32,6 @@ class Box:
     """Seconds until the page's certificate ends; None where there is none."""
     audit_fault: Callable[[], Awaitable[str]]
     """Why the audit log is not as it was written; empty while it is."""
+    logs: Callable[[], LogState] = LogState
+    """How the sending of the logs goes."""
     root: Path = Path("/")

@@ -14,6 +14,7 @@ from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.check import Check, Fix
 from appliance.provisioning.health.checks import CHECKS
 from appliance.provisioning.health.finding import Finding, Severity, fault
+from appliance.provisioning.words import said
 from appliance.service.errors import BargeboxError
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
@@ -147,7 +148,7 @@ class HealthMonitor:
                 async with asyncio.timeout(check.limit_s):
                     found = tuple(await check.look(self._box))
             except TimeoutError:
-                found = (_unfinished(check, "it did not come to an end."),)
+                found = (_unfinished(check, said("it did not come to an end.")),)
             except BargeboxError as error:
                 found = (_unfinished(check, error.detail),)
             self._keep(check, looked, found)
@@ -166,5 +167,7 @@ class HealthMonitor:
 
 
 def _unfinished(check: Check, why: str) -> Finding:
-    words = f"The check “{check.name.replace('_', ' ')}” cannot tell: {why}"
-    return fault(UNFINISHED, words, "Look again; if it stays, restart the box.")
+    words = said(
+        "The check “{name}” cannot tell: {why}", name=check.name.replace("_", " "), why=why
+    )
+    return fault(UNFINISHED, words, said("Look again; if it stays, restart the box."))

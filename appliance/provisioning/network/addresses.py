@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from appliance.provisioning.words import said
+
 Interface = IPv4Interface | IPv6Interface
 Address = IPv4Address | IPv6Address
 
@@ -19,11 +21,17 @@ def interface(text: str, version: int) -> Interface:
     example = _EXAMPLES[version][0]
     host, slash, prefix = text.strip().partition("/")
     if not slash:
-        raise ValueError(f"Give the prefix too, as in {example}.")
+        raise ValueError(said("Give the prefix too, as in {example}.", example=example))
     plain = _plain(host, version)
     longest = 32 if version == 4 else 128
     if not (prefix.isascii() and prefix.isdigit() and 1 <= int(prefix) <= longest):
-        raise ValueError(f"The prefix after / is a number from 1 to {longest}, as in {example}.")
+        raise ValueError(
+            said(
+                "The prefix after / is a number from 1 to {longest}, as in {example}.",
+                longest=longest,
+                example=example,
+            )
+        )
     whole = f"{plain}/{prefix}"
     found: Interface = IPv4Interface(whole) if version == 4 else IPv6Interface(whole)
     if found.ip.is_multicast or found.ip.is_loopback or found.ip.is_unspecified:
@@ -31,7 +39,8 @@ def interface(text: str, version: int) -> Interface:
     if found.ip.is_link_local:
         raise ValueError("The box makes itself such an address; give another.")
     if version == 4 and int(prefix) < 31 and found.ip in _ends(found):
-        raise ValueError(f"This address stands for the whole of {found.network}; give another.")
+        words = said("This address stands for the whole of {net}; give another.", net=found.network)
+        raise ValueError(words)
     return found
 
 
@@ -43,20 +52,26 @@ def address(text: str, version: int | None = None) -> Address:
     return found
 
 
-def distinct(texts: Iterable[str], of: str) -> list[str]:
+def distinct(texts: Iterable[str]) -> list[str]:
     """The texts, when none is there twice. Raises ``ValueError``."""
     found: list[str] = []
     for text in texts:
         if text in found:
-            raise ValueError(f"{text} is there twice; give each {of} once.")
+            raise ValueError(said("{what} is there twice; give each once.", what=text))
         found.append(text)
     return found
 
 
 def _plain(text: str, version: int | None) -> Address:
     example = _EXAMPLES[version or 4][1]
-    kind = "" if version is None else f"IPv{version} "
-    wrong = f"This is no {kind}address; give one such as {example}."
+    if version is None:
+        wrong = said("This is no address; give one such as {example}.", example=example)
+    else:
+        wrong = said(
+            "This is no IPv{version} address; give one such as {example}.",
+            version=version,
+            example=example,
+        )
     try:
         found = ip_address(text)
     except ValueError:

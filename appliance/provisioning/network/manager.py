@@ -127,6 +127,11 @@ class NetworkManager:
             raise
         return str(path)
 
+    async def profiles(self) -> list[str]:
+        """The paths of all profiles, whoever made them."""
+        (paths,) = await self._talk.call(_SETTINGS, "ListConnections")
+        return [str(path) for path in paths]
+
     async def read(self, path: str, *, secrets_of: str = "") -> dict[str, dict[str, Any]]:
         """What is in a profile; of one setting the secrets too."""
         place = Place(SERVICE, path, _CONNECTION)

@@ -27,6 +27,7 @@ from appliance.provisioning.network.steps import LOOK_EVERY_S, bring_up, let_go,
 from appliance.provisioning.network.views import NetworkView, device_of
 from appliance.provisioning.network.wired import Wired
 from appliance.provisioning.not_changed import NotChangedError
+from appliance.provisioning.words import said
 from appliance.service.jobs import Jobs
 
 log = logging.getLogger(__name__)
@@ -86,13 +87,17 @@ class Network:
         async with self._order() as manager:
             snapshot = await manager.snapshot()
             if snapshot.checkpoint() is not None:
-                words = "Another change waits to be confirmed. Keep it or undo it first."
+                words = said("Another change waits to be confirmed. Keep it or undo it first.")
                 raise NotChangedError(words, code="pending")
             found = snapshot.device(device)
             if found is None or (view := device_of(snapshot, *found)) is None:
-                raise NotChangedError(f"There is no device {device}.", code="not_found")
+                raise NotChangedError(
+                    said("There is no device {device}.", device=device), code="not_found"
+                )
             if view.kind != "wired":
-                raise NotChangedError(f"{device} is no wired device.", code="not_found")
+                raise NotChangedError(
+                    said("{device} is no wired device.", device=device), code="not_found"
+                )
             refuse_taken(snapshot, device, wired)
             before, wanted, obsolete = await planned(manager, snapshot, found[0], wired)
             with ExitStack() as undone:

@@ -13,6 +13,7 @@ from appliance.provisioning.network.sign_in import SecretsNeededError, access_of
 from appliance.provisioning.network.views import device_of
 from appliance.provisioning.network.wired import Wired
 from appliance.provisioning.not_changed import NotChangedError
+from appliance.provisioning.words import said
 
 
 async def planned(
@@ -42,7 +43,7 @@ def _vlan_of(device: str, before: dict[str, Any]) -> Profile:
     try:
         found = Wired.model_validate(before | {"access": {}})
     except ValidationError as error:
-        words = "The VLAN's profile was changed by hand; delete it with nmcli first."
+        words = said("The VLAN's profile was changed by hand; delete it with nmcli first.")
         raise NotChangedError(words, code="changed_by_hand") from error
     return profiles(device, found, {})[-1]
 
@@ -63,7 +64,9 @@ def refuse_taken(snapshot: Snapshot, device: str, wired: Wired) -> None:
         if view is not None and view.kind != "vlan" and view.name != device:
             taken |= {address.partition("/")[0]: view.name for address in view.addresses}
     fields = {
-        f"{part}.addresses.{number}": f"The box’s {taken[host]} has this address already."
+        f"{part}.addresses.{number}": said(
+            "The box’s {device} has this address already.", device=taken[host]
+        )
         for part, ip in (("ipv4", wired.ipv4), ("ipv6", wired.ipv6))
         for number, address in enumerate(ip.addresses)
         if (host := address.partition("/")[0]) in taken

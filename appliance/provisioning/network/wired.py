@@ -18,9 +18,10 @@ from appliance.provisioning.network.addresses import (
     interface,
 )
 from appliance.provisioning.network.port_access import PortAccess
+from appliance.provisioning.words import said
 
 MOST = 8
-_ONLY_STATIC = "Leave this empty, or choose static."
+_ONLY_STATIC = said("Leave this empty, or choose static.")
 
 Gateway = Annotated[str, Field(max_length=64)]
 Domains = Annotated[tuple[Domain, ...], Field(max_length=MOST)]
@@ -42,7 +43,7 @@ class Ip(BaseModel):
                 raise ValueError(_ONLY_STATIC)
         elif not given:
             raise ValueError("Give at least one address with its prefix.")
-        distinct([one.partition("/")[0] for one in given], "address")
+        distinct([one.partition("/")[0] for one in given])
         return given
 
     @field_validator("gateway", check_fields=False)
@@ -59,13 +60,14 @@ class Ip(BaseModel):
         local = isinstance(found, IPv6Address) and found.is_link_local
         if not local and not any(found in one.network for one in own):
             networks = " or ".join(str(one.network) for one in own)
-            raise ValueError(f"The box would not reach it: it is not in {networks}.")
+            words = said("The box would not reach it: it is not in {networks}.", networks=networks)
+            raise ValueError(words)
         return str(found)
 
     @field_validator("dns_servers", "search_domains", check_fields=False)
     @classmethod
-    def _once(cls, given: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        return tuple(distinct(given, "server" if info.field_name == "dns_servers" else "domain"))
+    def _once(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(distinct(given))
 
 
 class Ip4(Ip):

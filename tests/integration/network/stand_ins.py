@@ -1,6 +1,6 @@
 """Stand-ins for the services that need systemd as process 1 or would set the machine's clock.
 
-Run by Debian's own Python, which has dbusmock: ``python3 stand_ins.py systemd|timesyncd|avahi``.
+Run by Debian's own Python, which has dbusmock: ``python3 stand_ins.py NAME``, one of `makers`.
 systemd's knows one unit, timesyncd's, as far as the real systemd-timedated asks about it.
 """
 
@@ -39,6 +39,7 @@ def systemd(bus: dbus.Bus) -> dbusmock.DBusMockObject:
             ("GetUnit", "s", "o", f'ret = dbus.ObjectPath("{UNIT}")'),
             ("Subscribe", "", "", ""),
             ("Reload", "", "", ""),
+            ("RestartUnit", "ss", "o", f'ret = dbus.ObjectPath("{JOB}")'),
             ("EnableUnitFiles", "asbb", "ba(sss)", changes),
             ("DisableUnitFiles", "asb", "a(sss)", no_changes),
             ("StartUnit", "ss", "o", ONE_ON % ("active", "enabled") + JOB_DONE),
@@ -72,6 +73,13 @@ def avahi(bus: dbus.Bus) -> dbusmock.DBusMockObject:
     return mock
 
 
+def logind(bus: dbus.Bus) -> dbusmock.DBusMockObject:
+    manager = "org.freedesktop.login1.Manager"
+    mock = made(bus, "org.freedesktop.login1", "/org/freedesktop/login1", manager)
+    mock.AddTemplate("logind", {})
+    return mock
+
+
 def made(bus: dbus.Bus, name: str, path: str, interface: str) -> dbusmock.DBusMockObject:
     owned = dbus.service.BusName(name, bus, do_not_queue=True)
     return dbusmock.DBusMockObject(owned, path, interface, {})
@@ -79,6 +87,6 @@ def made(bus: dbus.Bus, name: str, path: str, interface: str) -> dbusmock.DBusMo
 
 if __name__ == "__main__":
     dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
-    makers = {"systemd": systemd, "timesyncd": timesyncd, "avahi": avahi}
+    makers = {"systemd": systemd, "timesyncd": timesyncd, "avahi": avahi, "logind": logind}
     kept = makers[sys.argv[1]](dbus.SystemBus())
     GLib.MainLoop().run()

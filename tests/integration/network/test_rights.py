@@ -14,7 +14,8 @@ SYSTEMD = Path(__file__).parents[3] / "systemd"
 RULES = SYSTEMD / "polkit/50-bargebox.rules"
 POLICY = SYSTEMD / "dbus/bargebox.conf"
 RAUC = Path(__file__).parents[1] / "updates/rauc_template.py"
-ALLOWED = re.findall(r'"(org\.freedesktop\.[\w.-]+)"', RULES.read_text())
+ALLOWED = re.findall(r'"(org\.freedesktop\.[\w.-]+)",', RULES.read_text())
+"""Whatever they are asked for; units are a matter of which and what."""
 NEVER = [
     "org.freedesktop.NetworkManager.reload",
     "org.freedesktop.NetworkManager.sleep-wake",
@@ -23,7 +24,9 @@ NEVER = [
     "org.freedesktop.hostname1.get-hardware-serial",
     "org.freedesktop.timedate1.set-local-rtc",
     "org.freedesktop.systemd1.manage-units",
-    "org.freedesktop.login1.reboot",
+    "org.freedesktop.systemd1.reload-daemon",
+    "org.freedesktop.login1.power-off",
+    "org.freedesktop.login1.reboot-ignore-inhibit",
 ]
 CONTROL, OTHER = 990, 991
 AS = "setpriv --reuid {0} --regid {0} --clear-groups"
@@ -63,6 +66,27 @@ def test_control_may_and_the_leg_may_not(services: PrivateBox, action: str) -> N
 @pytest.mark.parametrize("action", NEVER)
 def test_control_may_nothing_else(services: PrivateBox, action: str) -> None:
     assert not permitted(services, CONTROL, action)
+
+
+@pytest.mark.parametrize(
+    ("uid", "unit", "verb", "may"),
+    [
+        (CONTROL, "bargebox.target", "restart", True),
+        (OTHER, "bargebox.target", "restart", False),
+        (CONTROL, "bargebox.target", "stop", False),
+        (CONTROL, "ssh.service", "restart", False),
+    ],
+)
+def test_control_may_restart_its_own_services_and_no_others(
+    services: PrivateBox, uid: int, unit: str, verb: str, may: bool
+) -> None:
+    ask = "pkcheck --action-id org.freedesktop.systemd1.manage-units"
+    about = f"--detail unit {unit} --detail verb {verb} --process $asker"
+    services.run(f"{AS.format(uid)} sleep 20 & asker=$!")
+    services.run(f"until [ $(stat -c %u /proc/$asker) = {uid} ]; do sleep 0.02; done")
+    told = services.run(f"{ask} {about} &>/dev/null && echo allowed || echo refused")
+    services.run("kill $asker")
+    assert ("allowed" in told) is may
 
 
 def test_the_bus_lets_control_tell_avahi_the_name_and_nobody_else(services: PrivateBox) -> None:

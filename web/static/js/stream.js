@@ -11,6 +11,7 @@ let source = null;
 let heard = -Infinity;
 let heardAt = 0; // the same by the wall clock, which goes on while a laptop sleeps
 let opened = performance.now();
+let closed = false;
 
 /** Call `listener(name, data)` for each event, and with `known` when that changes. */
 export function listen(listener) {
@@ -57,8 +58,16 @@ async function refused() {
   }
 }
 
+/** Listen no more, whatever becomes of the box. */
+export function close() {
+  closed = true;
+  source?.close();
+  setKnown(false);
+}
+
 export function open() {
   source?.close();
+  if (closed) return;
   opened = performance.now();
   source = new EventSource("/api/v1/events");
   for (const name of NAMES) {

@@ -16,6 +16,7 @@ from appliance.provisioning.health.checks import (
     first_password,
     first_start,
     headset,
+    logs,
     panel,
     platform,
     restarts,
@@ -37,4 +38,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     first_password.CHECK,
     first_start.CHECK,
     restarts.CHECK,
+    logs.CHECK,
 )

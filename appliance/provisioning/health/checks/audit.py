@@ -7,8 +7,9 @@ from appliance.monitoring.store import StoreError
 from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.check import HOUR_S, Check
 from appliance.provisioning.health.finding import Finding, fault
+from appliance.provisioning.words import said
 
-_ADVICE = (
+_ADVICE = said(
     "Keep a copy of the database and of your exports, and find out who had access to the box. "
     "What was changed cannot be mended, and new rows are chained to what is there."
 )
@@ -19,8 +20,8 @@ async def look(box: Box) -> list[Finding]:
     try:
         wrong = await box.audit_fault()
     except StoreError as error:
-        words = f"The audit log could not be checked. {error.detail}"
-        return [fault("audit_unverified", words, "Free space, or restart the box.")]
+        words = said("The audit log could not be checked. {why}", why=error.detail)
+        return [fault("audit_unverified", words, said("Free space, or restart the box."))]
     return [fault("audit_broken", wrong, _ADVICE)] if wrong else []
 
 

@@ -9,6 +9,7 @@ from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.check import Check
 from appliance.provisioning.health.finding import Finding, fault, warning
 from appliance.provisioning.health.threads import in_thread
+from appliance.provisioning.words import said
 
 HOT_C = 80.0
 """Where a Raspberry Pi begins to slow down."""
@@ -22,11 +23,14 @@ async def look(box: Box) -> list[Finding]:
 def _look(classes: Path) -> Iterator[Finding]:
     hottest = max(temperatures(classes), default=0.0)
     if hottest >= HOT_C:
-        words = f"The board is at {hottest:.0f} °C and slows down; the sound may break up."
-        yield warning("too_hot", words, "Give the box air, and keep it out of the sun.")
+        words = said(
+            "The board is at {heat} °C and slows down; the sound may break up.",
+            heat=f"{hottest:.0f}",
+        )
+        yield warning("too_hot", words, said("Give the box air, and keep it out of the sun."))
     if any(_number(file) == 1 for file in classes.glob("hwmon/hwmon*/in0_lcrit_alarm")):
-        words = "The supply does not give enough voltage; the board may stop at any moment."
-        advice = "Use the supply that belongs to the board, and its cable."
+        words = said("The supply does not give enough voltage; the board may stop at any moment.")
+        advice = said("Use the supply that belongs to the board, and its cable.")
         yield fault("undervoltage", words, advice)
 
 

@@ -11,11 +11,12 @@ from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.check import Check
 from appliance.provisioning.health.finding import Finding, fault, warning
 from appliance.provisioning.health.threads import in_thread
+from appliance.provisioning.words import said
 
 SLACK = timedelta(minutes=5)
 LONGEST = timedelta(days=20 * 365)
 """Ahead of the newest program file: no box gets so old."""
-_ADVICE = (
+_ADVICE = said(
     "Let the box reach a time server (NTP, UDP 123), or name your own in "
     "/etc/systemd/timesyncd.conf; “timedatectl” says how it stands."
 )
@@ -26,13 +27,15 @@ async def look(box: Box) -> list[Finding]:
     now = datetime.now(UTC)
     least = max(await in_thread(_age_of_program), await _last_record(box))
     if not least - SLACK < now < least + LONGEST:
-        words = (
-            f"The clock says {now:%Y-%m-%d %H:%M} UTC, but the box has been running at "
-            f"{least:%Y-%m-%d %H:%M} UTC already. Times on record and certificates are wrong."
+        words = said(
+            "The clock says {now} UTC, but the box has been running at {then} UTC already. "
+            "Times on record and certificates are wrong.",
+            now=f"{now:%Y-%m-%d %H:%M}",
+            then=f"{least:%Y-%m-%d %H:%M}",
         )
         return [fault("clock_wrong", words, _ADVICE)]
     if await in_thread(_unsynchronised, box.root / "run/systemd/timesync"):
-        words = "The clock has not been set by a time server since the box was switched on."
+        words = said("The clock has not been set by a time server since the box was switched on.")
         return [warning("clock_not_synchronised", words, _ADVICE)]
     return []
 

@@ -9,6 +9,7 @@ from appliance.monitoring.store import StoreError
 from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.check import MINUTE_S, Check
 from appliance.provisioning.health.finding import Finding, fault
+from appliance.provisioning.words import said
 
 
 async def look(box: Box) -> list[Finding]:
@@ -16,8 +17,11 @@ async def look(box: Box) -> list[Finding]:
     try:
         await box.store.write(_touch)
     except StoreError as error:
-        words = f"Nothing can be recorded, so joining and un-muting are refused. {error.detail}"
-        return [fault("database_unwritable", words, "Free space, or restart the box.")]
+        words = said(
+            "Nothing can be recorded, so joining and un-muting are refused. {why}",
+            why=error.detail,
+        )
+        return [fault("database_unwritable", words, said("Free space, or restart the box."))]
     return []
 
 

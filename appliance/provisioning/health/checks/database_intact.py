@@ -11,6 +11,7 @@ from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.check import HOUR_S, Check
 from appliance.provisioning.health.finding import Finding, fault
 from appliance.provisioning.health.threads import in_thread
+from appliance.provisioning.words import said
 
 LIMIT_S = 20.0
 STEPS = 10_000
@@ -22,11 +23,11 @@ async def look(box: Box) -> list[Finding]:
     wrong = await in_thread(_wrong, box.database)
     if not wrong:
         return []
-    advice = (
+    advice = said(
         "Keep a copy of the file, then restore a backup, or move it away and restart control: "
         "the next start is a first start."
     )
-    return [fault("database_damaged", f"The database is damaged: {wrong}.", advice)]
+    return [fault("database_damaged", said("The database is damaged: {what}.", what=wrong), advice)]
 
 
 def _wrong(path: Path) -> str:

@@ -13,13 +13,16 @@ from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.check import Check, Fix
 from appliance.provisioning.health.finding import Finding, fault, warning
 from appliance.provisioning.health.threads import in_thread
+from appliance.provisioning.words import said
 from appliance.service.errors import BargeboxError
 
 MB = 1024 * 1024
 FULL_MB = 20
 LOW_MB = 200
 READ_ONLY = (errno.EROFS, errno.EIO)
-_REPLACE = "Restart the box. If it is so again, replace the card: it protects itself at its end."
+_REPLACE = said(
+    "Restart the box. If it is so again, replace the card: it protects itself at its end."
+)
 
 
 async def look(box: Box) -> list[Finding]:
@@ -34,18 +37,24 @@ def _look(folder: Path) -> list[Finding]:
             file.write(b"\0")
     except OSError as error:
         if error.errno in READ_ONLY:
-            words = f"Nothing can be written to the disk ({error.strerror})."
+            words = said("Nothing can be written to the disk ({why}).", why=error.strerror)
             return [fault("disk_read_only", words, _REPLACE)]
         if error.errno != errno.ENOSPC:
-            words = f"The folder of the box's data cannot be used: {error.strerror}."
-            return [fault("disk_unusable", words, f"See that control may write to {folder}.")]
+            words = said("The folder of the box's data cannot be used: {why}.", why=error.strerror)
+            advice = said("See that control may write to {folder}.", folder=folder)
+            return [fault("disk_unusable", words, advice)]
         free_mb = 0
-    advice = "Free some space: the journal and old files. “df -h” and “journalctl --disk-usage”."
+    advice = said(
+        "Free some space: the journal and old files. “df -h” and “journalctl --disk-usage”."
+    )
     if free_mb < FULL_MB:
-        words = "The disk is full: joining and un-muting are refused, for they cannot be recorded."
+        words = said(
+            "The disk is full: joining and un-muting are refused, for they cannot be recorded."
+        )
         return [fault("disk_full", words, advice)]
     if free_mb < LOW_MB:
-        return [warning("disk_nearly_full", f"The disk has {free_mb} MB left.", advice)]
+        words = said("The disk has {free} MB left.", free=free_mb)
+        return [warning("disk_nearly_full", words, advice)]
     return []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.check import Check, Fix
 from appliance.provisioning.health.finding import Finding, fault
+from appliance.provisioning.words import said
 
 
 async def look(box: Box) -> list[Finding]:
@@ -12,17 +13,19 @@ async def look(box: Box) -> list[Finding]:
     found = []
     connection = box.connection()
     if not connection.connected:
-        words = connection.detail or "The call platform is not connected."
+        words = connection.detail or said("The call platform is not connected.")
         found.append(
             fault(
                 "platform_not_connected",
                 words,
-                "Test the connection on the page “Call platform”: it names the step that fails.",
+                said(
+                    "Test the connection on the page “Call platform”: it names the step that fails."
+                ),
             )
         )
     if (wrong := box.platform_fault()) != "":
         found.append(
-            fault("platform_settings_damaged", wrong, "Save the platform again on its page.")
+            fault("platform_settings_damaged", wrong, said("Save the platform again on its page."))
         )
     return found
 

@@ -11,6 +11,7 @@ from appliance.monitoring.store import Store, StoreError
 from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.check import HOUR_S, Check, Fix
 from appliance.provisioning.health.finding import Finding, warning
+from appliance.provisioning.words import said
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,10 @@ async def look(box: Box) -> list[Finding]:
     lately = sum(now - HOUR_S < start <= now for start in starts)
     if lately < OFTEN:
         return []
-    words = f"The control process began {lately} times within the last hour."
-    advice = "Its log says why (“journalctl -u bargebox-control”); send it with a support bundle."
+    words = said("The control process began {times} times within the last hour.", times=lately)
+    advice = said(
+        "Its log says why (“journalctl -u bargebox-control”); send it with a support bundle."
+    )
     return [warning("control_restarts", words, advice)]
 
 

@@ -1,0 +1,1 @@
+"""The box's log and the proof of its audit log, sent to a syslog server as they come."""

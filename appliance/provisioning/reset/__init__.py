@@ -1,0 +1,1 @@
+"""Factory reset: everything that was made on the box goes."""

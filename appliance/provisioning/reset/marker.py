@@ -1,0 +1,69 @@
+"""The order of a factory reset, on the disk: from then on no start of control goes on as before."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from appliance.provisioning.reset.made import MARKER, settle
+from appliance.service.errors import BargeboxError
+from appliance.service.files import write_whole
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES: Final = 8192
+
+
+class Ordered(BaseModel):
+    """Where the audit log ended when the reset was ordered."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    seq: int = 0
+    hash: str = ""
+
+
+class Marker:
+    """The file in *state_dir*. Its methods wait for the disk; all raise `BargeboxError`."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.folder, self._path = state_dir, state_dir / MARKER
+
+    def read(self) -> Ordered | None:
+        """The order; None where there is none. One that is there and damaged is one all the same:
+        it is written whole, so that somebody else damaged it.
+        """
+        try:
+            with self._path.open("rb") as file:
+                return Ordered.model_validate_json(file.read(MAX_BYTES))
+        except FileNotFoundError:
+            return None
+        except ValidationError:
+            log.warning("%s is damaged; the factory reset is done all the same", self._path)
+            return Ordered()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def write(self, ordered: Ordered) -> None:
+        """Order it; whoever owns the folder can carry it out."""
+        try:
+            write_whole(self._path, ordered.model_dump_json().encode(), like=self.folder)
+            settle(self.folder)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def remove(self) -> None:
+        """It is done."""
+        try:
+            settle(self.folder)
+            self._path.unlink(missing_ok=True)
+            settle(self.folder)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> BargeboxError:
+        words = f"The factory reset cannot be done in {self.folder}: {error.strerror}."
+        return BargeboxError(words, code="state")
