@@ -10,13 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from appliance.commands.parts import make_parts
+from appliance.commands.provisioning import provisioned
 from appliance.console.local_access import LocalAccessError, tell_local
 from appliance.console.server import serve
 from appliance.provisioning.certificates.loading import InUse
+from appliance.provisioning.chosen import ChosenFile
 from appliance.service import notify, runtime
 from appliance.service.journal import set_up_logging
 from appliance.service.tasks import stop_tasks
-from appliance.settings import Settings, SettingsError, keep_as_last_good, load_or_last_good
+from appliance.settings import InForce, keep_as_last_good, load_in_force, load_or_last_good
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ def run(chosen: argparse.Namespace) -> int:
         first = True
         while await _live(chosen.settings, stop, first):
             first = False
-            log.info("the platform was changed on the page; beginning anew")
+            log.info("settings were changed; beginning anew")
 
     return runtime.run(main)
 
@@ -39,7 +41,10 @@ async def _live(file: Path, stop: asyncio.Event, first: bool) -> bool:
     """One life, from the settings to the end, the *first* of this process or a later one; whether
     another one shall follow.
     """
-    settings, fault = await asyncio.to_thread(load_or_last_good, file)
+    found = await asyncio.to_thread(load_in_force, file)
+    if await provisioned(found, file):
+        found = await asyncio.to_thread(load_in_force, file)
+    fault = found.fault
     if fault is not None:
         log.error("%s The last good settings are used.", fault.detail, extra={"CODE": fault.code})
     over, renewed = asyncio.Event(), False
@@ -55,21 +60,21 @@ async def _live(file: Path, stop: asyncio.Event, first: bool) -> bool:
 
     stopping = asyncio.create_task(stopped(), name="control stop")
     try:
-        await _serve(settings, over, file, fault, renew, first)
+        await _serve(found, over, file, renew, first)
     finally:
         await stop_tasks(stopping)
     return renewed and not stop.is_set()
 
 
 async def _serve(
-    settings: Settings,
+    found: InForce,
     over: asyncio.Event,
     file: Path,
-    fault: SettingsError | None,
     renew: Callable[[], None],
     first: bool,
 ) -> None:
-    parts = await make_parts(settings, fault, renew)
+    settings, fault = found.settings, found.fault
+    parts = await make_parts(found, file, renew)
     watchdog = notify.Watchdog()
 
     def ready(url: str) -> None:
@@ -101,7 +106,10 @@ async def _tell_again(tell: Callable[[InUse], None], now: InUse) -> None:
 
 
 def _keep(file: Path) -> None:
+    chosen = ChosenFile.beside(file).path
     try:
         keep_as_last_good(file)
+        if chosen.exists():
+            keep_as_last_good(chosen)
     except OSError as error:
         log.warning("the settings could not be kept as the last good ones: %s", error)

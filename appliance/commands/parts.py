@@ -11,11 +11,11 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from appliance.commands.services import make_provisioner, open_store, services_of
 from appliance.console.app import create_app
 from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts
 from appliance.console.platform_choice import PlatformChooser, choose
-from appliance.console.platform_file import PlatformFile
 from appliance.console.ports import Ports
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.roles import Roles
@@ -31,10 +31,12 @@ from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.checks.audit import audit_fault
 from appliance.provisioning.health.checks.restarts import count_start
 from appliance.provisioning.health.monitor import HealthMonitor
+from appliance.provisioning.platform_file import PlatformFile
+from appliance.provisioning.site_file.provisioner import Provisioner
 from appliance.provisioning.support.bundle import Sources, SupportBundle
 from appliance.provisioning.system import System, make_system
-from appliance.service.errors import BargeboxError
-from appliance.settings import Settings, SettingsError
+from appliance.service.jobs import Jobs
+from appliance.settings import InForce, Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Parts:
     authorities: Authorities
     system: System
     health: HealthMonitor
+    provisioner: Provisioner
+    jobs: Jobs
 
     @asynccontextmanager
     async def running(self, *, first: bool) -> AsyncIterator[None]:
@@ -65,6 +69,7 @@ class Parts:
             stack.push_async_callback(self.certificates.stop)
             stack.push_async_callback(self.system.stop)
             stack.push_async_callback(self.health.stop)
+            stack.push_async_callback(self.jobs.finish, 0.0)
             await self.accounts.begin()
             await self.certificates.begin()
             await self.authorities.begin()
@@ -73,15 +78,15 @@ class Parts:
             await self.service.start()
             self.health.start()
             self.system.start()
+            self.jobs.spawn(self.provisioner.with_the_page(), "provisioning")
             yield
 
 
-async def make_parts(
-    settings: Settings, fault: SettingsError | None, renew: Callable[[], None]
-) -> Parts:
-    """Make them; *renew* begins a new life, *fault* is why the last good settings are used."""
+async def make_parts(found: InForce, file: Path, renew: Callable[[], None]) -> Parts:
+    """Make them, for the settings *found* for the settings *file*; *renew* begins a new life."""
+    settings, fault = found.settings, found.fault
     box = settings.box
-    store = await asyncio.to_thread(_open_store, box.database)
+    store = await asyncio.to_thread(open_store, box.database)
     accounts = BoxAccounts(store, FirstPassword(box.first_password))
     kept = PlatformFile(box.platform_file)
     chosen = await asyncio.to_thread(choose, kept, settings.platform)
@@ -99,6 +104,11 @@ async def make_parts(
     ends_s = certificates.expires_s if settings.console.secure else lambda: None
     looked_at = _box(settings, fault, store, accounts, service, choice, ends_s)
     health = HealthMonitor(looked_at, audit)
+    services = services_of(
+        found, file, accounts, audit, system, certificates, authorities, store,
+        check_platform=lambda: choice.check(choice.now.settings),
+    )  # fmt: skip
+    provisioner = make_provisioner(services, box, accounts)
     ports = Ports(
         accounts=accounts,
         manager=AccountManager(store, audit, accounts),
@@ -118,7 +128,10 @@ async def make_parts(
         support=_support(settings, accounts, service, choice, health),
     )
     app = create_app(ports, settings.console)
-    return Parts(app, store, accounts, panel, service, certificates, authorities, system, health)
+    return Parts(
+        app, store, accounts, panel, service, certificates, authorities, system, health,
+        provisioner, Jobs(),
+    )  # fmt: skip
 
 
 def _box(
@@ -166,13 +179,3 @@ def _support(
             audit=service.audit,
         )
     )
-
-
-def _open_store(path: Path) -> Store:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BargeboxError(
-            f"The state directory {path.parent} cannot be made: {error.strerror}.", code="state"
-        ) from error
-    return Store(path)

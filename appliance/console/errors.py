@@ -17,13 +17,13 @@ from starlette.exceptions import HTTPException
 from appliance.console import wording
 from appliance.console.access import CSRF_HEADER
 from appliance.console.declared import methods_at
-from appliance.console.faults import by_field
 from appliance.console.gatekeeper import security_headers
 from appliance.console.language import Language, later, spoken, translated
 from appliance.console.settings import ConsoleError
 from appliance.console.state import console
 from appliance.control_link.words import EndReason
 from appliance.service.errors import BargeboxError, ValuesError
+from appliance.service.faults import by_field
 
 log = logging.getLogger(__name__)
 

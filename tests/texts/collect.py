@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po
 from pydantic import BaseModel
 
 from appliance import console
-from appliance.console import faults
+from appliance.service import faults
 from appliance.console.language import DOMAIN, NAMES
 from appliance.console.platform_form import FormField, FormGroup, sections
 from appliance.console.system_forms import form_of
@@ -134,7 +134,7 @@ def _tables() -> Iterator[tuple[str, str]]:
     for status in TITLES:
         yield "appliance/console/errors.py", HTTPStatus(status).phrase.capitalize()
     for text in faults._WORDS.values():
-        yield "appliance/console/faults.py", text
+        yield "appliance/service/faults.py", text
     for text in WORDS.values():
         yield "appliance/monitoring/reasons.py", text
     yield from (("appliance/platforms", text) for text in _of_form())

@@ -36,6 +36,9 @@ def _server(text: str) -> str:
         return domain(text)
 
 
+TimeServer = Annotated[str, Field(max_length=253), AfterValidator(_server)]
+
+
 class ClockSettings(BaseModel):
     """What the clock shall show, and where its time comes from."""
 
@@ -46,10 +49,7 @@ class ClockSettings(BaseModel):
     ntp: bool = True
     """Get the time from the network (NTP)."""
 
-    servers: Annotated[
-        tuple[Annotated[str, Field(max_length=253), AfterValidator(_server)], ...],
-        Field(max_length=MOST_SERVERS),
-    ] = ()
+    servers: Annotated[tuple[TimeServer, ...], Field(max_length=MOST_SERVERS)] = ()
     """Time servers, one a line; empty: those of the box's system."""
 
     time: datetime | None = None

@@ -64,6 +64,12 @@ class Authorities:
             found = ()
         self._believe(found)
 
+    async def check(self, text: str) -> None:
+        """Whether every certificate in the PEM *text* could be believed. Raises
+        `CertificateError`.
+        """
+        await asyncio.to_thread(self._judged, text)
+
     async def add(self, who: str, text: str) -> None:
         """Believe every authority in the PEM *text*. Raises `CertificateError`."""
         async with self._lock:

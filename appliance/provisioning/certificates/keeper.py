@@ -157,6 +157,13 @@ class CertificateKeeper:
             await asyncio.to_thread(self._folder.delete, REQUEST)
             self.pending = None
 
+    async def judge(self, upload: Upload, more: Sequence[str] = ()) -> Pair:
+        """The pair that *upload* makes, for a box that is also reached by the names *more*;
+        nothing is changed. Raises `CertificateError`, `CertificateStateError`.
+        """
+        self._refuse_fixed()
+        return await asyncio.to_thread(self._judged, upload, more)
+
     async def install(self, who: str, upload: Upload) -> InUse:
         """Judge *upload* whole, and use it from now on. Raises `CertificateError`."""
         async with self._lock:
@@ -209,10 +216,10 @@ class CertificateKeeper:
             except CertificateFileError as error:
                 log.error("%s", error.detail, extra={"CODE": error.code})
 
-    def _judged(self, upload: Upload) -> Pair:
+    def _judged(self, upload: Upload, more: Sequence[str] = ()) -> Pair:
         """In a thread: keys of the open request and of the pair in use may be what it is for."""
         keys: list[PrivateKey] = []
-        reached = [*self._names().all()]
+        reached = [*self._names().all(), *more]
         if self.pending is not None:
             keys.append(self.pending.key)
             reached += self.pending.names
