@@ -36,10 +36,10 @@ async def provisioned(found: InForce, file: Path) -> bool:
     if not await asyncio.to_thread(_is_called_for, found):
         return False
     try:
-        async with offline(found, file) as (provisioner, _, history):
-            if await history.open_legs():
-                log.warning("a call may go on; the document of settings waits for the next start")
-                return False
+        if await _in_a_call(found.file.box.database):
+            log.warning("a call may go on; the document of settings waits for the next start")
+            return False
+        async with offline(found, file) as (provisioner, _):
             return await provisioner.before_the_page()
     except BargeboxError as error:
         log.error("no document of settings is taken up: %s", error.detail)
@@ -47,14 +47,19 @@ async def provisioned(found: InForce, file: Path) -> bool:
 
 
 def _is_called_for(found: InForce) -> bool:
-    places = places_of(found.file.box)
-    return places.plan.path.exists() or bool(places.found())
+    return places_of(found.file.box).something_new()
+
+
+async def _in_a_call(database: Path) -> bool:
+    store = await asyncio.to_thread(open_store, database)
+    try:
+        return bool(await History(store).open_legs())
+    finally:
+        await store.close()
 
 
 @asynccontextmanager
-async def offline(
-    found: InForce, file: Path
-) -> AsyncIterator[tuple[Provisioner, Services, History]]:
+async def offline(found: InForce, file: Path) -> AsyncIterator[tuple[Provisioner, Services]]:
     """The box's services, while control does not serve. Raises `BargeboxError`."""
     settings = found.file
     box = settings.box
@@ -80,7 +85,7 @@ async def offline(
         await keeper.begin()
         await authorities.begin()
         services = services_of(found, file, accounts, audit, system, keeper, authorities, store)
-        yield make_provisioner(services, box, accounts), services, History(store)
+        yield make_provisioner(services, box, accounts), services
 
 
 class _Nobody:

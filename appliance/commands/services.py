@@ -15,7 +15,8 @@ from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.chosen import ChosenFile, HeadsetPart, PanelPart
 from appliance.provisioning.platform_file import PlatformFile
-from appliance.provisioning.site_file.provisioner import Places, Provisioner
+from appliance.provisioning.site_file.places import Places
+from appliance.provisioning.site_file.provisioner import Provisioner
 from appliance.provisioning.site_file.services import FileSettings, Services
 from appliance.provisioning.system import System
 from appliance.service.errors import BargeboxError

@@ -19,7 +19,6 @@ from babel.messages.pofile import read_po
 from pydantic import BaseModel
 
 from appliance import console
-from appliance.service import faults
 from appliance.console.language import DOMAIN, NAMES
 from appliance.console.platform_form import FormField, FormGroup, sections
 from appliance.console.system_forms import form_of
@@ -28,6 +27,7 @@ from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.box.clock import ClockSettings
 from appliance.provisioning.box.names import NameSettings
 from appliance.provisioning.network.wired import Wired
+from appliance.service import faults
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCALE = ROOT / "web/locale"

@@ -31,9 +31,10 @@ EARLIEST: Final = datetime(2024, 1, 1)
 def _server(text: str) -> str:
     """A time server's name or address. Raises ``ValueError`` in plain words."""
     try:
-        return str(address(str(ip_address(text.strip()))))
+        given = ip_address(text.strip())
     except ValueError:
         return domain(text)
+    return str(address(str(given)))
 
 
 TimeServer = Annotated[str, Field(max_length=253), AfterValidator(_server)]

@@ -49,6 +49,11 @@ class Authorities:
         self._lock = asyncio.Lock()
 
     @property
+    def certificates(self) -> tuple[x509.Certificate, ...]:
+        """Each of them, the oldest addition first."""
+        return self._certificates
+
+    @property
     def trusted(self) -> list[Facts]:
         """Each of them, the oldest addition first."""
         return [Facts.of(one) for one in self._certificates]

@@ -65,7 +65,8 @@ class CertificateKeeper:
         self.pending: Pending | None = None
         self.fixed = fixed is not None
         self._loader = Loader(folder, names, fixed, clock)
-        self._folder, self._record, self._names, self._clock = folder, record, names, clock
+        self.folder = self._folder = folder
+        self._record, self._names, self._clock = record, names, clock
         self._on_death = on_death
         self._now: InUse | None = None
         self._told: Callable[[InUse], Awaitable[None]] | None = None

@@ -22,6 +22,7 @@ from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.box.clock import MOST_SERVERS, TimeServer
 from appliance.provisioning.box.names import BoxDescription, HostName
 from appliance.provisioning.chosen import HeadsetPart, PanelPart, SitePart
+from appliance.provisioning.network.addresses import distinct
 from appliance.provisioning.network.profiles import DEVICE_NAME_MOST
 from appliance.provisioning.network.wired import Wired
 
@@ -51,6 +52,11 @@ class TimePart(Part):
 
     ntp: bool | None = None
     servers: Annotated[tuple[TimeServer, ...], Field(max_length=MOST_SERVERS)] | None = None
+
+    @field_validator("servers")
+    @classmethod
+    def _once(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if given is None else tuple(distinct(given, "server"))
 
 
 class NetworkPart(Wired):

@@ -11,7 +11,6 @@ from appliance.monitoring.audit import Entry
 from appliance.monitoring.people import PeopleError, WantedAccount
 from appliance.panel.board import load_board
 from appliance.panel.errors import BoardError
-from appliance.platforms.settings import PlatformSettings
 from appliance.platforms.withheld import SecretNeededError, completed, without_secrets
 from appliance.provisioning.chosen import ChosenSettings, HeadsetPart, PanelPart, SitePart
 from appliance.provisioning.site_file.document import AccountPart, SiteFile
@@ -155,9 +154,3 @@ def _account(one: AccountPart, hashed: str | None) -> WantedAccount:
     return WantedAccount(
         one.name, one.role, hashed if given else None, must_change, one.locked, one.agent_ids
     )
-
-
-def platform_of(settings: PlatformSettings) -> dict[str, object]:
-    """The part for a document: the driver, its section, and what differs from the defaults."""
-    found = settings.model_dump(exclude_defaults=True)
-    return {"driver": settings.driver, settings.driver: {}, **found}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +19,12 @@ from appliance.provisioning.site_file import report
 from appliance.provisioning.site_file.applying import Applier, checked
 from appliance.provisioning.site_file.erasing import rewrite, secret_places, shred, without
 from appliance.provisioning.site_file.errors import Fault, SiteFileError
-from appliance.provisioning.site_file.finding import candidates, sticks
-from appliance.provisioning.site_file.plan import Outcome, Plan, PlanError, PlanFile, Seen
+from appliance.provisioning.site_file.places import Places
+from appliance.provisioning.site_file.plan import Outcome, Plan, PlanError, Seen
 from appliance.provisioning.site_file.reading import (
     MAX_BYTES,
     Given,
+    decoded,
     read_data,
     read_plain,
 )
@@ -42,34 +42,6 @@ IN_SERVICE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where the box keeps what it is about to do, and where it looks for documents."""
-
-    own: Path
-    """A folder of the box's own."""
-    boot: tuple[Path, ...] = ()
-    media: tuple[Path, ...] = ()
-
-    @property
-    def plan(self) -> PlanFile:
-        """The plan."""
-        return PlanFile(self.own / "plan.secret")
-
-    @property
-    def seen(self) -> Seen:
-        """Files that were dealt with."""
-        return Seen(self.own / "seen")
-
-    def found(self) -> list[Path]:
-        """The documents there are, the boot partition's first. Waits for the disk."""
-        return [*candidates(self.boot), *candidates(sticks(self.media))]
-
-    def is_trusted(self, path: Path) -> bool:
-        """It is on the boot partition, and no stick's."""
-        return path.parent in self.boot
-
-
 class Provisioner:
     """For the box *box*; *in_service* says whether its administrator has a password."""
 
@@ -84,7 +56,7 @@ class Provisioner:
 
         Raises `PlanError`, `StoreError`.
         """
-        await asyncio.to_thread(_make, self._places.own)
+        await asyncio.to_thread(self._places.begin)
         plan = await self._plan() or await self._take_up()
         if plan is None:
             return False
@@ -115,7 +87,7 @@ class Provisioner:
 
     async def take(self, who: str, given: Given, source: Path | None = None) -> Plan:
         """Plan to apply a document that was checked. Raises `PlanError`, `AuditUnwritableError`."""
-        await asyncio.to_thread(_make, self._places.own)
+        await asyncio.to_thread(self._places.begin)
         beside = {given.beside[where] for where in secret_places(given.document)
                   if where in given.beside}  # fmt: skip
         digest = ""
@@ -230,22 +202,3 @@ def _write(text: str, *folders: Path) -> None:
         report.write(text, *folders)
     except OSError as error:
         log.warning("the report cannot be written: %s", error)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in folder.glob("*.new"):
-            left.unlink(missing_ok=True)  # of a power cut
-    except OSError as error:
-        raise PlanError(f"{folder} cannot be used: {error.strerror}.") from error
-
-
-def decoded(text: bytes) -> str:
-    """A document's text. Raises `SiteFileError`."""
-    try:
-        return text.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
-        words = "This is not UTF-8 text; save it as UTF-8."
-        raise SiteFileError([Fault("file", words, line)]) from error

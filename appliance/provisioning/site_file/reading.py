@@ -165,3 +165,13 @@ def read_plain(path: Path, most: int) -> bytes | None:
             return None
         data = file.read(most + 1)
     return data if len(data) <= most else None
+
+
+def decoded(text: bytes) -> str:
+    """A document's text. Raises `SiteFileError`."""
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        words = "This is not UTF-8 text; save it as UTF-8."
+        raise SiteFileError([Fault("file", words, line)]) from error

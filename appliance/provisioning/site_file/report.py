@@ -34,10 +34,9 @@ def of_refusal(name: str, error: SiteFileError, now: datetime) -> str:
 def of_plan(plan: Plan, left: Iterable[PartName], more: Iterable[Outcome], now: datetime) -> str:
     """How far it has come: what was applied, and what was found when it was looked at."""
     name = "the import" if plan.source is None else plan.source.name
-    done = [*plan.done.values(), *more]
-    waits = [*left]
-    good = all(outcome.good for outcome in done)
-    title = "APPLIED." if good else "APPLIED IN PART. See what is marked."
+    done, waits = [*plan.done.values()], [*left]
+    title = "APPLIED." if all(one.good for one in done) else "APPLIED IN PART. See what is marked."
+    done += more
     if waits:
         title = "UNDER WAY."
     lines = [f"  {'done' if one.good else 'FAIL'}  {one.part}: {one.words}" for one in done]

@@ -1,0 +1,65 @@
+"""Where a box keeps what it is about to do, and where it looks for documents."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.provisioning.site_file.finding import candidates, sticks
+from appliance.provisioning.site_file.plan import PlanError, PlanFile, Seen
+from appliance.provisioning.site_file.reading import MAX_BYTES, read_plain
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the box keeps what it is about to do, and where it looks for documents."""
+
+    own: Path
+    """A folder of the box's own."""
+    boot: tuple[Path, ...] = ()
+    media: tuple[Path, ...] = ()
+
+    @property
+    def plan(self) -> PlanFile:
+        """The plan."""
+        return PlanFile(self.own / "plan.secret")
+
+    @property
+    def seen(self) -> Seen:
+        """Files that were dealt with."""
+        return Seen(self.own / "seen")
+
+    def found(self) -> list[Path]:
+        """The documents there are, the boot partition's first. Waits for the disk."""
+        return [*candidates(self.boot), *candidates(sticks(self.media))]
+
+    def something_new(self) -> bool:
+        """There is a plan, or a document that was not taken up. Waits for the disk."""
+        if self.plan.path.exists():
+            return True
+        for path in self.found():
+            try:
+                text = read_plain(path, MAX_BYTES) or b""
+                if self.seen.knows(self.seen.digest(text)) != "applied":
+                    return True
+            except (OSError, PlanError):
+                return True  # whoever looks closer tells of it
+        return False
+
+    def is_trusted(self, path: Path) -> bool:
+        """It is on the boot partition, and no stick's."""
+        return path.parent in self.boot
+
+    def begin(self) -> None:
+        """Make the folder, and clear away what a power cut left. Raises `PlanError`."""
+        try:
+            if not self.own.exists():
+                self.own.mkdir(mode=0o700, parents=True)
+                if os.geteuid() == 0:  # at the box: it is control that goes on with it
+                    owner = self.own.parent.stat()
+                    os.chown(self.own, owner.st_uid, owner.st_gid)
+            for left in self.own.glob("*.new"):
+                left.unlink(missing_ok=True)
+        except OSError as error:
+            raise PlanError(f"{self.own} cannot be used: {error.strerror}.") from error
