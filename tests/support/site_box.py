@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from appliance.commands.provisioning import offline, provisioned
+from appliance.commands.services import places_of
 from appliance.demo.box import to_toml
+from appliance.provisioning.network.router import router_fault
 from appliance.provisioning.site_file.exporting import document_of
 from appliance.provisioning.site_file.provisioner import Provisioner
 from appliance.provisioning.site_file.services import Services
@@ -48,6 +50,7 @@ class SiteBox:
 
     folder: Path
     bus: str = ""
+    router_fault: Callable[[list[str]], Awaitable[str]] = router_fault
 
     def __post_init__(self) -> None:
         self.boot, self.media = self.folder / "boot", self.folder / "media"
@@ -91,10 +94,16 @@ class SiteBox:
 
     async def finish(self) -> None:
         """What control does once its page is there."""
-        async with self.offline() as (provisioner, _):
-            await provisioner.with_the_page()
+        async with self.offline() as (_, services):
+            looks = replace(services, router_fault=self.router_fault)
+            places = places_of((await self.found()).settings.box)
+            await Provisioner(looks, places, in_service=_in_service).with_the_page()
 
     async def document(self, *, secrets: bool = False) -> dict[str, Any]:
         """Its state."""
         async with self.offline() as (_, services):
             return await document_of(services, secrets=secrets)
+
+
+async def _in_service() -> bool:
+    return True

@@ -7,7 +7,6 @@ its router answers; then the change is kept.
 from __future__ import annotations
 
 import asyncio
-import errno
 from contextlib import suppress
 from typing import Any, Final
 
@@ -24,8 +23,6 @@ UP_LIMIT_S: Final = 50.0
 """How long the box looks; NetworkManager's own patience is longer (`confirm_within_s`)."""
 
 LOOK_EVERY_S: Final = 0.5
-ROUTER_LIMIT_S: Final = 5.0
-DISCARD_PORT: Final = 9
 AGAIN_S: Final = 2.0
 """Between tries while a call is monitored."""
 
@@ -97,7 +94,7 @@ async def _kept(box: Services, who: str, name: str, wired: Wired, *, pending: bo
                 if device is not None and has_addresses(view, device, wired):
                     break
                 await asyncio.sleep(LOOK_EVERY_S)
-            fault = await router_fault(_gateways(view, device, wired))
+            fault = await box.router_fault(_gateways(view, device, wired))
             if not pending:
                 return _outcome(not fault, fault or _words(view, name))
             if not fault:
@@ -139,29 +136,6 @@ def _used(view: NetworkView, device: DeviceView, wired: Wired) -> list[DeviceVie
     if wired.vlan is None:
         return [device]
     return [one for one in view.devices if one.kind == "vlan" and one.state == "connected"]
-
-
-async def router_fault(gateways: list[str]) -> str:
-    """That none of the routers is there, in words; empty where one is, or none is needed.
-
-    A router that refuses is there; so is one that says nothing, as long as the cable carries its
-    hardware address: the kernel tells when it does not.
-    """
-    if not gateways:
-        return ""
-    for gateway in gateways:
-        try:
-            async with asyncio.timeout(ROUTER_LIMIT_S):
-                _, writer = await asyncio.open_connection(gateway, DISCARD_PORT)
-                writer.close()
-        except TimeoutError:
-            return ""
-        except OSError as error:
-            if error.errno not in {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EINVAL}:
-                return ""
-        else:
-            return ""
-    return f"The router {', '.join(gateways)} does not answer."
 
 
 def _device(view: NetworkView, part: NetworkPart) -> DeviceView | None:

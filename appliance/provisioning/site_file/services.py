@@ -15,6 +15,7 @@ from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.chosen import ChosenFile, HeadsetPart, PanelPart
 from appliance.provisioning.neighbours import Log
+from appliance.provisioning.network.router import router_fault
 from appliance.provisioning.platform_file import PlatformFile
 from appliance.provisioning.site_file.document import SiteFile
 from appliance.provisioning.site_file.plan import Outcome
@@ -52,6 +53,8 @@ class Services:
     """A password's hash."""
     used_up: Callable[[], Awaitable[None]]
     """The one-time password of the first start opens nothing any more."""
+    router_fault: Callable[[list[str]], Awaitable[str]] = router_fault
+    """That none of these routers answers, in words."""
     check_platform: Callable[[], Awaitable[list[Check]]] | None = None
     """Test the connection to the platform in use; None before it is there."""
 
