@@ -44,6 +44,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> None:
         settings.panel,
         panel_socket=settings.box.panel_socket,
         panel_inherited=held.get(PANEL_SOCKET),
+        renew=stop.set,
     )
     watchdog = notify.Watchdog()
     try:

@@ -17,6 +17,7 @@ from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts
 from appliance.console.platform_choice import PlatformChooser, choose
 from appliance.console.ports import Ports
+from appliance.control_link.states import LegChoice
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.store import Store
@@ -91,7 +92,14 @@ async def make_parts(found: InForce, file: Path, renew: Callable[[], None]) -> P
     kept = PlatformFile(box.platform_file)
     chosen = await asyncio.to_thread(choose, kept, settings.platform)
     driver = await asyncio.to_thread(make_driver, chosen.settings)
-    service = MonitoringService(settings.monitoring, driver, box.leg_socket, store, accounts)
+    leg = LegChoice(
+        board=settings.panel.board,
+        headset=settings.audio.headset,
+        push_to_talk=settings.panel.push_to_talk,
+    )
+    service = MonitoringService(
+        settings.monitoring, driver, box.leg_socket, store, accounts, leg_choice=leg
+    )
     audit = service.audit
     choice = PlatformChooser(chosen, kept, driver, service, audit, make=make_driver, renew=renew)
     folder = CertificateFolder(box.certificates)

@@ -154,6 +154,14 @@ class SelfTest(Command):
     type: Literal["self_test"] = "self_test"
 
 
+class Renew(Command):
+    """Begin anew with what was chosen since: the process ends in good order and is started again.
+    Refused (``busy``) in a call and in a self-test.
+    """
+
+    type: Literal["renew"] = "renew"
+
+
 AnyCommand = Annotated[
     Join
     | Speak
@@ -169,7 +177,8 @@ AnyCommand = Annotated[
     | SetVolume
     | AckPresses
     | Ping
-    | SelfTest,
+    | SelfTest
+    | Renew,
     Field(discriminator="type"),
 ]
 any_command: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)

@@ -14,6 +14,7 @@ from appliance.control_link.states import (
     EndedCall,
     HeadsetState,
     Lamps,
+    LegChoice,
     Press,
 )
 from appliance.control_link.words import Audience, EndReason, Gate, Media
@@ -44,6 +45,7 @@ class Snapshot(Message):
     lamps: Lamps
     volume: int
     presses: list[Press]
+    chosen: LegChoice | None = None
 
 
 class CallChanged(Message):

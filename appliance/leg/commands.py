@@ -19,6 +19,7 @@ from appliance.control_link.commands import (
     PrepareGate,
     RefuseGate,
     RefuseJoin,
+    Renew,
     SelfTest,
     SetVolume,
     Speak,
@@ -41,10 +42,11 @@ async def carry_out(
     leg: Leg,
     presses: Presses,
     self_test: Callable[[], Awaitable[list[CheckResult]]],
+    renew: Callable[[], None],
 ) -> Reply:
     """Do it, and say how it went. Expected faults become the reply's ``code`` and ``detail``."""
     try:
-        return await _dispatch(command, leg, presses, self_test)
+        return await _dispatch(command, leg, presses, self_test, renew)
     except BargeboxError as error:
         log.info("command %s refused: %s", command.type, error.detail, extra={"CODE": error.code})
         return Reply(id=command.id, ok=False, code=error.code, detail=error.detail[:MAX_DETAIL])
@@ -55,6 +57,7 @@ async def _dispatch(
     leg: Leg,
     presses: Presses,
     self_test: Callable[[], Awaitable[list[CheckResult]]],
+    renew: Callable[[], None],
 ) -> Reply:
     reply = Reply(id=command.id)
     match command:
@@ -92,4 +95,8 @@ async def _dispatch(
             if leg.call is not None or leg.testing:
                 raise CallError("the self-test runs once at a time and not in a call", code="busy")
             reply = Reply(id=command.id, report=await self_test())
+        case Renew():
+            if leg.call is not None or leg.testing:
+                raise CallError("the headset process begins anew in idle only", code="busy")
+            renew()
     return reply

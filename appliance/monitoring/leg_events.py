@@ -25,6 +25,7 @@ from appliance.control_link.words import Action, EndReason, Media
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.leg_media import media_moved
+from appliance.monitoring.leg_renewal import LegRenewal
 from appliance.monitoring.microphone import Microphone
 from appliance.monitoring.presses import Presses
 from appliance.monitoring.reconnect import Reconnecting
@@ -45,6 +46,7 @@ class LegEvents:
         recovery: Recovery,
         reconnecting: Reconnecting,
         next_call: Callable[[], None],
+        renewal: LegRenewal,
     ) -> None:
         self._desk = desk
         self._endings = endings
@@ -53,6 +55,7 @@ class LegEvents:
         self._recovery = recovery
         self._reconnecting = reconnecting
         self._next_call = next_call
+        self._renewal = renewal
 
     def connected(self, connected: bool) -> None:
         """The link came up or went down."""
@@ -101,6 +104,7 @@ class LegEvents:
             volume=snapshot.volume,
         )
         self._recovery.meet(snapshot)
+        self._renewal.meet(snapshot)
 
     def _call_changed(self, event: CallChanged) -> None:
         session = self._desk.running(event.session_id)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from appliance.control_link.client import LegLink, LegUnreachableError
 from appliance.control_link.commands import SelfTest, SetVolume
-from appliance.control_link.states import CheckResult
+from appliance.control_link.states import CheckResult, LegChoice
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.alerts import Alerts
@@ -28,6 +28,7 @@ from appliance.monitoring.history import History
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.join import Joining
 from appliance.monitoring.leg_events import LegEvents
+from appliance.monitoring.leg_renewal import LegRenewal
 from appliance.monitoring.microphone import Microphone
 from appliance.monitoring.next_call import NextCall
 from appliance.monitoring.owner import Owner
@@ -73,6 +74,7 @@ class MonitoringService:
         store: Store,
         accounts: Accounts,
         *,
+        leg_choice: LegChoice | None = None,
         on_death: Callable[[str], None] = die,
     ) -> None:
         self.book = InteractionBook(driver.name, remembered=settings.history_shown)
@@ -109,6 +111,7 @@ class MonitoringService:
             self._recovery,
             self._reconnecting,
             self._next_call.ask,
+            LegRenewal(desk, leg_choice),
         )
         self._alerts = Alerts(desk, self.watches, accounts)
         owner = Owner(desk, self._endings, accounts)
