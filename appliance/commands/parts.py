@@ -17,6 +17,7 @@ from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts
 from appliance.console.platform_choice import PlatformChooser, choose
 from appliance.console.ports import Ports
+from appliance.console.settings_desk import SettingsDesk
 from appliance.control_link.states import LegChoice
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.roles import Roles
@@ -34,6 +35,7 @@ from appliance.provisioning.health.checks.restarts import count_start
 from appliance.provisioning.health.monitor import HealthMonitor
 from appliance.provisioning.platform_file import PlatformFile
 from appliance.provisioning.site_file.provisioner import Provisioner
+from appliance.provisioning.site_file.report import KEPT
 from appliance.provisioning.support.bundle import Sources, SupportBundle
 from appliance.provisioning.system import System, make_system
 from appliance.service.jobs import Jobs
@@ -54,6 +56,7 @@ class Parts:
     system: System
     health: HealthMonitor
     provisioner: Provisioner
+    site: SettingsDesk
     jobs: Jobs
 
     @asynccontextmanager
@@ -79,7 +82,8 @@ class Parts:
             await self.service.start()
             self.health.start()
             self.system.start()
-            self.jobs.spawn(self.provisioner.with_the_page(), "provisioning")
+            self.jobs.spawn(self.provisioner.go_on(), "provisioning")
+            self.jobs.spawn(self.provisioner.watch(self.site.begin_anew, first=first), "sticks")
             yield
 
 
@@ -117,6 +121,7 @@ async def make_parts(found: InForce, file: Path, renew: Callable[[], None]) -> P
         check_platform=lambda: choice.check(choice.now.settings),
     )  # fmt: skip
     provisioner = make_provisioner(services, box, accounts)
+    site = SettingsDesk(services, provisioner, service, box.provisioning / KEPT, renew=renew)
     ports = Ports(
         accounts=accounts,
         manager=AccountManager(store, audit, accounts),
@@ -133,12 +138,13 @@ async def make_parts(found: InForce, file: Path, renew: Callable[[], None]) -> P
         certificates=certificates,
         authorities=authorities,
         health=health,
+        site=site,
         support=_support(settings, accounts, service, choice, health),
     )
     app = create_app(ports, settings.console)
     return Parts(
         app, store, accounts, panel, service, certificates, authorities, system, health,
-        provisioner, Jobs(),
+        provisioner, site, Jobs(),
     )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ from appliance.console.routes import (
     platform,
     roles,
     session,
+    site_settings,
     support,
     system_pages,
     watches,
@@ -80,6 +81,7 @@ FEATURES = (
     network,
     box,
     findings,
+    site_settings,
     support,
 )
 

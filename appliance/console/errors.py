@@ -55,6 +55,8 @@ STATUS = {
     "invalid_account": 422,
     "invalid_query": 422,
     "platform_file": 503,
+    "chosen_settings": 503,
+    "settings_refused": 422,
     "invalid_certificate": 422,
     "certificate_file": 503,
     "invalid_input": 422,

@@ -154,6 +154,12 @@ class SelfTest(Command):
     type: Literal["self_test"] = "self_test"
 
 
+class ListHeadsets(Command):
+    """Which headsets are plugged in; the reply's ``headsets`` says."""
+
+    type: Literal["list_headsets"] = "list_headsets"
+
+
 class Renew(Command):
     """Begin anew with what was chosen since: the process ends in good order and is started again.
     Refused (``busy``) in a call and in a self-test.
@@ -178,6 +184,7 @@ AnyCommand = Annotated[
     | AckPresses
     | Ping
     | SelfTest
+    | ListHeadsets
     | Renew,
     Field(discriminator="type"),
 ]

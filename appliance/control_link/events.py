@@ -12,6 +12,7 @@ from appliance.control_link.states import (
     CallState,
     CheckResult,
     EndedCall,
+    HeadsetFound,
     HeadsetState,
     Lamps,
     LegChoice,
@@ -31,6 +32,7 @@ class Reply(Message):
     sdp: Sdp | None = None
     epoch: int | None = None
     report: list[CheckResult] | None = None
+    headsets: list[HeadsetFound] | None = None
 
 
 class Snapshot(Message):

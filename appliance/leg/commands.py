@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from appliance.audio.discovery import found_headsets
 from appliance.control_link.commands import (
     AckPresses,
     Announce,
@@ -13,6 +15,7 @@ from appliance.control_link.commands import (
     CloseGate,
     HangUp,
     Join,
+    ListHeadsets,
     OpenGate,
     Ping,
     Place,
@@ -25,7 +28,7 @@ from appliance.control_link.commands import (
     Speak,
 )
 from appliance.control_link.events import Reply
-from appliance.control_link.states import CheckResult
+from appliance.control_link.states import CheckResult, HeadsetFound
 from appliance.leg.call import CallError
 from appliance.leg.cues import ended
 from appliance.leg.leg import Leg
@@ -95,6 +98,10 @@ async def _dispatch(
             if leg.call is not None or leg.testing:
                 raise CallError("the self-test runs once at a time and not in a call", code="busy")
             reply = Reply(id=command.id, report=await self_test())
+        case ListHeadsets():
+            found = await asyncio.to_thread(found_headsets)
+            told = [HeadsetFound(name=one.name, choice=one.identity) for one in found]
+            reply = Reply(id=command.id, headsets=told)
         case Renew():
             if leg.call is not None or leg.testing:
                 raise CallError("the headset process begins anew in idle only", code="busy")

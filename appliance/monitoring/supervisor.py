@@ -14,9 +14,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from appliance.control_link.client import LegLink, LegUnreachableError
-from appliance.control_link.commands import SelfTest, SetVolume
-from appliance.control_link.states import CheckResult, LegChoice
+from appliance.control_link.client import LegError, LegLink, LegUnreachableError
+from appliance.control_link.commands import ListHeadsets, SelfTest, SetVolume
+from appliance.control_link.states import CheckResult, HeadsetFound, LegChoice
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.alerts import Alerts
@@ -245,6 +245,14 @@ class MonitoringService:
         """Check headset and panel. Raises `LegError` (in a call), `LegUnreachableError`."""
         reply = await self._desk.link.request(lambda n: SelfTest(id=n), limit_s=SELF_TEST_LIMIT_S)
         return reply.report or []
+
+    async def headsets(self) -> list[HeadsetFound]:
+        """Those that are plugged in; none while the leg is away."""
+        try:
+            reply = await self._desk.link.request(lambda n: ListHeadsets(id=n))
+        except (LegError, LegUnreachableError):
+            return []
+        return reply.headsets or []
 
     async def close(self) -> Callable[[], None]:
         """Let nobody join until what this returns is called; others may have closed it as well.

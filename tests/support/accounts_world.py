@@ -123,6 +123,7 @@ async def accounts_world(
         make_world(),
     )
     manager, roles = AccountManager(store, audit, accounts), Roles(store, audit)
+    world.site = world.desk(store, audit)
     ports = replace(world.ports(), accounts=accounts, manager=manager, roles=roles, audit=audit)
     chosen = ConsoleSettings.model_validate({"port": 0, "names": ["box"], **settings})
     app = await asyncio.to_thread(create_app, ports, chosen)
@@ -130,6 +131,7 @@ async def accounts_world(
     await audit.append()  # so that there is a head, whatever the test did
     assert (await audit.check()).verdict.intact
     await accounts.close()
+    await world.site.passwords.close()
     await store.close()
 
 

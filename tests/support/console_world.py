@@ -37,6 +37,7 @@ from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.folder import CertificateFolder
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.certificates.names import BoxNames
+from appliance.provisioning.neighbours import Log
 from appliance.provisioning.network.settings import NetworkSettings
 from appliance.provisioning.system import System, make_system
 from tests.support.console_calls import PLATFORM, call_number
@@ -49,6 +50,7 @@ from tests.support.console_memory import (
 )
 from tests.support.console_monitoring import FakePlatform, MemoryMonitoring
 from tests.support.console_platform import MemoryChooser, MemoryPlatformFile
+from tests.support.console_site import MemoryDesk
 from tests.support.memory_store import MemoryStore
 from tests.support.past_sessions import write_past
 
@@ -109,6 +111,19 @@ class World:
         self.folder = CertificateFolder(self.tls)
         self.authorities = Authorities(self.folder, self.audit)
         self.certificates = self.keeper()
+        self.site = self.desk(self.disk, self.audit)
+
+    def desk(self, store: Store, audit: Log) -> MemoryDesk:
+        """Of the box's settings, with its accounts in *store*."""
+        return MemoryDesk(
+            self.tls.with_name(f"{self.tls.name}-site"),
+            self.system,
+            self.certificates,
+            self.authorities,
+            store,
+            audit,
+            self.monitoring,
+        )
 
     def keeper(self, fixed: tuple[Path, Path] | None = None) -> CertificateKeeper:
         """Of the certificates; still to begin."""
@@ -132,6 +147,7 @@ class World:
             certificates=self.certificates,
             authorities=self.authorities,
             health=self.health,
+            site=self.site,
             support=self.support,
         )
 

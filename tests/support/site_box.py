@@ -65,7 +65,8 @@ class SiteBox:
             "provisioning_media": [str(self.media)],
         }
         names = {"names": ["bargebox-desk-7"]}
-        self.file.write_text(to_toml({"box": box, "console": names}))
+        soon = {"resume_window_s": 0.5}  # no leg will show up
+        self.file.write_text(to_toml({"box": box, "monitoring": soon, "console": names}))
 
     async def found(self) -> InForce:
         """The settings of the next life."""

@@ -38,6 +38,8 @@ GET    /settings/platform                            A T
 GET    /settings/certificate                         A T
 GET    /settings/network                             A T
 GET    /settings/box                                 A T
+GET    /settings/site                                A T
+GET    /settings/backup                              A
 GET    /settings/accounts                            A
 GET    /settings/health                              A T
 GET    /settings/health/list                         A T
@@ -95,6 +97,11 @@ GET    /api/v1/box                                   A T
 PUT    /api/v1/box/name                              A T
 PUT    /api/v1/box/clock                             A T
 GET    /api/v1/box/time-zones                        A T
+GET    /api/v1/settings                              A T
+PUT    /api/v1/settings                              A T
+POST   /api/v1/settings/export                       A
+POST   /api/v1/settings/apply                        A
+POST   /api/v1/settings/import                       A
 GET    /api/v1/accounts                              A
 POST   /api/v1/accounts                              A
 GET    /api/v1/accounts/{name}                       A

@@ -24,7 +24,7 @@ from appliance.provisioning.site_file.plan import (
     Plan,
     PlanFile,
 )
-from appliance.provisioning.site_file.reading import Given, places, read_data, read_text
+from appliance.provisioning.site_file.reading import GivenFile, places, read_data, read_text
 from appliance.provisioning.site_file.services import Faults, Part, Services
 from appliance.service.errors import BargeboxError
 
@@ -46,7 +46,7 @@ LAST: Final[PartName] = "network"
 SEALED = "Its secrets are sealed; import it on the page, with the passphrase."
 
 
-async def checked(box: Services, text: str, folder: Path | None = None) -> Given:
+async def checked(box: Services, text: str, folder: Path | None = None) -> GivenFile:
     """Read *text* and check all of it against the box; nothing is changed. Raises
     `SiteFileError`.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, Self
 
 from pydantic import (
@@ -29,8 +30,17 @@ from appliance.provisioning.network.wired import Wired
 MOST_AUTHORITIES: Final = 50
 Pem = Annotated[SecretStr, Field(max_length=65_536)]
 Password = Annotated[SecretStr, Field(max_length=MAX_PASSWORD)]
-Hash = Annotated[SecretStr, Field(max_length=500, pattern=r"^\$argon2id\$[^\s]+$")]
-"""A PHC string, as an export has it."""
+_HASH = re.compile(r"\$argon2id\$v=19\$m=(\d{1,5}),t=\d,p=\d(\$[A-Za-z0-9+/]{10,100}){2}")
+
+
+def _hash(given: SecretStr) -> SecretStr:
+    if not _HASH.fullmatch(given.get_secret_value()):
+        raise ValueError("This is no hash of a password as an export has it.")
+    return given
+
+
+Hash = Annotated[SecretStr, Field(max_length=500), AfterValidator(_hash)]
+"""A PHC string (argon2id), which costs the box no more than its own."""
 
 
 class Part(BaseModel):

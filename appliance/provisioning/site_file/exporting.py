@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import tomlkit
 from cryptography.hazmat.primitives.serialization import Encoding
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from appliance.monitoring.people import KeptAccount
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.certificates.folder import UPLOADED
-from appliance.provisioning.chosen import HeadsetPart, PanelPart, SitePart
+from appliance.provisioning.chosen import ChosenSettings, HeadsetPart, PanelPart, SitePart
 from appliance.provisioning.site_file.parts_network import settings_of
 from appliance.provisioning.site_file.services import Services
 
@@ -45,7 +45,7 @@ async def document_of(box: Services, *, secrets: bool = False) -> Data:
             {"name": name, "permissions": sorted(granted)} for name, granted in roles.items()
         ],
         "accounts": [_account(one, secrets=secrets) for one in accounts],
-        **await asyncio.to_thread(_chosen, box),
+        **(await asyncio.to_thread(chosen_of, box)).model_dump(mode="json", exclude_none=True),
     }
     return {name: part for name, part in found.items() if part}
 
@@ -124,14 +124,16 @@ def _account(one: KeptAccount, *, secrets: bool) -> Data:
     return found | ({"password_hash": one.hashed} if secrets else {})
 
 
-def _chosen(box: Services) -> Data:
-    """What is in force of it, whoever chose it; in a thread."""
+def chosen_of(box: Services) -> ChosenSettings:
+    """What is in force of the site's settings, whoever chose it; waits for the disk.
+
+    Raises `ChosenFileError`.
+    """
     chosen = box.chosen.read()
-    parts: dict[str, BaseModel] = {
-        "site": SitePart.of(chosen.site.over(box.file.monitoring)),
-        "headset": HeadsetPart(choice=chosen.headset.choice or box.file.headset.choice),
-        "panel": PanelPart.model_validate(
+    return ChosenSettings(
+        site=SitePart.of(chosen.site.over(box.file.monitoring)),
+        headset=HeadsetPart(choice=chosen.headset.choice or box.file.headset.choice),
+        panel=PanelPart.model_validate(
             box.file.panel.model_dump() | chosen.panel.model_dump(exclude_none=True)
         ),
-    }
-    return {name: part.model_dump(mode="json", exclude_none=True) for name, part in parts.items()}
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,14 +39,31 @@ class Places:
         """There is a plan, or a document that was not taken up. Waits for the disk."""
         if self.plan.path.exists():
             return True
-        for path in self.found():
-            try:
-                text = read_plain(path, MAX_BYTES) or b""
-                if self.seen.knows(self.seen.digest(text)) != "applied":
-                    return True
-            except (OSError, PlanError):
-                return True  # whoever looks closer tells of it
-        return False
+        return any(self._how(path) != "applied" for path in self.found())
+
+    def _how(self, path: Path) -> str:
+        """How a document was dealt with; empty where it was not, or nobody knows."""
+        try:
+            return self.seen.knows(self.seen.digest(read_plain(path, MAX_BYTES) or b""))
+        except (OSError, PlanError):
+            return ""  # whoever looks closer tells of it
+
+    def on_sticks(self) -> set[tuple[Path, float]]:
+        """The documents on sticks, each with when it was written. Waits for the disk."""
+        found = set()
+        for path in candidates(sticks(self.media)):
+            with suppress(OSError):  # it is pulled out
+                found.add((path, path.stat().st_mtime))
+        return found
+
+    def planned_at_the_box(self) -> bool:
+        """There is a plan that no start has seen yet. Waits for the disk. Raises `PlanError`."""
+        plan = self.plan.read()
+        return plan is not None and plan.tries == 0
+
+    def unknown_on_sticks(self) -> bool:
+        """One of them was never dealt with. Waits for the disk."""
+        return any(self._how(path) == "" for path, _ in self.on_sticks())
 
     def is_trusted(self, path: Path) -> bool:
         """It is on the boot partition, and no stick's."""

@@ -23,7 +23,7 @@ from appliance.provisioning.site_file.places import Places
 from appliance.provisioning.site_file.plan import Outcome, Plan, PlanError, Seen
 from appliance.provisioning.site_file.reading import (
     MAX_BYTES,
-    Given,
+    GivenFile,
     decoded,
     read_data,
     read_plain,
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 BOX: Final = "bargebox"
 """In whose name a file that was found is applied."""
 
+LOOK_EVERY_S: Final = 5.0
 IN_SERVICE: Final = (
     "This box is in service: a USB stick is taken up only until the administrator has a password. "
     "Import the file on the page, at Settings, or give it at the box to “bargebox provision”."
@@ -85,7 +86,36 @@ class Provisioner:
             self._box.audit.note(Entry(plan.who, action, detail=detail))
             log.info("the document of settings is applied")
 
-    async def take(self, who: str, given: Given, source: Path | None = None) -> Plan:
+    async def go_on(self) -> None:
+        """`with_the_page` as a job: what fails is tried again at the next start."""
+        try:
+            await self.with_the_page()
+        except BargeboxError as error:
+            log.error("the document of settings waits: %s", error.detail)
+
+    async def watch(self, begin_anew: Callable[[], Awaitable[None]], *, first: bool) -> None:
+        """Have a stick that is plugged in, or a plan that was made at the box, taken up by
+        beginning anew, once no call is monitored.
+
+        Ends with that, or is cancelled. What was there before was looked at already; in the *first*
+        life of the process it may have come just after that.
+        """
+        seen = set() if first else await asyncio.to_thread(self._places.on_sticks)
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            found = await asyncio.to_thread(self._places.on_sticks)
+            try:
+                planned = await asyncio.to_thread(self._places.planned_at_the_box)
+                if not planned and found <= seen:
+                    continue
+                if planned or await asyncio.to_thread(self._places.unknown_on_sticks):
+                    await begin_anew()
+                    return
+                seen = found
+            except BargeboxError as error:
+                log.info("a document of settings on a stick waits: %s", error.detail)
+
+    async def take(self, who: str, given: GivenFile, source: Path | None = None) -> Plan:
         """Plan to apply a document that was checked. Raises `PlanError`, `AuditUnwritableError`."""
         await asyncio.to_thread(self._places.begin)
         beside = {given.beside[where] for where in secret_places(given.document)
@@ -133,7 +163,7 @@ class Provisioner:
             return await self.take(BOX, given, path)
         return None
 
-    async def _checked(self, path: Path, text: bytes | None) -> Given:
+    async def _checked(self, path: Path, text: bytes | None) -> GivenFile:
         if text is None:
             raise SiteFileError([Fault("file", f"It is larger than {MAX_BYTES} bytes.")])
         if not self._places.is_trusted(path) and await self._in_service():

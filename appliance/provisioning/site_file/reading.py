@@ -32,7 +32,7 @@ _NO_FILES = "A file cannot be named here; give its text instead."
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenFile:
     """What was given: the document, its plain data with the named files' texts, their names."""
 
     document: SiteFile
@@ -40,7 +40,7 @@ class Given:
     beside: dict[Where, str]
 
 
-def read_text(text: str, folder: Path | None = None) -> Given:
+def read_text(text: str, folder: Path | None = None) -> GivenFile:
     """Validate *text* whole; files that it names are in *folder*. Raises `SiteFileError`.
 
     It waits for the disk, and takes its time: not for the event loop.
@@ -56,7 +56,7 @@ def read_text(text: str, folder: Path | None = None) -> Given:
         raise SiteFileError([Fault("file", "It is nested too deeply.")]) from error
     if faults:
         raise SiteFileError(faults)
-    return Given(read_data(data, text), data, beside)
+    return GivenFile(read_data(data, text), data, beside)
 
 
 def read_data(data: Data, text: str = "") -> SiteFile:
