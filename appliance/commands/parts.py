@@ -83,7 +83,7 @@ class Parts:
             self.health.start()
             self.system.start()
             self.jobs.spawn(self.provisioner.go_on(), "provisioning")
-            self.jobs.spawn(self.provisioner.watch(self.site.begin_anew, first=first), "sticks")
+            self.jobs.spawn(self.provisioner.watch(self.site.begin_anew), "sticks")
             yield
 
 

@@ -39,7 +39,9 @@ Reason = Annotated[
 ]
 
 
-SiteWords = Annotated[Words, StringConstraints(max_length=2000)]
+SiteWords = Annotated[
+    Words, StringConstraints(max_length=2000), Field(json_schema_extra={"format": "words"})
+]
 """A text of the site's own, of several lines."""
 
 

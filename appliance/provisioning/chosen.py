@@ -82,14 +82,14 @@ class HeadsetPart(_Part):
     """Which headset the box uses."""
 
     choice: HeadsetName | None = None
-    """``auto``, ``usb-serial:SERIAL`` or ``usb-port:PATH``."""
+    """One that is named is used wherever it is plugged in, and no other."""
 
 
 class PanelPart(_Part):
     """The board that the box is built on, and how its microphone button acts."""
 
     board: BoardName | None = None
-    """Name of a board's profile, such as ``raspberry-pi-5``."""
+    """The board that is in the box; ``virtual`` has its buttons on the page."""
 
     push_to_talk: bool | None = None
     """Holding the microphone button speaks, releasing it mutes; otherwise a press toggles."""

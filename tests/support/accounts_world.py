@@ -146,6 +146,9 @@ class RealAccounts(World):
         self.log = Audit(store)
         self.manager = AccountManager(store, self.log, self.real)
         self.roles = Roles(store, self.log)
+        self.site = self.desk(store, self.log)
+        self.site.folder.mkdir()
+        self.site.at_once = True
 
     def ports(self) -> Ports:
         """As `create_app` takes it."""
@@ -160,4 +163,5 @@ class RealAccounts(World):
     async def shut(self) -> None:
         """Close the database, on another loop than the server's."""
         await self.real.close()
+        await self.site.passwords.close()
         await self._store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from appliance.console.ports import Monitoring
@@ -22,6 +23,7 @@ from appliance.provisioning.site_file.provisioner import Provisioner
 from appliance.provisioning.site_file.report import KEPT
 from appliance.provisioning.site_file.services import FileSettings, Services
 from appliance.provisioning.system import System
+from tests.support.console_monitoring import MemoryMonitoring
 
 
 class MemoryDesk(SettingsDesk):
@@ -38,6 +40,9 @@ class MemoryDesk(SettingsDesk):
         monitoring: Monitoring,
     ) -> None:
         self.folder, self.lives, self.passwords = folder, 1, Passwords()
+        self.at_once = False
+        """Its next life begins by itself."""
+        self._life: asyncio.Task[None] | None = None
         box = Services(
             system=system,
             certificates=certificates,
@@ -63,10 +68,14 @@ class MemoryDesk(SettingsDesk):
         """Apply what was planned, and serve again."""
         await self.provisioner.before_the_page()
         await self.provisioner.with_the_page()
+        if isinstance(self._monitoring, MemoryMonitoring):
+            self._monitoring.closed_by.clear()
         self.restarting = False
 
     def _renewed(self) -> None:
         self.lives += 1
+        if self.at_once:
+            self._life = asyncio.get_running_loop().create_task(self.next_life())
 
     async def _used_up(self) -> None:
         pass

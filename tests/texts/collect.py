@@ -26,6 +26,7 @@ from appliance.monitoring.reasons import WORDS
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.box.clock import ClockSettings
 from appliance.provisioning.box.names import NameSettings
+from appliance.provisioning.chosen import ChosenSettings
 from appliance.provisioning.network.wired import Wired
 from appliance.service import faults
 
@@ -147,7 +148,7 @@ def _in_tables(module: ModuleType) -> Iterator[str]:
                 yield from (value,) if isinstance(value, str) else value
 
 
-FORMS: tuple[type[BaseModel], ...] = (Wired, NameSettings, ClockSettings)
+FORMS: tuple[type[BaseModel], ...] = (Wired, NameSettings, ClockSettings, ChosenSettings)
 """Models that a form is made of, beside those of the platforms."""
 
 

@@ -100,7 +100,7 @@ async def choose(request: Request, caller: DeviceManager, body: ChosenSettings) 
 @router.post("/settings/export", response_class=PlainTextResponse)
 async def export(request: Request, caller: AccountManager, body: ExportIn) -> PlainTextResponse:
     """The whole box as a TOML document; that it was exported is on record. Needs *device* too."""
-    _device_too(request, caller)
+    device_too(request, caller)
     text = await console(request).ports.site.export(caller.account.name, body.passphrase)
     disposition = f'attachment; filename="{FILE}"'
     return PlainTextResponse(
@@ -113,7 +113,7 @@ async def import_(request: Request, caller: AccountManager, body: ImportIn) -> I
     """Check a document whole; then, without ``check``, apply it: the box restarts for a second or
     two. 422 names each wrong field, 409 in a call. Needs *device* too.
     """
-    _device_too(request, caller)
+    device_too(request, caller)
     site = console(request).ports.site
     given, found = await site.check(body.document, body.passphrase)
     if not body.check:
@@ -124,7 +124,7 @@ async def import_(request: Request, caller: AccountManager, body: ImportIn) -> I
 @router.post("/settings/apply", status_code=204)
 async def apply(request: Request, caller: AccountManager) -> None:
     """Begin anew with a document that was planned at the box. 409 in a call. Needs *device* too."""
-    _device_too(request, caller)
+    device_too(request, caller)
     await console(request).ports.site.begin_anew()
 
 
@@ -142,7 +142,7 @@ async def _settings(request: Request) -> SettingsOut:
     )
 
 
-def _device_too(request: Request, caller: Caller) -> None:
+def device_too(request: Request, caller: Caller) -> None:
     """Raise 403 for who manages accounts only."""
     if not caller.may(Permission.MANAGE_DEVICE):
         note_refusal(request, caller, Permission.MANAGE_DEVICE)

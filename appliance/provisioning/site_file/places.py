@@ -48,22 +48,19 @@ class Places:
         except (OSError, PlanError):
             return ""  # whoever looks closer tells of it
 
-    def on_sticks(self) -> set[tuple[Path, float]]:
-        """The documents on sticks, each with when it was written. Waits for the disk."""
-        found = set()
-        for path in candidates(sticks(self.media)):
-            with suppress(OSError):  # it is pulled out
-                found.add((path, path.stat().st_mtime))
-        return found
-
     def planned_at_the_box(self) -> bool:
         """There is a plan that no start has seen yet. Waits for the disk. Raises `PlanError`."""
         plan = self.plan.read()
         return plan is not None and plan.tries == 0
 
-    def unknown_on_sticks(self) -> bool:
-        """One of them was never dealt with. Waits for the disk."""
-        return any(self._how(path) == "" for path, _ in self.on_sticks())
+    def unknown_on_sticks(self) -> set[tuple[Path, float]]:
+        """Those that were never dealt with, each with when it was written. Waits for the disk."""
+        found = set()
+        for path in candidates(sticks(self.media)):
+            with suppress(OSError):  # it is pulled out
+                if self._how(path) == "":
+                    found.add((path, path.stat().st_mtime))
+        return found
 
     def is_trusted(self, path: Path) -> bool:
         """It is on the boot partition, and no stick's."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from pydantic import JsonValue
 
@@ -45,6 +45,9 @@ IN_SERVICE: Final = (
 
 class Provisioner:
     """For the box *box*; *in_service* says whether its administrator has a password."""
+
+    _begun_for: ClassVar[set[tuple[Path, float]]] = set()
+    """What this process began anew for: once for each, also where the disk keeps no word of it."""
 
     def __init__(
         self, box: Services, places: Places, *, in_service: Callable[[], Awaitable[bool]]
@@ -93,27 +96,21 @@ class Provisioner:
         except BargeboxError as error:
             log.error("the document of settings waits: %s", error.detail)
 
-    async def watch(self, begin_anew: Callable[[], Awaitable[None]], *, first: bool) -> None:
+    async def watch(self, begin_anew: Callable[[], Awaitable[None]]) -> None:
         """Have a stick that is plugged in, or a plan that was made at the box, taken up by
-        beginning anew, once no call is monitored.
-
-        Ends with that, or is cancelled. What was there before was looked at already; in the *first*
-        life of the process it may have come just after that.
+        beginning anew, once no call is monitored. Ends with that, or is cancelled.
         """
-        seen = set() if first else await asyncio.to_thread(self._places.on_sticks)
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            found = await asyncio.to_thread(self._places.on_sticks)
             try:
                 planned = await asyncio.to_thread(self._places.planned_at_the_box)
-                if not planned and found <= seen:
-                    continue
-                if planned or await asyncio.to_thread(self._places.unknown_on_sticks):
+                fresh = await asyncio.to_thread(self._places.unknown_on_sticks) - self._begun_for
+                if planned or fresh:
                     await begin_anew()
+                    self._begun_for.update(fresh)
                     return
-                seen = found
             except BargeboxError as error:
-                log.info("a document of settings on a stick waits: %s", error.detail)
+                log.info("a document of settings waits: %s", error.detail)
 
     async def take(self, who: str, given: GivenFile, source: Path | None = None) -> Plan:
         """Plan to apply a document that was checked. Raises `PlanError`, `AuditUnwritableError`."""
