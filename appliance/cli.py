@@ -19,6 +19,7 @@ EXIT_CODES = {
     "invalid_settings": EXIT_SETTINGS,
     "wrong_board": EXIT_SETTINGS,
     "no_input": EXIT_NO_INPUT,
+    "settings_refused": EXIT_SETTINGS,
     "unreachable": EXIT_UNREACHABLE,
 }
 
@@ -43,6 +44,7 @@ COMMANDS = {
     "factory-reset": "appliance.commands.factory_reset",
     "audit": "appliance.commands.audit",
     "support-bundle": "appliance.commands.remote",
+    "provision": "appliance.commands.provision",
 }
 
 
@@ -107,6 +109,10 @@ def build_parser() -> argparse.ArgumentParser:
         "support-bundle", parents=[remote], help="write a file for those who help; no secret in it"
     )
     bundle.add_argument("--out", type=Path, help="the file; default bargebox-support-TIME.tar.gz")
+    provision = sub.add_parser("provision", help="use a bargebox.toml on this box, or check it")
+    provision.add_argument("file", type=Path, help="the document")
+    provision.add_argument("--check", action="store_true", help="only say what is wrong with it")
+    provision.add_argument("--settings", type=Path, default=SETTINGS, help=f"default {SETTINGS}")
     sub.add_parser("platform", parents=[remote], help="test the connection to the call platform")
     _add_audit(sub.add_parser("audit", help="the audit log: check it, export it"), remote)
     return parser

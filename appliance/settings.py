@@ -6,6 +6,7 @@ Each room owns its section's model; here they are only put together.
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from appliance.monitoring.settings import MonitoringSettings
 from appliance.panel.settings import PanelSettings
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.bus import SYSTEM_BUS
+from appliance.provisioning.chosen import ChosenFile, ChosenFileError, ChosenSettings
 from appliance.provisioning.network.settings import NetworkSettings
 from appliance.provisioning.updates.settings import UpdateSettings
 from appliance.service.errors import BargeboxError
@@ -45,6 +47,12 @@ class BoxSettings(BaseModel):
     system_bus: str = SYSTEM_BUS
     """D-Bus address of the box's own services: network, name, clock, updater. Empty: the page
     leaves them alone."""
+
+    provisioning_dirs: tuple[Path, ...] = (Path("/boot/firmware"),)
+    """Where a ``bargebox.toml`` for this box is looked for at each start."""
+    provisioning_media: tuple[Path, ...] = (Path("/run/media/bargebox"),)
+    """Where USB sticks are mounted, each in a folder of its own. One is taken up only until the
+    administrator has a password: later whoever passes by could bring one."""
 
     @property
     def leg_socket(self) -> Path:
@@ -92,6 +100,11 @@ class BoxSettings(BaseModel):
         return self.state_dir / "log-forwarding.position"
 
     @property
+    def provisioning(self) -> Path:
+        """The folder of what a document of settings is on its way to."""
+        return self.state_dir / "provisioning"
+
+    @property
     def first_password(self) -> Path:
         """The one-time password of the first account, from the first start to its change."""
         return self.state_dir / "first-password"
@@ -122,11 +135,14 @@ def parse(text: str, source: str) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)[:8]
-        )
-        raise SettingsError(f"{source} is refused as a whole. {wrong}.") from error
+        raise SettingsError(f"{source} is refused as a whole. {_words(error)}.") from error
+
+
+def _words(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False)[:8]
+    )
 
 
 def load(path: Path) -> Settings:
@@ -160,6 +176,45 @@ def load_or_last_good(path: Path) -> tuple[Settings, SettingsError | None]:
         if not last_good_of(path).exists():
             raise
         return load(last_good_of(path)), error
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The settings that count: the file's, and over them what was chosen on the page."""
+
+    settings: Settings
+    file: Settings
+    """Without what was chosen."""
+    fault: SettingsError | None
+    """Why the last good ones are used, or nothing of what was chosen."""
+
+
+def load_in_force(path: Path) -> InForce:
+    """The settings of the file at *path* and of what was chosen, each the last good ones else.
+
+    Raises `SettingsError` when there is nothing that can be used.
+    """
+    file, fault = load_or_last_good(path)
+    chosen, error = ChosenFile.beside(path), None
+    for source in (chosen, ChosenFile(last_good_of(chosen.path))):
+        try:
+            return InForce(over(file, source.read()), file, fault or error)
+        except (ChosenFileError, ValidationError) as found:
+            words = found.detail if isinstance(found, ChosenFileError) else _words(found)
+            error = error or SettingsError(words)
+    return InForce(file, file, fault or error)
+
+
+def over(file: Settings, chosen: ChosenSettings) -> Settings:
+    """*file* with what was *chosen* over it. Raises ``ValidationError``."""
+    panel = chosen.panel.model_dump(exclude_none=True)
+    audio = {} if chosen.headset.choice is None else {"headset": chosen.headset.choice}
+    changed = {
+        "monitoring": chosen.site.over(file.monitoring),
+        "panel": file.panel.model_copy(update=panel),
+        "audio": file.audio.model_copy(update=audio),
+    }
+    return file.model_copy(update=changed)
 
 
 def keep_as_last_good(path: Path) -> None:

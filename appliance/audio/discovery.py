@@ -76,6 +76,12 @@ def find_headset(wanted: str, sysfs: Path = SYSFS) -> HeadsetDevice:
     return _choose(cards, missing)
 
 
+def found_headsets(sysfs: Path = SYSFS) -> list[HeadsetDevice]:
+    """Every headset that is there now and has both directions, by its USB port."""
+    cards = sorted(_usb_cards(sysfs), key=lambda card: card.order)
+    return [c.headset() for c in cards if c.playback is not None and c.capture is not None]
+
+
 def _choose(cards: list[_UsbCard], missing: str) -> HeadsetDevice:
     if not cards:
         raise HeadsetError(missing, code="headset_missing")

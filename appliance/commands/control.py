@@ -10,15 +10,24 @@ from functools import partial
 from pathlib import Path
 
 from appliance.commands.parts import make_parts
+from appliance.commands.provisioning import provisioned
 from appliance.console.local_access import LocalAccessError, tell_local
 from appliance.console.server import serve
 from appliance.provisioning.certificates.loading import InUse
+from appliance.provisioning.chosen import ChosenFile
 from appliance.provisioning.reset.carrying_out import begun_after, finish_reset
 from appliance.provisioning.reset.marker import Ordered
 from appliance.service import notify, runtime
 from appliance.service.journal import set_up_logging
 from appliance.service.tasks import stop_tasks
-from appliance.settings import Settings, SettingsError, keep_as_last_good, load_or_last_good
+from appliance.settings import (
+    BoxSettings,
+    InForce,
+    keep_as_last_good,
+    last_good_of,
+    load_in_force,
+    load_or_last_good,
+)
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +50,13 @@ async def _live(file: Path, stop: asyncio.Event, first: bool) -> bool:
     """One life, from the settings to the end, the *first* of this process or a later one; whether
     another one shall follow.
     """
-    settings, fault = await asyncio.to_thread(load_or_last_good, file)
+    found = await asyncio.to_thread(load_in_force, file)
+    reset = await _finish_reset(found.file.box, file)
+    if reset is not None or await provisioned(found, file):
+        found = await asyncio.to_thread(load_in_force, file)
+    fault = found.fault
     if fault is not None:
         log.error("%s The last good settings are used.", fault.detail, extra={"CODE": fault.code})
-    box = settings.box
-    reset = await finish_reset(box.state_dir, box.time_servers, box.system_bus)
     over, renewed = asyncio.Event(), False
 
     def renew() -> None:
@@ -59,22 +70,22 @@ async def _live(file: Path, stop: asyncio.Event, first: bool) -> bool:
 
     stopping = asyncio.create_task(stopped(), name="control stop")
     try:
-        await _serve(settings, over, file, fault, renew, first, reset)
+        await _serve(found, over, file, renew, first, reset)
     finally:
         await stop_tasks(stopping)
     return renewed and not stop.is_set()
 
 
 async def _serve(
-    settings: Settings,
+    found: InForce,
     over: asyncio.Event,
     file: Path,
-    fault: SettingsError | None,
     renew: Callable[[], None],
     first: bool,
     reset: Ordered | None,
 ) -> None:
-    parts = await make_parts(settings, fault, renew)
+    settings, fault = found.settings, found.fault
+    parts = await make_parts(found, file, renew)
     if reset is not None:
         parts.service.audit.note(begun_after(reset))
     watchdog = notify.Watchdog()
@@ -99,6 +110,14 @@ async def _serve(
             await watchdog.stop()
 
 
+async def _finish_reset(box: BoxSettings, file: Path) -> Ordered | None:
+    """What was chosen lies beside the settings file and not with the rest of what goes."""
+    chosen = ChosenFile.beside(file).path
+    return await finish_reset(
+        box.state_dir, box.time_servers, box.system_bus, also=(chosen, last_good_of(chosen))
+    )
+
+
 async def _tell_again(tell: Callable[[InUse], None], now: InUse) -> None:
     """The command line pins the certificate, so it has to know of a new one."""
     try:
@@ -108,7 +127,10 @@ async def _tell_again(tell: Callable[[InUse], None], now: InUse) -> None:
 
 
 def _keep(file: Path) -> None:
+    chosen = ChosenFile.beside(file).path
     try:
         keep_as_last_good(file)
+        if chosen.exists():
+            keep_as_last_good(chosen)
     except OSError as error:
         log.warning("the settings could not be kept as the last good ones: %s", error)

@@ -11,7 +11,7 @@ from appliance.leg.daemon import LegDaemon
 from appliance.panel.board import load_board
 from appliance.service import notify, runtime
 from appliance.service.journal import set_up_logging
-from appliance.settings import Settings, load_or_last_good
+from appliance.settings import Settings, load_in_force
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,8 @@ def run(chosen: argparse.Namespace) -> int:
     """Run until SIGTERM; no core dump can be taken of this process."""
     set_up_logging("bargebox-leg", chosen.log_level)
     runtime.forbid_core_dumps()
-    settings, fault = load_or_last_good(chosen.settings)
+    found = load_in_force(chosen.settings)
+    settings, fault = found.settings, found.fault
     if fault is not None:
         log.error("%s The last good settings are used.", fault.detail, extra={"CODE": fault.code})
     load_board(settings.panel.board, settings.panel.boards_dir)  # refused before anything starts
@@ -43,6 +44,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> None:
         settings.panel,
         panel_socket=settings.box.panel_socket,
         panel_inherited=held.get(PANEL_SOCKET),
+        renew=stop.set,
     )
     watchdog = notify.Watchdog()
     try:

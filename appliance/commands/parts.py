@@ -11,13 +11,15 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from appliance.commands.services import make_provisioner, open_store, services_of
 from appliance.console.app import create_app
 from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts
 from appliance.console.platform_choice import PlatformChooser, choose
-from appliance.console.platform_file import PlatformFile
 from appliance.console.ports import Ports
+from appliance.console.settings_desk import SettingsDesk
 from appliance.console.wording import PLATFORMS
+from appliance.control_link.states import LegChoice
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.store import Store
@@ -38,12 +40,15 @@ from appliance.provisioning.health.monitor import HealthMonitor
 from appliance.provisioning.logs.forwarder import LogForwarder
 from appliance.provisioning.logs.position import PositionFile
 from appliance.provisioning.logs.settings import LogForwardingFile
+from appliance.provisioning.platform_file import PlatformFile
 from appliance.provisioning.reset.marker import Marker
 from appliance.provisioning.reset.order import FactoryReset
+from appliance.provisioning.site_file.provisioner import Provisioner
+from appliance.provisioning.site_file.report import KEPT
 from appliance.provisioning.support.bundle import Sources, SupportBundle
 from appliance.provisioning.system import System, make_system
-from appliance.service.errors import BargeboxError
-from appliance.settings import Settings, SettingsError
+from appliance.service.jobs import Jobs
+from appliance.settings import InForce, Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,9 @@ class Parts:
     health: HealthMonitor
     first_start: FirstStart
     logs: LogForwarder
+    provisioner: Provisioner
+    site: SettingsDesk
+    jobs: Jobs
 
     @asynccontextmanager
     async def running(self, *, first: bool) -> AsyncIterator[None]:
@@ -77,6 +85,7 @@ class Parts:
             stack.push_async_callback(self.certificates.stop)
             stack.push_async_callback(self.system.stop)
             stack.push_async_callback(self.health.stop)
+            stack.push_async_callback(self.jobs.finish, 0.0)
             await self.accounts.begin()
             await _begin_first_start(self.first_start, self.accounts)
             await self.certificates.begin()
@@ -87,20 +96,28 @@ class Parts:
             await self.logs.begin()
             self.health.start()
             self.system.start()
+            self.jobs.spawn(self.provisioner.go_on(), "provisioning")
+            self.jobs.spawn(self.provisioner.watch(self.site.begin_anew), "sticks")
             yield
 
 
-async def make_parts(
-    settings: Settings, fault: SettingsError | None, renew: Callable[[], None]
-) -> Parts:
-    """Make them; *renew* begins a new life, *fault* is why the last good settings are used."""
+async def make_parts(found: InForce, file: Path, renew: Callable[[], None]) -> Parts:
+    """Make them, for the settings *found* for the settings *file*; *renew* begins a new life."""
+    settings, fault = found.settings, found.fault
     box = settings.box
-    store = await asyncio.to_thread(_open_store, box.database)
+    store = await asyncio.to_thread(open_store, box.database)
     accounts = BoxAccounts(store, FirstPassword(box.first_password))
     kept = PlatformFile(box.platform_file)
     chosen = await asyncio.to_thread(choose, kept, settings.platform)
     driver = await asyncio.to_thread(make_driver, chosen.settings)
-    service = MonitoringService(settings.monitoring, driver, box.leg_socket, store, accounts)
+    leg = LegChoice(
+        board=settings.panel.board,
+        headset=settings.audio.headset,
+        push_to_talk=settings.panel.push_to_talk,
+    )
+    service = MonitoringService(
+        settings.monitoring, driver, box.leg_socket, store, accounts, leg_choice=leg
+    )
     audit = service.audit
     choice = PlatformChooser(chosen, kept, driver, service, audit, make=make_driver, renew=renew)
     folder = CertificateFolder(box.certificates)
@@ -122,6 +139,12 @@ async def make_parts(
     )
     looked_at = _box(settings, fault, store, accounts, service, choice, ends_s, first_start, logs)
     health = HealthMonitor(looked_at, audit)
+    services = services_of(
+        found, file, accounts, audit, system, certificates, authorities, store,
+        check_platform=lambda: choice.check(choice.now.settings),
+    )  # fmt: skip
+    provisioner = make_provisioner(services, box, accounts)
+    site = SettingsDesk(services, provisioner, service, box.provisioning / KEPT, renew=renew)
     ports = Ports(
         accounts=accounts,
         manager=AccountManager(store, audit, accounts),
@@ -138,6 +161,7 @@ async def make_parts(
         certificates=certificates,
         authorities=authorities,
         health=health,
+        site=site,
         support=_support(settings, accounts, service, choice, health),
         checks=service.checks,
         first_start=Guide(
@@ -159,6 +183,9 @@ async def make_parts(
         health,
         first_start,
         logs,
+        provisioner,
+        site,
+        Jobs(),
     )
 
 
@@ -243,13 +270,3 @@ def _support(
             audit=service.audit,
         )
     )
-
-
-def _open_store(path: Path) -> Store:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BargeboxError(
-            f"The state directory {path.parent} cannot be made: {error.strerror}.", code="state"
-        ) from error
-    return Store(path)

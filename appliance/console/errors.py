@@ -17,7 +17,6 @@ from starlette.exceptions import HTTPException
 from appliance.console import wording
 from appliance.console.access import CSRF_HEADER
 from appliance.console.declared import methods_at
-from appliance.console.faults import by_field
 from appliance.console.gatekeeper import security_headers
 from appliance.console.language import Language, later, spoken, translated
 from appliance.console.menu import FIRST_START
@@ -25,6 +24,7 @@ from appliance.console.settings import ConsoleError
 from appliance.console.state import console
 from appliance.control_link.words import EndReason
 from appliance.service.errors import BargeboxError, ValuesError
+from appliance.service.faults import by_field
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,8 @@ STATUS = {
     "invalid_account": 422,
     "invalid_query": 422,
     "platform_file": 503,
+    "chosen_settings": 503,
+    "settings_refused": 422,
     "invalid_certificate": 422,
     "certificate_file": 503,
     "invalid_input": 422,

@@ -19,9 +19,13 @@ class MenuItem:
     label: str
     place: Place
     any_of: frozenset[Permission] = frozenset()
+    every: bool = False
+    """All of them are needed."""
 
     def open_to(self, account: Account) -> bool:
         """The account may use the page."""
+        if self.every:
+            return self.any_of <= account.permissions
         return not self.any_of or not self.any_of.isdisjoint(account.permissions)
 
 
@@ -42,12 +46,14 @@ MENU: Final = (
     MenuItem("/settings/platform", "Call platform", "settings", DEVICE),
     MenuItem("/settings/network", "Network", "settings", DEVICE),
     MenuItem("/settings/box", "Name and time", "settings", DEVICE),
+    MenuItem("/settings/site", "Site and headset", "settings", DEVICE),
     MenuItem("/settings/certificate", "Certificate", "settings", DEVICE),
     MenuItem("/settings/updates", "Updates", "settings", DEVICE),
     MenuItem(HEALTH, "Health", "settings", DEVICE),
     MenuItem("/settings/logs", "Log server", "settings", DEVICE),
     MenuItem("/settings/maintenance", "Restart and reset", "settings", DEVICE),
     MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),
+    MenuItem("/settings/backup", "Export and import", "settings", DEVICE | ACCOUNTS, every=True),
     MenuItem("/audit", "Audit log", "settings", AUDIT),
     MenuItem("/account", "Your account", "person"),
 )

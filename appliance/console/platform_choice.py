@@ -13,13 +13,13 @@ from contextlib import ExitStack
 
 from pydantic import JsonValue
 
-from appliance.console.platform_file import PlatformFile, PlatformFileError
 from appliance.console.ports import AuditLog, Chosen, Monitoring, Platform
 from appliance.console.settings import ConsoleError
 from appliance.monitoring.audit import Entry
 from appliance.platforms.protocol import Check
 from appliance.platforms.settings import PlatformSettings
 from appliance.platforms.withheld import without_secrets
+from appliance.provisioning.platform_file import PlatformFile, PlatformFileError
 
 log = logging.getLogger(__name__)
 

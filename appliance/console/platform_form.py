@@ -18,7 +18,17 @@ from appliance.platforms.withheld import secrets_of, without_secrets
 
 Schema = dict[str, Any]
 Control = Literal[
-    "text", "address", "path", "number", "secret", "pem", "switch", "choice", "lines", "rows"
+    "text",
+    "words",
+    "address",
+    "path",
+    "number",
+    "secret",
+    "pem",
+    "switch",
+    "choice",
+    "lines",
+    "rows",
 ]
 
 
@@ -135,6 +145,8 @@ def control_of(schema: Schema, models: Schema) -> Control:
             return "pem"
         case {"type": "string", "format": "password"}:
             return "secret"
+        case {"type": "string", "format": "words"}:
+            return "words"
         case {"type": "string", "format": "uri"}:
             return "address"
         case {"type": "string", "format": "path"}:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from appliance.control_link.events import Levels, Quality
-from appliance.control_link.states import CheckResult
+from appliance.control_link.states import CheckResult, HeadsetFound
 from appliance.control_link.words import Audience, Button, CheckKind, Lamp
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.audit import Entry
@@ -35,10 +35,13 @@ from appliance.platforms.protocol import Capability, Check
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
+from appliance.provisioning.chosen import ChosenSettings
 from appliance.provisioning.first_start.guide import Guide
 from appliance.provisioning.health.monitor import Told
 from appliance.provisioning.logs.forwarder import LogForwarder
 from appliance.provisioning.reset.order import FactoryReset
+from appliance.provisioning.site_file.changes import Change
+from appliance.provisioning.site_file.reading import GivenFile
 from appliance.provisioning.system import System
 
 Notice = MonitoringView | DeviceView | Levels | Quality | Alert | CheckView
@@ -112,6 +115,9 @@ class Monitoring(Protocol):
 
     async def self_test(self) -> list[CheckResult]:
         """Check headset and panel; refused (``busy``) in a call."""
+
+    async def headsets(self) -> list[HeadsetFound]:
+        """Those that are plugged in; none while the leg is away."""
 
     def announce(self, account: str) -> None:
         """The box says that a call began that *account* watches for, where that disturbs nobody."""
@@ -246,6 +252,37 @@ class Health(Protocol):
         """Mend a finding; ``not_found`` when it is not there, ``no_fix`` when the box cannot."""
 
 
+class SiteSettings(Protocol):
+    """The box's settings as one document."""
+
+    restarting: bool
+    """Others were given; the process is about to begin anew with them."""
+
+    async def chosen(self) -> ChosenSettings:
+        """What is in force of the site's settings."""
+
+    async def boards(self) -> list[str]:
+        """The boards that there are profiles of."""
+
+    async def report(self) -> str:
+        """What became of the last document."""
+
+    async def choose(self, who: str, wanted: ChosenSettings) -> None:
+        """Use *wanted* over what is in force. Raises ``busy`` in a call."""
+
+    async def export(self, who: str, passphrase: str) -> str:
+        """The document, its secrets sealed by the passphrase, or without them."""
+
+    async def check(self, text: str, passphrase: str) -> tuple[GivenFile, list[Change]]:
+        """A document that could be imported, and what it would change."""
+
+    async def use(self, who: str, given: GivenFile) -> None:
+        """Begin anew with it. Raises ``busy`` in a call."""
+
+    async def begin_anew(self) -> None:
+        """Begin anew with what was planned at the box. Raises ``busy`` in a call."""
+
+
 class Support(Protocol):
     """What somebody who helps needs to see of the box."""
 
@@ -297,6 +334,7 @@ class Ports:
     certificates: CertificateKeeper
     authorities: Authorities
     health: Health
+    site: SiteSettings
     support: Support
     checks: Checks
     first_start: Guide

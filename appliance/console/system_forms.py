@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import BaseModel
 
+from appliance.console.language import translated
 from appliance.console.platform_form import FormField, FormGroup, items_of
+from appliance.control_link.headset_name import AUTO
+from appliance.control_link.states import HeadsetFound
 from appliance.provisioning.box.clock import ClockSettings
 from appliance.provisioning.box.names import NameSettings
+from appliance.provisioning.chosen import ChosenSettings
 from appliance.provisioning.network.views import DeviceView
 from appliance.provisioning.network.wired import Wired
 
@@ -32,6 +37,7 @@ SHOWN: Final = {
     "access.password": "access.method peap",
     "servers": "ntp true",
     "time": "ntp false",
+    "site.reasons": "site.ask_reason true",
 }
 """Settings that count only with certain values of another: its name, and those."""
 
@@ -50,6 +56,33 @@ def clock_form(values: Mapping[str, Any]) -> list[FormField | FormGroup]:
     """Where the time comes from; the time zone is a choice of the page's own."""
     fields = form_of(ClockSettings, values)
     return [field for field in fields if field.name in {"ntp", "servers"}]
+
+
+def site_form(
+    chosen: ChosenSettings, headsets: Sequence[HeadsetFound], boards: Sequence[str]
+) -> list[FormField | FormGroup]:
+    """The site's settings; headset and board are chosen from those that there are."""
+    named = {AUTO: translated("Whichever is plugged in")}
+    named |= {one.choice: f"{one.name} ({one.choice})" for one in headsets}
+    now = chosen.headset.choice or AUTO
+    named.setdefault(now, translated("%(headset)s (not plugged in)") % {"headset": now})
+    choices = {
+        "headset.choice": tuple(named.items()),
+        "panel.board": tuple((board, board) for board in boards),
+    }
+    form = form_of(ChosenSettings, chosen.model_dump(mode="json"))
+    return [
+        replace(group, fields=[_with_choices(field, choices) for field in group.fields])
+        for group in form
+        if isinstance(group, FormGroup)
+    ]
+
+
+def _with_choices(
+    field: FormField, choices: Mapping[str, tuple[tuple[str, str], ...]]
+) -> FormField:
+    found = choices.get(field.name)
+    return field if found is None else replace(field, control="choice", choices=found)
 
 
 def form_of(

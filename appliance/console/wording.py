@@ -85,6 +85,9 @@ SETTING_GROUPS = {
     "ipv4": "IPv4",
     "ipv6": "IPv6",
     "access": "Sign-in at the switch (802.1X)",
+    "site": "Before and during a call",
+    "headset": "Headset",
+    "panel": "Buttons and lamps",
 }
 """Settings that belong together."""
 
@@ -177,8 +180,21 @@ def platform(driver: str) -> str:
     return translated(PLATFORMS.get(driver, (driver, ""))[0])
 
 
+SETTINGS = {
+    "confirmation": "Text to confirm",
+    "ask_reason": "Ask for a reason",
+    "barge_limit_s": "Time limit of a barge",
+    "history_shown": "Ended sessions on the list",
+    "audit_keep_days": "Days that the audit log is kept",
+    "choice": "Headset",
+}
+"""Settings whose own name says too little."""
+
+
 def setting(name: str) -> str:
     """A setting's name for people: ``ws_url`` is *WebSocket address*."""
+    if name in SETTINGS:
+        return translated(SETTINGS[name])
     words = " ".join(_TERMS.get(part, part) for part in name.split("_"))
     return translated(words[:1].upper() + words[1:])
 

@@ -189,6 +189,20 @@ class LightLamp(Command):
     lamp: Lamp | None = None
 
 
+class ListHeadsets(Command):
+    """Which headsets are plugged in; the reply's ``headsets`` says."""
+
+    type: Literal["list_headsets"] = "list_headsets"
+
+
+class Renew(Command):
+    """Begin anew with what was chosen since: the process ends in good order and is started again.
+    Refused (``busy``) in a call and in a self-test.
+    """
+
+    type: Literal["renew"] = "renew"
+
+
 AnyCommand = Annotated[
     Join
     | Speak
@@ -208,7 +222,9 @@ AnyCommand = Annotated[
     | BeginCheck
     | EndCheck
     | PlayTone
-    | LightLamp,
+    | LightLamp
+    | ListHeadsets
+    | Renew,
     Field(discriminator="type"),
 ]
 any_command: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)

@@ -12,8 +12,10 @@ from appliance.control_link.states import (
     CallState,
     CheckResult,
     EndedCall,
+    HeadsetFound,
     HeadsetState,
     Lamps,
+    LegChoice,
     Press,
 )
 from appliance.control_link.words import (
@@ -38,6 +40,7 @@ class Reply(Message):
     sdp: Sdp | None = None
     epoch: int | None = None
     report: list[CheckResult] | None = None
+    headsets: list[HeadsetFound] | None = None
 
 
 class Snapshot(Message):
@@ -52,6 +55,7 @@ class Snapshot(Message):
     lamps: Lamps
     volume: int
     presses: list[Press]
+    chosen: LegChoice | None = None
 
 
 class CallChanged(Message):

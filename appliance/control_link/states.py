@@ -52,6 +52,21 @@ class Lamps(Message):
     status: LampPattern = LampPattern.SLOW_BLINK
 
 
+class HeadsetFound(Message):
+    """A headset that is plugged in, by its name and by how it is chosen."""
+
+    name: str
+    choice: str
+
+
+class LegChoice(Message):
+    """What the leg was started with of that which the page may choose otherwise."""
+
+    board: str
+    headset: str
+    push_to_talk: bool
+
+
 class CallState(Message):
     """The leg's call, if there is one."""
 

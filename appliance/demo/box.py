@@ -129,6 +129,8 @@ class Box:
                 "run_dir": str(self.run_dir),
                 "state_dir": str(self.state_dir),
                 "system_bus": "",
+                "provisioning_dirs": [],
+                "provisioning_media": [],
             },
             "audio": {"headset": HEADSET},
             "panel": {"board": "virtual"},

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from appliance.audio.discovery import found_headsets
 from appliance.control_link.commands import (
     AckPresses,
     Announce,
@@ -17,6 +18,7 @@ from appliance.control_link.commands import (
     HangUp,
     Join,
     LightLamp,
+    ListHeadsets,
     OpenGate,
     Ping,
     Place,
@@ -24,12 +26,13 @@ from appliance.control_link.commands import (
     PrepareGate,
     RefuseGate,
     RefuseJoin,
+    Renew,
     SelfTest,
     SetVolume,
     Speak,
 )
 from appliance.control_link.events import Reply
-from appliance.control_link.states import CheckResult
+from appliance.control_link.states import CheckResult, HeadsetFound
 from appliance.control_link.words import CheckEnd
 from appliance.leg.call import CallError
 from appliance.leg.cues import ended
@@ -47,10 +50,11 @@ async def carry_out(
     leg: Leg,
     presses: Presses,
     self_test: Callable[[], Awaitable[list[CheckResult]]],
+    renew: Callable[[], None],
 ) -> Reply:
     """Do it, and say how it went. Expected faults become the reply's ``code`` and ``detail``."""
     try:
-        return await _dispatch(command, leg, presses, self_test)
+        return await _dispatch(command, leg, presses, self_test, renew)
     except BargeboxError as error:
         log.info("command %s refused: %s", command.type, error.detail, extra={"CODE": error.code})
         return Reply(id=command.id, ok=False, code=error.code, detail=error.detail[:MAX_DETAIL])
@@ -61,6 +65,7 @@ async def _dispatch(
     leg: Leg,
     presses: Presses,
     self_test: Callable[[], Awaitable[list[CheckResult]]],
+    renew: Callable[[], None],
 ) -> Reply:
     reply = Reply(id=command.id)
     match command:
@@ -108,4 +113,12 @@ async def _dispatch(
             leg.checks.tone()
         case LightLamp(lamp=lamp):
             leg.checks.light(lamp)
+        case ListHeadsets():
+            found = await asyncio.to_thread(found_headsets)
+            told = [HeadsetFound(name=one.name, choice=one.identity) for one in found]
+            reply = Reply(id=command.id, headsets=told)
+        case Renew():
+            if leg.call is not None or leg.testing or leg.checks.running:
+                raise CallError("the headset process begins anew in idle only", code="busy")
+            renew()
     return reply

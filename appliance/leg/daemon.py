@@ -14,7 +14,7 @@ from appliance.audio.headset import Headset, PlaybackSource
 from appliance.audio.settings import AudioSettings
 from appliance.control_link.commands import AnyCommand
 from appliance.control_link.events import HeadsetChanged, LampsChanged, Reply, Snapshot
-from appliance.control_link.states import CheckResult, HeadsetState
+from appliance.control_link.states import CheckResult, HeadsetState, LegChoice
 from appliance.control_link.words import CheckEnd, EndReason
 from appliance.leg.commands import carry_out
 from appliance.leg.indicators import Trouble
@@ -32,6 +32,8 @@ from appliance.webrtc import allow_loopback
 log = logging.getLogger(__name__)
 
 WATCH_S = 0.1
+REPLY_S = 0.1
+"""What a reply has to get out."""
 FIRST_HEARD_S = 60.0
 """What control may take to come up with a small board's start before that is a fault."""
 
@@ -47,11 +49,17 @@ class LegDaemon:
         *,
         panel_socket: Path | None = None,
         panel_inherited: socket.socket | None = None,
+        renew: Callable[[], None] = lambda: None,
     ) -> None:
+        """*renew* ends the process, which somebody starts again."""
         if settings.loopback_candidates:
             allow_loopback()
         self._settings = settings
         self._audio = audio
+        self._renew = renew
+        self._chosen = LegChoice(
+            board=panel.board, headset=audio.headset, push_to_talk=panel.push_to_talk
+        )
         self._loop = asyncio.get_running_loop()
         self._leg_id = uuid.uuid4().hex
         self._listener = _LateListener()
@@ -135,7 +143,13 @@ class LegDaemon:
                 self.leg.end(call.session_id, EndReason.CONTROL_LOST)
 
     async def _handle(self, command: AnyCommand) -> Reply:
-        return await carry_out(command, self.leg, self.presses, self._self_test)
+        return await carry_out(command, self.leg, self.presses, self._self_test, self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        """Once the reply is out; nobody joins until then."""
+        log.info("other settings were chosen; beginning anew")
+        self.leg.testing = True
+        self._loop.call_later(REPLY_S, self._renew)
 
     async def _self_test(self) -> list[CheckResult]:
         self.leg.testing = True
@@ -154,6 +168,7 @@ class LegDaemon:
             lamps=self.panel.lamps,
             volume=self.leg.downlink.volume,
             presses=self.presses.kept(),
+            chosen=self._chosen,
         )
 
 

@@ -29,6 +29,7 @@ from appliance.monitoring.checks import Checks
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.leg_media import media_moved
+from appliance.monitoring.leg_renewal import LegRenewal
 from appliance.monitoring.microphone import Microphone
 from appliance.monitoring.presses import Presses
 from appliance.monitoring.reconnect import Reconnecting
@@ -50,6 +51,7 @@ class LegEvents:
         reconnecting: Reconnecting,
         next_call: Callable[[], None],
         checks: Checks,
+        renewal: LegRenewal,
     ) -> None:
         self._desk = desk
         self._endings = endings
@@ -59,6 +61,7 @@ class LegEvents:
         self._reconnecting = reconnecting
         self._next_call = next_call
         self._checks = checks
+        self._renewal = renewal
 
     def connected(self, connected: bool) -> None:
         """The link came up or went down."""
@@ -112,6 +115,7 @@ class LegEvents:
             volume=snapshot.volume,
         )
         self._recovery.meet(snapshot)
+        self._renewal.meet(snapshot)
 
     def _call_changed(self, event: CallChanged) -> None:
         session = self._desk.running(event.session_id)

@@ -39,6 +39,12 @@ Reason = Annotated[
 ]
 
 
+SiteWords = Annotated[
+    Words, StringConstraints(max_length=2000), Field(json_schema_extra={"format": "words"})
+]
+"""A text of the site's own, of several lines."""
+
+
 class MonitoringSettings(BaseModel):
     """Section ``monitoring``; all times in seconds."""
 
@@ -75,7 +81,7 @@ class MonitoringSettings(BaseModel):
     barge_limit_s: Seconds | None = None
     """The longest a barge may last before the gate is closed; none by default."""
 
-    confirmation: Annotated[Words, StringConstraints(max_length=2000)] = ""
+    confirmation: SiteWords = ""
     """A text that has to be confirmed before each call is monitored; empty: none."""
 
     ask_reason: bool = False

@@ -14,9 +14,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from appliance.control_link.client import LegLink, LegUnreachableError
-from appliance.control_link.commands import SelfTest, SetVolume
-from appliance.control_link.states import CheckResult
+from appliance.control_link.client import LegError, LegLink, LegUnreachableError
+from appliance.control_link.commands import ListHeadsets, SelfTest, SetVolume
+from appliance.control_link.states import CheckResult, HeadsetFound, LegChoice
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.alerts import Alerts
@@ -29,6 +29,7 @@ from appliance.monitoring.history import History
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.join import Joining
 from appliance.monitoring.leg_events import LegEvents
+from appliance.monitoring.leg_renewal import LegRenewal
 from appliance.monitoring.microphone import Microphone
 from appliance.monitoring.next_call import NextCall
 from appliance.monitoring.owner import Owner
@@ -75,6 +76,7 @@ class MonitoringService:
         store: Store,
         accounts: Accounts,
         *,
+        leg_choice: LegChoice | None = None,
         on_death: Callable[[str], None] = die,
     ) -> None:
         self.book = InteractionBook(driver.name, remembered=settings.history_shown)
@@ -113,6 +115,7 @@ class MonitoringService:
             self._reconnecting,
             self._next_call.ask,
             self.checks,
+            LegRenewal(desk, leg_choice),
         )
         self._alerts = Alerts(desk, self.watches, accounts)
         owner = Owner(desk, self._endings, accounts)
@@ -246,6 +249,14 @@ class MonitoringService:
         """Check headset and panel. Raises `LegError` (in a call), `LegUnreachableError`."""
         reply = await self._desk.link.request(lambda n: SelfTest(id=n), limit_s=SELF_TEST_LIMIT_S)
         return reply.report or []
+
+    async def headsets(self) -> list[HeadsetFound]:
+        """Those that are plugged in; none while the leg is away."""
+        try:
+            reply = await self._desk.link.request(lambda n: ListHeadsets(id=n))
+        except (LegError, LegUnreachableError):
+            return []
+        return reply.headsets or []
 
     async def close(self) -> Callable[[], None]:
         """Let nobody join until what this returns is called; others may have closed it as well.

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+
+BoardName = Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+"""A profile in ``hardware/boards``."""
 
 
 class PanelSettings(BaseModel):
@@ -12,7 +16,7 @@ class PanelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    board: str = Field(default="virtual", max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    board: BoardName = "virtual"
     """Name of a profile in ``hardware/boards``."""
 
     push_to_talk: bool = False

@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from pydantic import SecretStr
 
-from appliance.console.platform_file import PlatformFileError
 from appliance.platforms.asterisk.settings import AgentEndpoint, AsteriskSettings
 from appliance.platforms.protocol import Check, PlatformConnection
 from appliance.platforms.settings import PlatformSettings
+from appliance.provisioning.platform_file import PlatformFileError
 from tests.browser.looks import SIZES, inspect, visit
 from tests.support.browser import Scheme, sign_in
 from tests.support.console_served import Served

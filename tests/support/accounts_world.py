@@ -124,6 +124,7 @@ async def accounts_world(
         make_world(),
     )
     manager, roles = AccountManager(store, audit, accounts), Roles(store, audit)
+    world.site = world.desk(store, audit)
     ports = replace(world.ports(), accounts=accounts, manager=manager, roles=roles, audit=audit)
     chosen = ConsoleSettings.model_validate({"port": 0, "names": ["box"], **settings})
     app = await asyncio.to_thread(create_app, ports, chosen)
@@ -131,6 +132,7 @@ async def accounts_world(
     await audit.append()  # so that there is a head, whatever the test did
     assert (await audit.check()).verdict.intact
     await accounts.close()
+    await world.site.passwords.close()
     await store.close()
 
 
@@ -145,6 +147,9 @@ class RealAccounts(World):
         self.log = Audit(store)
         self.manager = AccountManager(store, self.log, self.real)
         self.roles = Roles(store, self.log)
+        self.site = self.desk(store, self.log)
+        self.site.folder.mkdir()
+        self.site.at_once = True
 
     def ports(self) -> Ports:
         """As `create_app` takes it."""
@@ -163,4 +168,5 @@ class RealAccounts(World):
     async def shut(self) -> None:
         """Close the database, on another loop than the server's."""
         await self.real.close()
+        await self.site.passwords.close()
         await self._store.close()

@@ -11,7 +11,7 @@ from appliance.console.ports import Notice
 from appliance.control_link.client import LegError
 from appliance.control_link.events import Levels, Quality
 from appliance.control_link.quality import SessionQuality, rating_of
-from appliance.control_link.states import CheckResult, HeadsetState, Lamps
+from appliance.control_link.states import CheckResult, HeadsetFound, HeadsetState, Lamps
 from appliance.control_link.words import Audience, EndReason, Gate, LampPattern, Media
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.policy import (
@@ -162,6 +162,9 @@ class MemoryMonitoring:
         present = self.headset.present
         name = self.headset.name if present else "no headset is plugged in"
         return [CheckResult(name="headset present", passed=present, detail=name)]
+
+    async def headsets(self) -> list[HeadsetFound]:
+        return [HeadsetFound(name=self.headset.name, choice="usb-serial:ABC123")]
 
     async def close(self) -> Callable[[], None]:
         if self._owner is not None:

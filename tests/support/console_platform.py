@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from appliance.console.platform_choice import PlatformChooser, choose
-from appliance.console.platform_file import PlatformFile
 from appliance.platforms.settings import PlatformSettings
+from appliance.provisioning.platform_file import PlatformFile
 from tests.support.console_memory import MemoryAudit
 from tests.support.console_monitoring import FakePlatform, MemoryMonitoring
 

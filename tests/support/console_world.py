@@ -45,6 +45,7 @@ from appliance.provisioning.first_start.guide import Guide
 from appliance.provisioning.logs.forwarder import LogForwarder
 from appliance.provisioning.logs.position import PositionFile
 from appliance.provisioning.logs.settings import LogForwardingFile
+from appliance.provisioning.neighbours import Log
 from appliance.provisioning.network.settings import NetworkSettings
 from appliance.provisioning.reset.marker import Marker
 from appliance.provisioning.reset.order import FactoryReset
@@ -61,6 +62,7 @@ from tests.support.console_memory import (
 )
 from tests.support.console_monitoring import FakePlatform, MemoryMonitoring
 from tests.support.console_platform import MemoryChooser, MemoryPlatformFile
+from tests.support.console_site import MemoryDesk
 from tests.support.memory_store import MemoryStore
 from tests.support.past_sessions import write_past
 
@@ -139,10 +141,23 @@ class World:
             self.audit,
             journal=False,
         )
+        self.site = self.desk(self.disk, self.audit)
 
     def renew(self) -> None:
         """A new life would begin now."""
         self.renewed += 1
+
+    def desk(self, store: Store, audit: Log) -> MemoryDesk:
+        """Of the box's settings, with its accounts in *store*."""
+        return MemoryDesk(
+            self.tls.with_name(f"{self.tls.name}-site"),
+            self.system,
+            self.certificates,
+            self.authorities,
+            store,
+            audit,
+            self.monitoring,
+        )
 
     def keeper(self, fixed: tuple[Path, Path] | None = None) -> CertificateKeeper:
         """Of the certificates; still to begin."""
@@ -166,6 +181,7 @@ class World:
             certificates=self.certificates,
             authorities=self.authorities,
             health=self.health,
+            site=self.site,
             support=self.support,
             checks=self.checks,
             first_start=self.guide(),

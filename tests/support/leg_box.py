@@ -43,7 +43,7 @@ class Box(Link):
             finally:
                 self.leg.testing = False
 
-        return await carry_out(command, self.leg, self.presses, test)
+        return await carry_out(command, self.leg, self.presses, test, lambda: None)
 
 
 @asynccontextmanager

@@ -19,7 +19,6 @@ from babel.messages.pofile import read_po
 from pydantic import BaseModel
 
 from appliance import console
-from appliance.console import faults
 from appliance.console.language import DOMAIN, NAMES
 from appliance.console.platform_form import FormField, FormGroup, sections
 from appliance.console.system_forms import form_of
@@ -27,9 +26,11 @@ from appliance.monitoring.reasons import WORDS
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.box.clock import ClockSettings
 from appliance.provisioning.box.names import NameSettings
+from appliance.provisioning.chosen import ChosenSettings
 from appliance.provisioning.first_start.words import NOT_VERIFIED, VERIFIED
 from appliance.provisioning.logs.settings import LogForwarding
 from appliance.provisioning.network.wired import Wired
+from appliance.service import faults
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCALE = ROOT / "web/locale"
@@ -145,7 +146,7 @@ def _tables() -> Iterator[tuple[str, str]]:
     for status in TITLES:
         yield "appliance/console/errors.py", HTTPStatus(status).phrase.capitalize()
     for text in faults._WORDS.values():
-        yield "appliance/console/faults.py", text
+        yield "appliance/service/faults.py", text
     for text in WORDS.values():
         yield "appliance/monitoring/reasons.py", text
     for text in (*VERIFIED.values(), *NOT_VERIFIED.values()):
@@ -160,7 +161,7 @@ def _in_tables(module: ModuleType) -> Iterator[str]:
                 yield from (value,) if isinstance(value, str) else value
 
 
-FORMS: tuple[type[BaseModel], ...] = (Wired, NameSettings, ClockSettings)
+FORMS: tuple[type[BaseModel], ...] = (Wired, NameSettings, ClockSettings, ChosenSettings)
 """Models that a form is made of, beside those of the platforms."""
 
 

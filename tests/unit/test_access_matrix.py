@@ -42,6 +42,8 @@ GET    /settings/box                                 A T
 GET    /settings/updates                             A T
 GET    /settings/logs                                A T
 GET    /settings/maintenance                         A T
+GET    /settings/site                                A T
+GET    /settings/backup                              A
 GET    /settings/accounts                            A
 GET    /settings/health                              A T
 GET    /settings/health/list                         A T
@@ -122,6 +124,11 @@ DELETE /api/v1/updates/bundle                        A T
 POST   /api/v1/updates/install                       A T
 PUT    /api/v1/updates/next                          A T
 POST   /api/v1/updates/restart                       A T
+GET    /api/v1/settings                              A T
+PUT    /api/v1/settings                              A T
+POST   /api/v1/settings/export                       A
+POST   /api/v1/settings/apply                        A
+POST   /api/v1/settings/import                       A
 GET    /api/v1/accounts                              A
 POST   /api/v1/accounts                              A
 GET    /api/v1/accounts/{name}                       A

@@ -16,6 +16,7 @@ from appliance.console.local_access import BoxAccounts
 from appliance.console.platform_choice import PlatformChooser
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
+from appliance.console.settings_desk import SettingsDesk
 from appliance.control_link.quality import SessionQuality
 from appliance.control_link.states import HeadsetState
 from appliance.control_link.words import Button, EndReason
@@ -59,6 +60,7 @@ def real_ports_fit(
     first_start: Guide,
     reset: FactoryReset,
     logs: LogForwarder,
+    site: SettingsDesk,
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
     return Ports(
@@ -82,6 +84,7 @@ def real_ports_fit(
         first_start=first_start,
         reset=reset,
         logs=logs,
+        site=site,
     )
 
 

@@ -20,7 +20,13 @@ def test_a_page_is_in_the_menu_of_those_who_may_use_it(permission: Permission) -
     who = account(permission)
     for item in MENU:
         shown = item in menu_of(who, item.place, first_start=True)
-        assert shown == (not item.any_of or permission in item.any_of)
+        alone = not item.every or len(item.any_of) == 1
+        assert shown == (not item.any_of or (permission in item.any_of and alone))
+
+
+def test_the_export_of_a_box_needs_both_its_permissions() -> None:
+    both = account(Permission.MANAGE_DEVICE, Permission.MANAGE_ACCOUNTS)
+    assert "/settings/backup" in [item.path for item in menu_of(both, "settings")]
 
 
 def test_everybody_has_a_home() -> None:

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from appliance.console.platform_choice import choose
-from appliance.console.platform_file import MAX_BYTES, PlatformFile, PlatformFileError
 from appliance.monitoring.audit import AuditUnwritableError
 from appliance.platforms.protocol import Check
 from appliance.platforms.settings import PlatformSettings
+from appliance.provisioning.platform_file import MAX_BYTES, PlatformFile, PlatformFileError
 from tests.support.console_world import TOKEN, World
 from tests.unit.test_platform_settings import FULL, SECRET
 

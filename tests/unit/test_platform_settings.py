@@ -12,7 +12,6 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from appliance.console import platform_form
-from appliance.console.platform_file import PlatformFile, PlatformFileError
 from appliance.platforms.addresses import is_address
 from appliance.platforms.asterisk.settings import AsteriskSettings
 from appliance.platforms.drivers import make_driver
@@ -27,6 +26,7 @@ from appliance.platforms.withheld import (
     with_secrets,
     without_secrets,
 )
+from appliance.provisioning.platform_file import PlatformFile, PlatformFileError
 
 SECRET = "hunter2-hunter2"
 

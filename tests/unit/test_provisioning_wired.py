@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import ValidationError
 
-from appliance.console.faults import by_field
 from appliance.provisioning.network.port_access import SECRETS
 from appliance.provisioning.network.profiles import id_of, profiles, vlan_device, wired_of
 from appliance.provisioning.network.sign_in import (
@@ -25,6 +24,7 @@ from appliance.provisioning.network.sign_in import (
     setting,
 )
 from appliance.provisioning.network.wired import Wired
+from appliance.service.faults import by_field
 from tests.support.certificates import self_signed
 
 STATIC = {"method": "static", "addresses": ["192.0.2.10/24"]}

@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from appliance.console.access import DeviceManager
+from appliance.console.access import AccountManager, DeviceManager
 from appliance.console.page import page
+from appliance.console.routes.site_settings import device_too
 from appliance.console.state import Console, console
-from appliance.console.system_forms import SHOWN, clock_form, name_form, wired_form
+from appliance.console.system_forms import SHOWN, clock_form, name_form, site_form, wired_form
 from appliance.console.wording import DEVICE_KINDS, DEVICE_STATES
 from appliance.provisioning.network.views import DeviceView
 
@@ -57,6 +58,27 @@ async def box_context(state: Console) -> dict[str, Any]:
         "zones": await system.clock.zones() if clock.managed else [],
         "shown": SHOWN,
     }
+
+
+@router.get("/settings/site")
+async def site(request: Request, caller: DeviceManager, saved: bool = False) -> HTMLResponse:
+    """What the site asks for around each call, which headset and board."""
+    ports = console(request).ports
+    chosen, headsets = await ports.site.chosen(), await ports.monitoring.headsets()
+    context = {
+        "form": site_form(chosen, headsets, await ports.site.boards()),
+        "shown": SHOWN,
+        "saved": saved,
+    }
+    return page(request, caller, "site.html", context)
+
+
+@router.get("/settings/backup")
+async def backup(request: Request, caller: AccountManager, saved: bool = False) -> HTMLResponse:
+    """Export and import of the whole box, and what became of the last document."""
+    device_too(request, caller)
+    report = await console(request).ports.site.report()
+    return page(request, caller, "backup.html", {"report": report, "saved": saved})
 
 
 def _chosen(devices: list[DeviceView], name: str) -> DeviceView | None:

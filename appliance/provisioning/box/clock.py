@@ -33,9 +33,13 @@ EARLIEST: Final = datetime(2024, 1, 1)
 def _server(text: str) -> str:
     """A time server's name or address. Raises ``ValueError`` in plain words."""
     try:
-        return str(address(str(ip_address(text.strip()))))
+        given = ip_address(text.strip())
     except ValueError:
         return domain(text)
+    return str(address(str(given)))
+
+
+TimeServer = Annotated[str, Field(max_length=253), AfterValidator(_server)]
 
 
 class ClockSettings(BaseModel):
@@ -48,10 +52,7 @@ class ClockSettings(BaseModel):
     ntp: bool = True
     """Get the time from the network (NTP)."""
 
-    servers: Annotated[
-        tuple[Annotated[str, Field(max_length=253), AfterValidator(_server)], ...],
-        Field(max_length=MOST_SERVERS),
-    ] = ()
+    servers: Annotated[tuple[TimeServer, ...], Field(max_length=MOST_SERVERS)] = ()
     """Time servers, one a line; empty: those of the box's system."""
 
     time: datetime | None = None

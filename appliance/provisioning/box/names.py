@@ -51,15 +51,19 @@ def _pretty(text: str) -> str:
     return words
 
 
+HostName = Annotated[str, Field(max_length=255), AfterValidator(_host_name)]
+BoxDescription = Annotated[str, Field(max_length=64), AfterValidator(_pretty)]
+
+
 class NameSettings(BaseModel):
     """What the box shall be called."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    name: Annotated[str, Field(max_length=255), AfterValidator(_host_name)]
+    name: HostName
     """Letters, digits and hyphens: ``bargebox-desk-7``."""
 
-    description: Annotated[str, Field(max_length=64), AfterValidator(_pretty)] = ""
+    description: BoxDescription = ""
     """For people: whose box it is, or where it stands."""
 
 

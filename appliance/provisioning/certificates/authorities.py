@@ -49,6 +49,11 @@ class Authorities:
         self._lock = asyncio.Lock()
 
     @property
+    def certificates(self) -> tuple[x509.Certificate, ...]:
+        """Each of them, the oldest addition first."""
+        return self._certificates
+
+    @property
     def trusted(self) -> list[Facts]:
         """Each of them, the oldest addition first."""
         return [Facts.of(one) for one in self._certificates]
@@ -63,6 +68,12 @@ class Authorities:
             log.error("%s", self.fault)
             found = ()
         self._believe(found)
+
+    async def check(self, text: str) -> None:
+        """Whether every certificate in the PEM *text* could be believed. Raises
+        `CertificateError`.
+        """
+        await asyncio.to_thread(self._judged, text)
 
     async def add(self, who: str, text: str) -> None:
         """Believe every authority in the PEM *text*. Raises `CertificateError`."""

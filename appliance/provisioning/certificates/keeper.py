@@ -65,7 +65,8 @@ class CertificateKeeper:
         self.pending: Pending | None = None
         self.fixed = fixed is not None
         self._loader = Loader(folder, names, fixed, clock)
-        self._folder, self._record, self._names, self._clock = folder, record, names, clock
+        self.folder = self._folder = folder
+        self._record, self._names, self._clock = record, names, clock
         self._on_death = on_death
         self._now: InUse | None = None
         self._told: Callable[[InUse], Awaitable[None]] | None = None
@@ -157,6 +158,13 @@ class CertificateKeeper:
             await asyncio.to_thread(self._folder.delete, REQUEST)
             self.pending = None
 
+    async def judge(self, upload: Upload, more: Sequence[str] = ()) -> Pair:
+        """The pair that *upload* makes, for a box that is also reached by the names *more*;
+        nothing is changed. Raises `CertificateError`, `CertificateStateError`.
+        """
+        self._refuse_fixed()
+        return await asyncio.to_thread(self._judged, upload, more)
+
     async def install(self, who: str, upload: Upload) -> InUse:
         """Judge *upload* whole, and use it from now on. Raises `CertificateError`."""
         async with self._lock:
@@ -209,10 +217,10 @@ class CertificateKeeper:
             except CertificateFileError as error:
                 log.error("%s", error.detail, extra={"CODE": error.code})
 
-    def _judged(self, upload: Upload) -> Pair:
+    def _judged(self, upload: Upload, more: Sequence[str] = ()) -> Pair:
         """In a thread: keys of the open request and of the pair in use may be what it is for."""
         keys: list[PrivateKey] = []
-        reached = [*self._names().all()]
+        reached = [*self._names().all(), *more]
         if self.pending is not None:
             keys.append(self.pending.key)
             reached += self.pending.names

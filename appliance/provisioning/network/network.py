@@ -18,13 +18,13 @@ from pydantic import JsonValue
 from appliance.monitoring.audit import Entry
 from appliance.provisioning.bus import BusError, ServiceAbsentError, SystemBus
 from appliance.provisioning.neighbours import Calls, Log
-from appliance.provisioning.network.manager import Kept, NetworkManager
+from appliance.provisioning.network.manager import Kept, NetworkManager, Snapshot
 from appliance.provisioning.network.plan import planned, refuse_taken, told
 from appliance.provisioning.network.profiles import Profile
 from appliance.provisioning.network.reading import view_of
 from appliance.provisioning.network.settings import NetworkSettings
 from appliance.provisioning.network.steps import LOOK_EVERY_S, bring_up, let_go, save
-from appliance.provisioning.network.views import NetworkView, device_of
+from appliance.provisioning.network.views import DeviceView, NetworkView, device_of
 from appliance.provisioning.network.wired import Wired
 from appliance.provisioning.not_changed import NotChangedError
 from appliance.provisioning.words import said
@@ -89,17 +89,9 @@ class Network:
             if snapshot.checkpoint() is not None:
                 words = said("Another change waits to be confirmed. Keep it or undo it first.")
                 raise NotChangedError(words, code="pending")
-            found = snapshot.device(device)
-            if found is None or (view := device_of(snapshot, *found)) is None:
-                raise NotChangedError(
-                    said("There is no device {device}.", device=device), code="not_found"
-                )
-            if view.kind != "wired":
-                raise NotChangedError(
-                    said("{device} is no wired device.", device=device), code="not_found"
-                )
+            path, view = _wired_device(snapshot, device)
             refuse_taken(snapshot, device, wired)
-            before, wanted, obsolete = await planned(manager, snapshot, found[0], wired)
+            before, wanted, obsolete = await planned(manager, snapshot, path, wired)
             with ExitStack() as undone:
                 reopen = undone.callback(await self._calls.close())
                 detail: dict[str, JsonValue] = {
@@ -111,6 +103,14 @@ class Network:
                 await self._begin(manager, view.state, wanted, obsolete, reopen)
                 undone.pop_all()  # it stays closed until all came up, or did not
             return await view_of(manager, self._outcome)
+
+    async def check(self, device: str, wired: Wired) -> None:
+        """Whether *wired* could be used on a device; nothing is changed. Raises as `change`."""
+        async with self._manager() as manager:
+            snapshot = await manager.snapshot()
+            path, _ = _wired_device(snapshot, device)
+            refuse_taken(snapshot, device, wired)
+            await planned(manager, snapshot, path, wired)
 
     async def confirm(self, who: str) -> NetworkView:
         """Keep the change that is pending. Raises ``nothing_pending``, also when it is too late."""
@@ -213,6 +213,16 @@ class Network:
         self._outcome = f"The change was undone. {why_so}"
         self._audit.note(Entry(BOX, "network_rolled_back", detail={"reason": why_so}))
         log.warning("%s", self._outcome)
+
+
+def _wired_device(snapshot: Snapshot, device: str) -> tuple[str, DeviceView]:
+    """Its path and view. Raises ``not_found``."""
+    found = snapshot.device(device)
+    if found is None or (view := device_of(snapshot, *found)) is None:
+        raise NotChangedError(f"There is no device {device}.", code="not_found")
+    if view.kind != "wired":
+        raise NotChangedError(f"{device} is no wired device.", code="not_found")
+    return found[0], view
 
 
 def _nothing_pending() -> NotChangedError:

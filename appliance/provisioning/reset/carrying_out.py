@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,8 +31,11 @@ then is left as it is."""
 AGAIN_S: Final = 1.0
 
 
-async def finish_reset(state_dir: Path, time_servers: Path, bus: str) -> Ordered | None:
-    """Do what was ordered, if something was; what was. *bus* is the system bus's address.
+async def finish_reset(
+    state_dir: Path, time_servers: Path, bus: str, *, also: Sequence[Path] = ()
+) -> Ordered | None:
+    """Do what was ordered, if something was; what was. *bus* is the system bus's address, *also*
+    goes though it lies elsewhere.
 
     Raises `BargeboxError` where the disk refuses: then nothing of the box may be opened.
     """
@@ -42,7 +46,7 @@ async def finish_reset(state_dir: Path, time_servers: Path, bus: str) -> Ordered
     log.warning("factory reset: everything that was made on this box goes")
     shipped = await asyncio.to_thread(ShippedFile.beside(time_servers).read)
     await _reset_services(SystemBus(bus), shipped)
-    await asyncio.to_thread(_remove_all, state_dir)
+    await asyncio.to_thread(_remove_all, state_dir, also)
     await asyncio.to_thread(marker.remove)
     log.warning("factory reset: done")
     return ordered
@@ -74,9 +78,9 @@ async def _reset_services(bus: SystemBus, shipped: Shipped) -> None:
                 await asyncio.sleep(AGAIN_S)
 
 
-def _remove_all(state_dir: Path) -> None:
+def _remove_all(state_dir: Path, also: Sequence[Path]) -> None:
     try:
-        for path in remains(state_dir):
+        for path in (*also, *remains(state_dir)):
             remove(path)
     except OSError as error:
         raise BargeboxError(

@@ -22,6 +22,7 @@ GOES: Final = (
     "bargebox-audit.head",
     "bargebox-audit.*.new",
     "platform.json",
+    "provisioning",
     "tls",
     "time-servers",
     "log-forwarding.json",

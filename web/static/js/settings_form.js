@@ -18,6 +18,8 @@ function valueOf(setting) {
       return [...setting.querySelectorAll("input:checked")].map((box) => box.value);
     case "pem":
       return input.value.trim() || undefined;
+    case "group": // of settings that have values of their own
+      return undefined;
     case "lines":
       return input.value.split("\n").map((line) => line.trim()).filter(Boolean);
     case "rows":

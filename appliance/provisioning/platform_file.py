@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from appliance.console.faults import by_field
 from appliance.platforms.settings import PlatformSettings
 from appliance.platforms.withheld import with_secrets
 from appliance.service.errors import BargeboxError
+from appliance.service.faults import by_field
 from appliance.service.files import write_whole
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,151 @@
+"""A real control process and documents of settings: at its start, on a stick, at the box."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import httpx
+
+from tests.support.site_box import PASSWORD, SiteBox
+from tests.support.waiting import eventually
+
+DOCUMENT = f"""
+[administrator]
+password = "{PASSWORD}"
+[[accounts]]
+name = "Sam"
+role = "Supervisor"
+password = "for the first time"
+[site]
+confirmation = "Go on?"
+"""
+
+
+@asynccontextmanager
+async def running(box: SiteBox) -> AsyncIterator[Path]:
+    """`bargebox control` on *box*; the file that says where it is."""
+    local = box.folder / "cli.json"
+    local.unlink(missing_ok=True)
+    text = box.file.read_text()
+    if "port = 0" not in text:
+        box.file.write_text(text.replace("[console]", "[console]\nport = 0"))
+    with (box.folder / "log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "appliance.cli", "control", "--settings", str(box.file)),
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        await eventually(lambda: local.exists() or process.returncode is not None, 60)
+        yield local
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        async with asyncio.timeout(15):
+            assert await process.wait() == 0
+
+
+async def signs_in(local: Path, name: str, password: str) -> bool:
+    """Whether that works, once the page of this life is there."""
+    body = {"user": name, "password": password}
+    async with asyncio.timeout(20):
+        while True:
+            url = json.loads(local.read_text())["url"]
+            async with httpx.AsyncClient(base_url=url) as client:
+                with suppress(httpx.ConnectError):
+                    return (await client.post("/api/v1/session", json=body)).status_code == 201
+            await asyncio.sleep(0.1)
+
+
+async def command(*arguments: str | Path) -> tuple[int, str]:
+    """The exit code of a command and what it says."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "appliance.cli", *map(str, arguments)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(60):
+        said, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, said.decode()
+
+
+async def test_a_box_with_a_document_comes_up_in_service(tmp_path: Path) -> None:
+    box = await asyncio.to_thread(SiteBox, tmp_path)
+    path = box.put(DOCUMENT)
+    async with running(box) as local:
+        assert await signs_in(local, "admin", PASSWORD)
+        assert await signs_in(local, "Sam", "for the first time")
+        assert PASSWORD not in path.read_text()
+        assert "for the first time" not in path.read_text()
+        await eventually(lambda: "APPLIED." in box.report(), 20)
+    async with running(box) as local:
+        assert await signs_in(local, "Sam", "for the first time")
+    log = (tmp_path / "log").read_text()
+    assert PASSWORD not in log + box.report()
+    assert log.count("the document of settings is applied") == 1
+    assert (await box.document())["site"]["confirmation"] == "Go on?"
+
+
+async def test_a_stick_that_is_plugged_in_is_taken_up_while_the_box_waits_for_its_first_start(
+    tmp_path: Path,
+) -> None:
+    box = await asyncio.to_thread(SiteBox, tmp_path)
+    async with running(box) as local:
+        stick = box.media / "STICK"
+        path = box.put("[site]\nbarge_limit_s = -1\n", stick)
+        os.utime(path, (1, 1))
+        report = stick / "bargebox-report.txt"
+        await eventually(lambda: report.exists() and "REFUSED" in report.read_text(), 30)
+        box.put(DOCUMENT, stick)
+        await eventually(lambda: "APPLIED." in report.read_text(), 30)
+        assert await signs_in(local, "Sam", "for the first time")
+    starts = (tmp_path / "log").read_text().count("the page is at")
+    assert starts == 3
+
+
+async def test_the_command_checks_a_document_and_has_the_box_apply_it(tmp_path: Path) -> None:
+    box = await asyncio.to_thread(SiteBox, tmp_path)
+    given = tmp_path / "given"
+    given.mkdir()
+    wrong = given / "wrong.toml"
+    wrong.write_text("[site]\n\nbarge_limit_s = -1\n[headset]\nchoice = 'card:1'\n")
+    path = box.put(DOCUMENT, given)
+    async with running(box) as local:
+        code, said = await command("provision", wrong, "--settings", box.file)
+        assert code == 78
+        assert "Line 3, site.barge_limit_s: This must be 0 or more.\n" in said
+        assert "Line 5, headset.choice: " in said
+        code, said = await command("provision", path, "--check", "--settings", box.file)
+        assert (code, "is right for this box" in said) == (0, True)
+        assert PASSWORD in path.read_text()
+        code, said = await command("provision", path, "--settings", box.file)
+        assert code == 0, said
+        report = given / "bargebox-report.txt"
+        await eventually(lambda: report.exists() and "APPLIED." in report.read_text(), 30)
+        assert await signs_in(local, "admin", PASSWORD)
+    assert PASSWORD not in path.read_text()
+
+
+async def test_a_document_given_to_a_stopped_box_is_applied_at_its_next_start(
+    tmp_path: Path,
+) -> None:
+    box = await asyncio.to_thread(SiteBox, tmp_path)
+    assert not await box.start()
+    async with box.offline():
+        pass  # it was started once
+    given = tmp_path / "given"
+    path = box.put(DOCUMENT, given)
+    code, said = await command("provision", path, "--settings", box.file)
+    assert code == 0, said
+    assert "at its next start" in said
+    assert PASSWORD in path.read_text()
+    async with running(box) as local:
+        assert await signs_in(local, "admin", PASSWORD)
+    assert PASSWORD not in path.read_text()

@@ -1,0 +1,44 @@
+"""A power cut at any step of taking up a document of settings."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import site_file_cuts
+
+
+@pytest.mark.timeout(600)
+def test_a_cut_at_each_step_leaves_the_old_box_or_the_new_one(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", site_file_cuts.__name__, tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=560,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    old, *seen = [json.loads(line) for line in done.stdout.splitlines()]
+    new = seen[-1]["state"]
+    assert old["old"] != new
+    assert len(seen) > 40
+    for one in seen:
+        assert one["alone"] in {old["old"], new}, one
+        assert one["served"] == one["state"] == new, one
+        assert one["secrets"] == [], one
+        assert one["whole"], one
+        assert one["left"] == ["report.txt", "seen"], one
+        assert one["report"] == "APPLIED.", one
+        assert one["again"] is False, one
+    # Until the plan is there the box is the old one, from then on the new one.
+    turns = [one["alone"] == new for one in seen]
+    assert not turns[0]
+    assert turns == sorted(turns)
+    steps = {one["step"] for one in seen}
+    written = ("provisioning/plan.secret.new", "provisioning/seen.new", "platform.json.new")
+    assert {f"open state/{name}" for name in written} <= steps
+    assert {"open boot/bargebox.toml.new", "open etc/bargebox.toml.chosen.new"} <= steps

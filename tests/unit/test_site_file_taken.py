@@ -1,0 +1,199 @@
+"""A document of settings at a start: taken up whole or refused whole, told of, its secrets gone."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from appliance.monitoring.passwords import Passwords
+from appliance.monitoring.store import Store
+from appliance.provisioning.site_file.erasing import ERASED
+from tests.support.site_box import PASSWORD, SiteBox, example, put_beside, without_system
+
+SECRETS = ("its API secret", "at least ten characters", "for the first sign-in")
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> SiteBox:
+    return SiteBox(tmp_path)
+
+
+async def test_the_example_is_applied_told_of_and_its_secrets_are_gone(box: SiteBox) -> None:
+    put_beside(box.boot)
+    path = box.put(without_system(example()))
+    key = (box.boot / "page.key").read_text()
+    assert await box.start()
+    text = path.read_text()
+    assert not [secret for secret in SECRETS if secret in text]
+    assert text.count(ERASED) == 5  # of page.pem too: a key may be in it
+    assert "# Sam chooses another one then" in text
+    assert not (box.boot / "page.key").exists()
+    assert (box.boot / "root.pem").exists()
+    state = await box.document()
+    given = tomllib.loads(without_system(example()))
+    assert state["site"] == given["site"]
+    assert state["panel"] == given["panel"]
+    assert state["roles"] == [
+        {"name": "Listener", "permissions": ["MONITOR_ALL_CALLS", "VIEW_ALL_MONITORED_CALLS"]}
+    ]
+    people = {one["name"]: one for one in state["accounts"]}
+    assert people["Sam"]["must_change"] is True
+    assert people["Sam"]["agent_ids"] == {"janus": ["7"]}
+    assert people["admin"]["must_change"] is False
+    assert state["platform"] == {
+        "driver": "janus",
+        "janus": {"url": given["platform"]["janus"]["url"]},
+    }
+    settings = (await box.found()).settings
+    assert settings.monitoring.barge_limit_s == 600
+    assert settings.panel.board == "raspberry-pi-5"
+    assert not (box.state / "first-password").exists()
+    await box.finish()
+    report = box.report()
+    assert "APPLIED." in report
+    assert "The page has the certificate for bargebox-desk-7" in report
+    assert "were erased" in report
+    assert not (box.state / "provisioning/plan.secret").exists()
+    held = "".join(p.read_text() for p in (box.state / "provisioning").iterdir())
+    assert not [secret for secret in (*SECRETS, key.splitlines()[1]) if secret in held + report]
+
+
+async def test_passwords_of_the_document_open_the_box(box: SiteBox) -> None:
+    box.put(f'[administrator]\npassword = "{PASSWORD}"\n')
+    assert await box.start()
+    store = await Store.open(box.state / "bargebox.sqlite3")
+    (hashed,) = await store.read(
+        lambda database: database.execute("SELECT password FROM accounts").fetchone()
+    )
+    passwords = Passwords()
+    assert await passwords.match(hashed, PASSWORD)
+    await passwords.close()
+    await store.close()
+
+
+async def test_an_unchanged_document_is_taken_up_once_and_a_changed_one_again(
+    box: SiteBox,
+) -> None:
+    path = box.put(f'[administrator]\npassword = "{PASSWORD}"\n[site]\nbarge_limit_s = 60\n')
+    assert await box.start()
+    await box.finish()
+    assert not await box.start()
+    rows = _actions(box)
+    path.write_text(path.read_text().replace("60", "90"))
+    assert await box.start()
+    await box.finish()
+    assert (await box.document())["site"]["barge_limit_s"] == 90
+    more = _actions(box)[len(rows) :]
+    assert more == ["settings_imported", "settings_changed", "settings_applied"]
+    assert not await box.start()
+
+
+async def test_what_is_wrong_on_this_box_is_told_by_line_and_changes_nothing(box: SiteBox) -> None:
+    before = await box.document(secrets=True)
+    text = '[site]\nbarge_limit_s = 60\n\n[box]\n# where\nname = "desk-7"\n'
+    text += '[[accounts]]\nname = "Sam"\nrole = "King"\npassword = "for the first time"\n'
+    text += '[panel]\nboard = "abacus"\n'
+    path = box.put(text)
+    for _ in range(2):
+        assert not await box.start()
+    assert path.read_text() == text
+    report = box.report()
+    assert "REFUSED" in report
+    assert "Line 6, box.name: The box's name cannot be changed here." in report
+    assert "Line 7, accounts.0: There is no role 'King'." in report
+    assert "Line 12, panel.board: There is no board 'abacus'" in report
+    assert await box.document(secrets=True) == before
+    assert _actions(box).count("settings_refused") == 1
+    assert "for the first time" not in report
+
+
+async def test_a_certificate_without_its_key_is_refused(box: SiteBox) -> None:
+    put_beside(box.boot)
+    (box.boot / "page.key").write_text((box.folder / "authority/root.key").read_text())
+    box.put(without_system(example()))
+    assert not await box.start()
+    assert "certificate.key: This key does not belong to the certificate" in box.report()
+    assert (box.boot / "page.key").exists()
+    assert (await box.document()).get("roles") is None
+
+
+@pytest.mark.parametrize("name", ["../etc/shadow", "/etc/shadow", "link", "none", "folder"])
+async def test_no_other_file_is_read(box: SiteBox, name: str) -> None:
+    (box.boot / "link").symlink_to("/etc/hostname")
+    (box.boot / "folder").mkdir()
+    box.put(f'[[authorities]]\npem = {{ file = "{name}" }}\n')
+    assert not await box.start()
+    assert "Line 2, authorities.0.pem: " in box.report()
+
+
+async def test_a_stick_is_taken_up_until_the_administrator_has_a_password(box: SiteBox) -> None:
+    stick = box.media / "STICK"
+    box.put(f'[administrator]\npassword = "{PASSWORD}"\n', stick)
+    assert await box.start()
+    await box.finish()
+    other = box.put('[administrator]\npassword = "of a passer-by"\n', box.media / "OTHER")
+    assert not await box.start()
+    assert "This box is in service" in box.report(other.parent)
+    assert "of a passer-by" in other.read_text()
+    box.put("[site]\nbarge_limit_s = 60\n")
+    assert await box.start()  # the boot partition is the box's own
+
+
+async def test_what_is_planned_and_kept_is_for_the_box_alone(box: SiteBox) -> None:
+    box.put(f'[administrator]\npassword = "{PASSWORD}"\n')
+    assert await box.start()
+    kept = list((box.state / "provisioning").iterdir())
+    assert {path.name for path in kept} == {"plan.secret", "report.txt", "seen"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
+    assert (
+        stat.S_IMODE(box.file.with_name("bargebox.toml.chosen").stat().st_mode or 0)
+        if (box.file.with_name("bargebox.toml.chosen").exists())
+        else True
+    )
+
+
+async def test_a_medium_that_cannot_be_written_is_told_of(
+    box: SiteBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = box.put(f'[administrator]\npassword = "{PASSWORD}"\n')
+
+    def refuse(path: Path, text: str) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("appliance.provisioning.site_file.provisioner.rewrite", refuse)
+    assert await box.start()
+    await box.finish()
+    assert PASSWORD in path.read_text()
+    assert "COULD NOT BE ERASED" in (box.state / "provisioning/report.txt").read_text()
+    assert not await box.start()
+
+
+async def test_a_part_that_fails_is_tried_again_and_told_of(
+    box: SiteBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.put(f'[administrator]\npassword = "{PASSWORD}"\n[site]\nbarge_limit_s = 60\n')
+    etc = box.file.parent
+    chosen = etc / "bargebox.toml.chosen.new"
+    chosen.mkdir()  # the file cannot be written
+    (chosen / "x").touch()
+    assert await box.start()
+    assert "wait  settings: It failed, and is tried again at the next start." in box.report()
+    await box.finish()
+    (chosen / "x").unlink()
+    chosen.rmdir()
+    assert await box.start()
+    await box.finish()
+    assert "APPLIED." in box.report()
+    assert (await box.document())["site"]["barge_limit_s"] == 60
+
+
+def _actions(box: SiteBox) -> list[str]:
+    database = sqlite3.connect(box.state / "bargebox.sqlite3")
+    try:
+        return [row for (row,) in database.execute("SELECT action FROM audit ORDER BY seq")]
+    finally:
+        database.close()
