@@ -53,6 +53,10 @@ def security_headers(settings: ConsoleSettings, certificates: CertificateKeeper)
     return headers
 
 
+LARGER = {"/api/v1/settings/import": 1024 * 1024}
+"""Bytes that a body may have at single routes: a whole box with all its accounts is long."""
+
+
 class Gatekeeper:
     """ASGI middleware: a request for another host is refused before anything else happens.
 
@@ -87,7 +91,9 @@ class Gatekeeper:
             await send(message)
 
         headers = Headers(scope=scope)
-        refusal = self._refuse_host(scope["path"], headers) or self._refuse_body(headers)
+        refusal = self._refuse_host(scope["path"], headers) or self._refuse_body(
+            scope["path"], headers
+        )
         await (refusal or self._app)(scope, receive, send_with_headers)
 
     def _refuse_host(self, path: str, headers: Headers) -> JSONResponse | None:
@@ -100,12 +106,13 @@ class Gatekeeper:
         # 421 and not 400: the request is well-formed, but meant for another server (RFC 9110).
         return JSONResponse({"code": "foreign_host", "detail": detail}, 421)
 
-    def _refuse_body(self, headers: Headers) -> JSONResponse | None:
+    def _refuse_body(self, path: str, headers: Headers) -> JSONResponse | None:
         if "transfer-encoding" in headers:
             detail = "Send the body with a Content-Length."
             return JSONResponse({"code": "length_required", "detail": detail}, 411)
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or len(length) > 12 or int(length) > self._max_body:
-            detail = f"The body may have at most {self._max_body} bytes."
+        most = max(self._max_body, LARGER.get(path, 0))
+        if not length.isdecimal() or len(length) > 12 or int(length) > most:
+            detail = f"The body may have at most {most} bytes."
             return JSONResponse({"code": "too_large", "detail": detail}, 413)
         return None
