@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
 
 from appliance.control_link.headset_name import HeadsetName
 from appliance.monitoring.settings import MonitoringSettings, Reason, SiteWords
@@ -40,7 +40,7 @@ class SitePart(_Part):
     confirmation: SiteWords | None = None
     """A text that has to be confirmed before each call is monitored; empty: none."""
 
-    ask_reason: bool | None = None
+    ask_reason: StrictBool | None = None
     """A reason has to be given before each call is monitored; it is kept on record."""
 
     reasons: Annotated[tuple[Reason, ...], Field(max_length=50)] | None = None
@@ -54,6 +54,11 @@ class SitePart(_Part):
 
     audit_keep_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
     """Days after which a row of the audit log is removed; 0: all are kept."""
+
+    @field_validator("barge_limit_s", "history_shown", "audit_keep_days", mode="before")
+    @classmethod
+    def _number(cls, given: object) -> object:
+        return "" if isinstance(given, bool) else given  # else false would be taken for 0
 
     @classmethod
     def of(cls, settings: MonitoringSettings) -> SitePart:
@@ -91,7 +96,7 @@ class PanelPart(_Part):
     board: BoardName | None = None
     """The board that is in the box; ``virtual`` has its buttons on the page."""
 
-    push_to_talk: bool | None = None
+    push_to_talk: StrictBool | None = None
     """Holding the microphone button speaks, releasing it mutes; otherwise a press toggles."""
 
 

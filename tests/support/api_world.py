@@ -104,6 +104,8 @@ async def opened(prepared: Prepared, folder: Path) -> AsyncIterator[FastAPI]:
         ),
         audit,
     )
+    world.site = world.desk(store, audit)
+    world.site.folder.mkdir()
     ports = replace(
         world.ports(),
         accounts=accounts,
@@ -121,6 +123,7 @@ async def opened(prepared: Prepared, folder: Path) -> AsyncIterator[FastAPI]:
             yield app
     finally:
         await accounts.close()
+        await world.site.passwords.close()
         await store.close()
 
 

@@ -15,11 +15,12 @@ from appliance.control_link.words import EndReason
 from appliance.monitoring.policy import Permission
 from appliance.provisioning.chosen import ChosenSettings
 from appliance.provisioning.site_file.changes import Change
-from appliance.provisioning.site_file.reading import MAX_BYTES
 
 router = APIRouter(tags=["settings"])
 
 FILE = "bargebox.toml"
+LONGEST = 300_000
+"""Characters of a document; what the gatekeeper lets through has room for each in JSON."""
 Passphrase = Annotated[str, Field(max_length=200)]
 
 
@@ -55,7 +56,7 @@ class ImportIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    document: Annotated[str, Field(max_length=MAX_BYTES)]
+    document: Annotated[str, Field(max_length=LONGEST)]
     passphrase: Passphrase = ""
     """Of a document whose secrets are sealed."""
     check: bool = False
