@@ -64,6 +64,7 @@ from appliance.console.state import Console, make_templates
 from appliance.console.throttle import Lately, Throttle
 from appliance.console.visitors import SPARE, Visitors
 from appliance.console.web_sessions import WebSessions
+from appliance.provisioning.site_file.reading import MAX_BYTES
 from appliance.service.errors import BargeboxError
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
@@ -167,7 +168,10 @@ def create_app(
         settings=settings,
         own_names=own_names,
         certificates=ports.certificates,
-        long_bodies={f"{API}{updates.BUNDLE}": ports.system.updates.largest},
+        long_bodies={
+            f"{API}{updates.BUNDLE}": ports.system.updates.largest,
+            f"{API}/settings/import": 2 * MAX_BYTES,  # JSON may write a character as two
+        },
     )
     add_error_handlers(app)
     undeclared = [path for path, rule in permissions(app) if rule is None]
