@@ -16,6 +16,7 @@ from appliance.console.local_access import BoxAccounts
 from appliance.console.platform_choice import PlatformChooser
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
+from appliance.console.settings_desk import SettingsDesk
 from appliance.control_link.quality import SessionQuality
 from appliance.control_link.states import HeadsetState
 from appliance.control_link.words import Button, EndReason
@@ -52,6 +53,7 @@ def real_ports_fit(
     certificates: CertificateKeeper,
     authorities: Authorities,
     health: HealthMonitor,
+    site: SettingsDesk,
     support: SupportBundle,
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
@@ -71,6 +73,7 @@ def real_ports_fit(
         certificates=certificates,
         authorities=authorities,
         health=health,
+        site=site,
         support=support,
     )
 
