@@ -61,7 +61,6 @@ def real_ports_fit(
     first_start: Guide,
     reset: FactoryReset,
     logs: LogForwarder,
-    site: SettingsDesk,
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
     return Ports(
@@ -86,7 +85,6 @@ def real_ports_fit(
         first_start=first_start,
         reset=reset,
         logs=logs,
-        site=site,
     )
 
 
