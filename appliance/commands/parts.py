@@ -14,10 +14,13 @@ from fastapi import FastAPI
 from appliance.console.app import create_app
 from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts
+from appliance.console.openid.file import OpenIdFile
+from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.console.platform_choice import PlatformChooser, choose
 from appliance.console.platform_file import PlatformFile
 from appliance.console.ports import Ports
 from appliance.monitoring.account_manager import AccountManager
+from appliance.monitoring.openid_accounts import OpenIdAccounts
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.store import Store
 from appliance.monitoring.supervisor import MonitoringService
@@ -48,6 +51,7 @@ class Parts:
     service: MonitoringService
     certificates: CertificateKeeper
     authorities: Authorities
+    openid: OpenIdSignIn
     system: System
     health: HealthMonitor
 
@@ -68,6 +72,7 @@ class Parts:
             await self.accounts.begin()
             await self.certificates.begin()
             await self.authorities.begin()
+            await self.openid.begin()
             if first:
                 await count_start(self.store)
             await self.service.start()
@@ -95,6 +100,7 @@ async def make_parts(
     names = partial(box_names, more, lambda: system.names.now)
     certificates = CertificateKeeper(folder, audit, names, fixed=settings.console.tls_pair)
     authorities = Authorities(folder, audit)
+    openid = OpenIdSignIn(OpenIdFile(box.openid_file), OpenIdAccounts(store, audit), audit)
     panel = AsyncVirtualPanel(box.panel_socket)
     ends_s = certificates.expires_s if settings.console.secure else lambda: None
     looked_at = _box(settings, fault, store, accounts, service, choice, ends_s)
@@ -114,11 +120,14 @@ async def make_parts(
         panel=panel if settings.panel.board == "virtual" else None,
         certificates=certificates,
         authorities=authorities,
+        openid=openid,
         health=health,
-        support=_support(settings, accounts, service, choice, health),
+        support=_support(settings, accounts, openid, service, choice, health),
     )
     app = create_app(ports, settings.console)
-    return Parts(app, store, accounts, panel, service, certificates, authorities, system, health)
+    return Parts(
+        app, store, accounts, panel, service, certificates, authorities, openid, system, health
+    )
 
 
 def _box(
@@ -148,6 +157,7 @@ def _box(
 def _support(
     settings: Settings,
     accounts: BoxAccounts,
+    openid: OpenIdSignIn,
     service: MonitoringService,
     choice: PlatformChooser,
     health: HealthMonitor,
@@ -158,7 +168,7 @@ def _support(
         Sources(
             settings=settings,
             platform=lambda: choice.now.settings,
-            secrets=lambda: [accounts.local_token],
+            secrets=lambda: [accounts.local_token, *openid.secrets()],
             folders=(settings.box.state_dir, *([] if pair is None else [pair[1].parent])),
             device=service.device,
             connection=lambda: service.book.connection,

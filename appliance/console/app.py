@@ -43,6 +43,8 @@ from appliance.console.routes import (
     interactions,
     monitoring,
     network,
+    openid,
+    openid_pages,
     pages,
     platform,
     roles,
@@ -76,6 +78,7 @@ FEATURES = (
     accounts,
     roles,
     account_access,
+    openid,
     certificate,
     network,
     box,
@@ -121,6 +124,7 @@ def create_app(
         throttle=Throttle(),
         told_lately=Lately(),
         brake=SignInBrake(),
+        openid_brake=SignInBrake(),
         devices=DeviceCookies(secrets.token_bytes(32)),
         refused=RefusedSignIns(ports.audit.append, ports.accounts.known_as),
         counters=counters,
@@ -135,6 +139,7 @@ def create_app(
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(account_pages.router)
+    app.include_router(openid_pages.router)
     app.include_router(history_pages.router)
     app.include_router(audit.pages)
     app.include_router(system_pages.router)

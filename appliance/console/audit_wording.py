@@ -42,6 +42,7 @@ ACTIONS: Final = {
     "role_created": "Made a role",
     "role_changed": "Changed a role",
     "role_deleted": "Removed a role",
+    "openid_changed": "Changed the sign-in at the identity provider",
     "token_made": "Made an API token",
     "token_revoked": "Revoked an API token",
     "self_test": "Ran the self-test, which opens the microphone",

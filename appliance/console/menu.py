@@ -42,6 +42,7 @@ MENU: Final = (
     MenuItem("/settings/certificate", "Certificate", "settings", DEVICE),
     MenuItem(HEALTH, "Health", "settings", DEVICE),
     MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),
+    MenuItem("/settings/sign-in", "Sign-in", "settings", ACCOUNTS),
     MenuItem("/audit", "Audit log", "settings", AUDIT),
     MenuItem("/account", "Your account", "person"),
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.control_link.events import Levels, Quality
 from appliance.control_link.states import CheckResult
 from appliance.control_link.words import Audience, Button
@@ -274,5 +275,6 @@ class Ports:
     panel: Panel | None
     certificates: CertificateKeeper
     authorities: Authorities
+    openid: OpenIdSignIn
     health: Health
     support: Support

@@ -46,6 +46,8 @@ class Console:
     throttle: Throttle
     """Pauses in guessing one's own password, to change it."""
     brake: SignInBrake
+    openid_brake: SignInBrake
+    """One of its own: whoever is braked at the provider still gets in by a password."""
     devices: DeviceCookies
     refused: RefusedSignIns
     counters: Counters
@@ -61,6 +63,8 @@ class Console:
     """Strangers' password checks at one time: each takes a core and 19 MiB for a moment."""
     checking_known: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Those of browsers that are known, which wait for no stranger."""
+    testing_openid: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One test of the identity provider at a time."""
 
     def page(
         self, request: Request, template: str, context: Mapping[str, Any], status: int = 200

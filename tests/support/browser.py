@@ -64,6 +64,7 @@ def context(
     height: int = 800,
     scheme: Scheme = "light",
     locale: str = "en-GB",
+    any_certificate: bool = False,
 ) -> Iterator[BrowserContext]:
     """A fresh profile; its pages fail the test on any script error or refused resource."""
     made = browser.new_context(
@@ -72,6 +73,7 @@ def context(
         color_scheme=scheme,
         locale=locale,
         reduced_motion="reduce",
+        ignore_https_errors=any_certificate,
     )
     made.set_default_timeout(LIMIT_MS)
     try:

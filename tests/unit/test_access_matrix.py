@@ -25,6 +25,8 @@ GET    /healthz                                      A S T N K -
 GET    /metrics                                      A T
 GET    /static                                       A S T N K -
 GET    /sign-in                                      A S T N K -
+GET    /sign-in/openid                               A S T N K -
+GET    /sign-in/openid/back                          A S T N K -
 GET    /                                             A S T N K
 GET    /change-password                              A S T N K
 GET    /account                                      A S T N K
@@ -39,6 +41,7 @@ GET    /settings/certificate                         A T
 GET    /settings/network                             A T
 GET    /settings/box                                 A T
 GET    /settings/accounts                            A
+GET    /settings/sign-in                             A
 GET    /settings/health                              A T
 GET    /settings/health/list                         A T
 GET    /audit                                        A
@@ -109,6 +112,9 @@ DELETE /api/v1/accounts/{name}/tokens/{token_id}     A S
 GET    /api/v1/accounts/{name}/sign-ins              A S
 DELETE /api/v1/accounts/{name}/sign-ins              A S
 DELETE /api/v1/accounts/{name}/sign-ins/{sign_in_id} A S
+GET    /api/v1/openid/settings                       A
+PUT    /api/v1/openid/settings                       A
+POST   /api/v1/openid/check                          A
 GET    /api/v1/roles                                 A
 POST   /api/v1/roles                                 A
 PUT    /api/v1/roles/{name}                          A

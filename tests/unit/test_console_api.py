@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from appliance.console.app import create_app
 from appliance.console.local_access import BoxAccounts
+from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.console.platform_choice import PlatformChooser
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
@@ -51,6 +52,7 @@ def real_ports_fit(
     panel: AsyncVirtualPanel,
     certificates: CertificateKeeper,
     authorities: Authorities,
+    openid: OpenIdSignIn,
     health: HealthMonitor,
     support: SupportBundle,
 ) -> Ports:
@@ -70,6 +72,7 @@ def real_ports_fit(
         panel=panel,
         certificates=certificates,
         authorities=authorities,
+        openid=openid,
         health=health,
         support=support,
     )

@@ -48,5 +48,6 @@ async def accounts(request: Request, caller: AccountManager) -> HTMLResponse:
         "permissions": PERMISSIONS,
         "platform": ports.choice.now.settings.driver,
         "platforms": PLATFORMS,
+        "openid_label": ports.openid.settings.label,
     }
     return page(request, caller, "accounts.html", context)
