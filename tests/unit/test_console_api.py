@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from appliance.console.app import create_app
 from appliance.console.local_access import BoxAccounts
+from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.console.platform_choice import PlatformChooser
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
@@ -55,6 +56,7 @@ def real_ports_fit(
     panel: AsyncVirtualPanel,
     certificates: CertificateKeeper,
     authorities: Authorities,
+    openid: OpenIdSignIn,
     health: HealthMonitor,
     site: SettingsDesk,
     support: SupportBundle,
@@ -78,6 +80,7 @@ def real_ports_fit(
         panel=panel,
         certificates=certificates,
         authorities=authorities,
+        openid=openid,
         health=health,
         site=site,
         support=support,
