@@ -39,7 +39,7 @@ BOX: Final = "bargebox"
 LOOK_EVERY_S: Final = 5.0
 IN_SERVICE: Final = (
     "This box is in service: a USB stick is taken up only until the administrator has a password. "
-    "Import the file on the page, at Settings, or give it at the box to “bargebox provision”."
+    "Import the file on the page Export and import, or give it at the box to “bargebox provision”."
 )
 
 
