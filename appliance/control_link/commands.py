@@ -154,6 +154,17 @@ class SelfTest(Command):
     type: Literal["self_test"] = "self_test"
 
 
+class ShowRecovery(Command):
+    """Both buttons were held, and control lets a password be set anew: both lamps blink quickly.
+
+    In idle only, else refused (``busy``). It ends when it is switched off, with a call, when
+    control goes, and after six minutes at most.
+    """
+
+    type: Literal["show_recovery"] = "show_recovery"
+    on: bool
+
+
 AnyCommand = Annotated[
     Join
     | Speak
@@ -169,7 +180,8 @@ AnyCommand = Annotated[
     | SetVolume
     | AckPresses
     | Ping
-    | SelfTest,
+    | SelfTest
+    | ShowRecovery,
     Field(discriminator="type"),
 ]
 any_command: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)

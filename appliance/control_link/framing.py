@@ -17,6 +17,9 @@ from appliance.service.errors import BargeboxError
 MAX_UNSENT = 4 * MAX_LINE
 """Bytes that may wait for a slow reader; with more the link is given up, never the memory."""
 
+MAX_WORDS = 200
+"""Characters of what is wrong with a message."""
+
 CLOSE_LIMIT_S = 1.0
 
 Incoming = TypeVar("Incoming", covariant=True)
@@ -43,7 +46,8 @@ def decode(line: bytes, incoming: TypeAdapter[Incoming]) -> Incoming:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "line"
-        raise LinkError(f"Not a control link message: {where}: {first['msg']}.") from None
+        words = first["msg"][:MAX_WORDS]  # it would list every type that there is
+        raise LinkError(f"Not a control link message: {where}: {words}.") from None
 
 
 class Channel(Generic[Incoming]):

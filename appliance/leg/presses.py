@@ -47,6 +47,7 @@ class Presses:
         self._number = 0
         self._opening_press = False
         self._listened_at_hang_up = False
+        self._begun_in_idle = dict.fromkeys(Button, True)
 
     # -- kept presses
 
@@ -78,6 +79,7 @@ class Presses:
 
     def microphone_edge(self, at: float) -> bool:
         """First edge: mute at once if there is anything to mute."""
+        self._begun_in_idle[Button.MICROPHONE] = self._leg.call is None
         if not self._close(at):
             return False
         self._opening_press = False
@@ -126,6 +128,7 @@ class Presses:
         """Mute in this thread, then leave."""
         call = self._leg.call
         self._leg.gate.close("end")
+        self._begun_in_idle[Button.HANG_UP] = call is None
         self._listened_at_hang_up = call is not None and call.media is Media.CONNECTED
         if call is None:
             self._keep(Button.HANG_UP, Action.IGNORED, at, None)
@@ -140,6 +143,8 @@ class Presses:
             self._keep(Button.HANG_UP, Action.NEXT_ASKED, at, None)
 
     def both_held(self, at: float) -> None:
-        """Both for 10 s, in idle only: provisioning mode."""
-        if self._leg.call is None:
+        """Both for 10 s, in idle only: provisioning mode. A press that left a call, or muted in
+        it, meant that and nothing more.
+        """
+        if self._leg.call is None and all(self._begun_in_idle.values()):
             self._keep(Button.HANG_UP, Action.PROVISIONING_ASKED, at, None)
