@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.control_link.events import Levels, Quality
-from appliance.control_link.states import CheckResult
+from appliance.control_link.states import CheckResult, Press
 from appliance.control_link.words import Audience, Button
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.audit import Entry
@@ -115,6 +115,12 @@ class Monitoring(Protocol):
 
     async def close(self) -> Callable[[], None]:
         """Begin no session until what this returns is called; ``busy`` in a call."""
+
+    def listen_presses(self, listener: Callable[[Press], None]) -> Unlisten:
+        """Call *listener* on the loop at each press of the box's buttons; it must not block."""
+
+    async def show_recovery(self, on: bool) -> None:
+        """Both lamps tell that a password can be set anew, or no more; refused in a call."""
 
     def listen(self, listener: Callable[[Notice], None]) -> Unlisten:
         """Call *listener* on the loop at each change; it must not block."""

@@ -101,7 +101,9 @@ class AccountManager:
 
         return await self._record(by, "account_changed", detail, work)
 
-    async def reset_password(self, by: Account, name: str, *, unlock: bool = False) -> str:
+    async def reset_password(
+        self, by: Account, name: str, *, unlock: bool = False, action: str = "password_reset"
+    ) -> str:
         """A one-time password, told only here; the account is signed out everywhere."""
         account = (await self.get(name)).account
         account_rows.refuse_foreign(account)
@@ -115,7 +117,7 @@ class AccountManager:
             if unlock:
                 database.execute("UPDATE accounts SET locked = 0 WHERE name = ?", (key,))
 
-        await self._record(by, "password_reset", {"account": account.name}, work)
+        await self._record(by, action, {"account": account.name}, work)
         return password
 
     async def set_locked(self, by: Account, name: str, locked: bool) -> AccountRecord:

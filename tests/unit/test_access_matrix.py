@@ -25,6 +25,7 @@ GET    /healthz                                      A S T N K -
 GET    /metrics                                      A T
 GET    /static                                       A S T N K -
 GET    /sign-in                                      A S T N K -
+GET    /recover                                      A S T N K -
 GET    /sign-in/openid                               A S T N K -
 GET    /sign-in/openid/back                          A S T N K -
 GET    /                                             A S T N K
@@ -54,6 +55,9 @@ POST   /api/v1/session                               A S T N K -
 GET    /api/v1/session                               A S T N K
 DELETE /api/v1/session                               A S T N K
 PUT    /api/v1/session/password                      A S T N K
+GET    /api/v1/recovery                              A S T N K -
+POST   /api/v1/recovery                              A S T N K -
+POST   /api/v1/recovery/password                     A S T N K -
 GET    /api/v1/interactions                          A S K
 GET    /api/v1/interactions/{interaction_id}         A S K
 POST   /api/v1/interactions/{interaction_id}/monitor A S

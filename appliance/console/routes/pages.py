@@ -54,12 +54,14 @@ async def sign_in(request: Request, to: str = "/") -> Response:
     """The sign-in page."""
     if await find_caller(request) is not None:
         return RedirectResponse("/", 303)
+    state = console(request)
     context = {
-        "openid": console(request).ports.openid.settings,
+        "openid": state.ports.openid.settings,
+        "recovery": state.recovery.is_open,
         "problem": "",
         "to": local_page(to),
     }
-    return console(request).page(request, "sign_in.html", context)
+    return state.page(request, "sign_in.html", context)
 
 
 @router.get("/change-password")
