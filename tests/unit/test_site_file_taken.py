@@ -172,6 +172,52 @@ async def test_a_medium_that_cannot_be_written_is_told_of(
     assert not await box.start()
 
 
+async def test_what_lies_on_another_stick_meanwhile_is_left_alone(
+    box: SiteBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stick = box.media / "STICK"
+    stick.mkdir()
+    put_beside(stick)
+    text = f'[administrator]\npassword = "{PASSWORD}"\n[certificate]\n'
+    text += 'pem = { file = "page.pem" }\nkey = { file = "page.key" }\n'
+    box.put(text, stick)
+
+    def pulled_out(path: Path, text: str) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("appliance.provisioning.site_file.provisioner.rewrite", pulled_out)
+        assert await box.start()
+    stick.rename(box.media / "pulled out")
+    box.put("[site]\nbarge_limit_s = 60\n", stick)
+    for name in ("page.pem", "page.key"):
+        (stick / name).write_text("somebody else's")
+    await box.finish()
+    assert {(stick / name).read_text() for name in ("page.pem", "page.key")} == {"somebody else's"}
+    assert "COULD NOT BE ERASED" in box.report(stick)
+
+
+@pytest.mark.parametrize("what", ["huge", "link", "folder"])
+async def test_a_stick_cannot_bring_a_report_that_harms_the_box(box: SiteBox, what: str) -> None:
+    stick, aim = box.media / "STICK", box.folder / "aim"
+    aim.write_text("the box's own")
+    box.put("[site]\nbarge_limit_s = -1\n", stick)
+    report = stick / "bargebox-report.txt"
+    if what == "huge":
+        with report.open("wb") as file:
+            file.truncate(1 << 42)  # it has holes; whoever reads it whole has no memory left
+    elif what == "link":
+        report.symlink_to(aim)
+        (stick / "bargebox-report.txt.new").symlink_to(aim)
+    else:
+        report.mkdir()
+    assert not await box.start()
+    assert aim.read_text() == "the box's own"
+    if what != "folder":
+        assert "REFUSED" in report.read_text()
+        assert not report.is_symlink()
+
+
 async def test_a_part_that_fails_is_tried_again_and_told_of(
     box: SiteBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

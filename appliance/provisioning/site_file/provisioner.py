@@ -203,7 +203,9 @@ class Provisioner:
         if plan.source is None or plan.erased:
             return
         try:
-            _erase_file(plan, plan.source, self._places.seen)
+            if not _erase_file(plan, plan.source, self._places.seen):
+                log.error("%s is another file now; the secrets of the former stay", plan.source)
+                return
             for name in plan.beside:
                 shred(plan.source.parent / name)
         except OSError as error:
@@ -213,15 +215,19 @@ class Provisioner:
         self._places.plan.write(plan)
 
 
-def _erase_file(plan: Plan, source: Path, seen: Seen) -> None:
+def _erase_file(plan: Plan, source: Path, seen: Seen) -> bool:
+    """Whether it is the plan's own medium, so that what lies beside may be deleted."""
     text = read_plain(source, MAX_BYTES)
     digest = seen.digest(text or b"")
     if text is None or digest != plan.digest:
+        # Another one by now, as of somebody else's stick; or erased before the power went.
+        erased_before = text is not None and seen.knows(digest) == "applied"
         seen.add({plan.digest: "applied"})
-        return  # it is another one by now, or was erased before the power went
+        return erased_before
     erased = without(decoded(text), [*secret_places(read_data(plan.data))])
     seen.add({digest: "applied", seen.digest(erased.encode()): "applied"})
     rewrite(source, erased)
+    return True
 
 
 def _write(text: str, *folders: Path) -> None:
