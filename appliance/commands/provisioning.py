@@ -9,7 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from appliance.commands.services import make_provisioner, open_store, places_of, services_of
+from appliance.commands.services import (
+    begin_first_start,
+    make_provisioner,
+    open_store,
+    places_of,
+    services_of,
+)
 from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts
 from appliance.monitoring.audit import Audit
@@ -18,6 +24,7 @@ from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.folder import CertificateFolder
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.certificates.names import box_names
+from appliance.provisioning.first_start.first_start import FirstStart
 from appliance.provisioning.site_file.provisioner import Provisioner
 from appliance.provisioning.site_file.services import Services
 from appliance.provisioning.system import make_system
@@ -88,11 +95,13 @@ async def offline(found: InForce, file: Path) -> AsyncIterator[tuple[Provisioner
         keeper = CertificateKeeper(folder, audit, names, fixed=settings.console.tls_pair)
         authorities = Authorities(folder, audit)
         await accounts.begin()
+        first_start = FirstStart(store, audit)
+        await begin_first_start(first_start, accounts)  # before there is a second account
         await system.names.start()
         await keeper.begin()
         await authorities.begin()
         services = services_of(found, file, accounts, audit, system, keeper, authorities, store)
-        yield make_provisioner(services, box, accounts), services
+        yield make_provisioner(services, box, accounts, first_start), services
 
 
 class _Nobody:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import stat
 import tomllib
@@ -11,6 +12,8 @@ import pytest
 
 from appliance.monitoring.passwords import Passwords
 from appliance.monitoring.store import Store
+from appliance.provisioning.first_start import rows
+from appliance.provisioning.first_start.steps import State, Step
 from appliance.provisioning.site_file.erasing import ERASED
 from tests.support.site_box import PASSWORD, SiteBox, example, put_beside, without_system
 
@@ -218,6 +221,18 @@ async def test_a_stick_cannot_bring_a_report_that_harms_the_box(box: SiteBox, wh
         assert not report.is_symlink()
 
 
+async def test_a_reset_password_of_the_administrator_opens_the_box_to_no_stick(
+    box: SiteBox,
+) -> None:
+    box.put(f'[administrator]\npassword = "{PASSWORD}"\n')
+    assert await box.start()
+    await box.finish()
+    await asyncio.to_thread(_reset_later, box)
+    stick = box.put('[administrator]\npassword = "of a passer-by"\n', box.media / "STICK").parent
+    assert not await box.start()
+    assert "This box is in service" in box.report(stick)
+
+
 async def test_a_part_that_fails_is_tried_again_and_told_of(
     box: SiteBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,3 +258,11 @@ def _actions(box: SiteBox) -> list[str]:
         return [row for (row,) in database.execute("SELECT action FROM audit ORDER BY seq")]
     finally:
         database.close()
+
+
+def _reset_later(box: SiteBox) -> None:
+    database = sqlite3.connect(box.state / "bargebox.sqlite3")
+    with database:
+        rows.write(database, Step.PASSWORD, State.DONE)
+        database.execute("UPDATE accounts SET must_change = 1 WHERE name = 'admin'")
+    database.close()
