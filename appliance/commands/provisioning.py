@@ -34,16 +34,17 @@ from appliance.settings import InForce
 log = logging.getLogger(__name__)
 
 
-async def provisioned(found: InForce, file: Path) -> bool:
+async def provisioned(found: InForce, file: Path, *, first: bool = True) -> bool:
     """Whether settings were applied, for the box with those *found* for the settings *file*.
 
-    A call that a former life left running is not kept waiting: then it is done at the next start.
+    A call that a former process left running is not kept waiting: then it is done later. In a life
+    that is not the *first* of its process there is none, for control begins anew in idle only.
     A fault of all this keeps nobody from the page.
     """
     if not await asyncio.to_thread(_is_called_for, found):
         return False
     try:
-        if await _in_a_call(found.file.box.database):
+        if first and await _in_a_call(found.file.box.database):
             log.warning("a call may go on; the document of settings waits for the next start")
             return False
         async with offline(found, file) as (provisioner, _):
@@ -60,7 +61,8 @@ def _is_called_for(found: InForce) -> bool:
 async def _in_a_call(database: Path) -> bool:
     store = await asyncio.to_thread(open_store, database)
     try:
-        return bool(await History(store).open_legs())
+        # Not by the legs on record: one on a platform that is away, or used no more, stays there.
+        return bool(await History(store).running())
     finally:
         await store.close()
 

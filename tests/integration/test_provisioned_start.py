@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -185,3 +186,28 @@ async def test_a_document_given_to_a_stopped_box_is_applied_at_its_next_start(
     async with running(box) as local:
         assert await signs_in(local, "admin", PASSWORD)
     assert PASSWORD not in path.read_text()
+
+
+async def test_a_leg_left_on_a_platform_that_is_used_no_more_keeps_no_document_waiting(
+    tmp_path: Path,
+) -> None:
+    box = await asyncio.to_thread(SiteBox, tmp_path)
+    async with box.offline():
+        pass
+    await asyncio.to_thread(_leave_a_leg, box)
+    path = box.put(DOCUMENT, tmp_path / "given")
+    code, said = await command("provision", path, "--settings", box.file)
+    assert code == 0, said
+    async with running(box) as local:
+        report = path.with_name("bargebox-report.txt")
+        await eventually(lambda: report.exists() and "APPLIED." in report.read_text(), 30)
+        assert await signs_in(local, "admin", PASSWORD)
+    assert (tmp_path / "log").read_text().count("the page is at") == 1
+
+
+def _leave_a_leg(box: SiteBox) -> None:
+    database = sqlite3.connect(box.state / "bargebox.sqlite3")
+    with database:
+        row = ("handle-1", "janus", "a session that ended", "2026-01-01T00:00:00+00:00")
+        database.execute("INSERT INTO open_legs VALUES (?, ?, ?, ?)", row)
+    database.close()
