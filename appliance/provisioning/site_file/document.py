@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Final, Self
 
 from pydantic import (
@@ -17,7 +16,7 @@ from pydantic import (
 
 from appliance.monitoring import account_rows
 from appliance.monitoring.accounts import FIRST_ACCOUNT
-from appliance.monitoring.passwords import MAX_PASSWORD, AccountError, check_password
+from appliance.monitoring.passwords import MAX_PASSWORD, AccountError, check_password, is_hash
 from appliance.monitoring.policy import Permission
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.box.clock import MOST_SERVERS, TimeServer
@@ -30,11 +29,10 @@ from appliance.provisioning.network.wired import Wired
 MOST_AUTHORITIES: Final = 50
 Pem = Annotated[SecretStr, Field(max_length=65_536)]
 Password = Annotated[SecretStr, Field(max_length=MAX_PASSWORD)]
-_HASH = re.compile(r"\$argon2id\$v=19\$m=(\d{1,5}),t=\d,p=\d(\$[A-Za-z0-9+/]{10,100}){2}")
 
 
 def _hash(given: SecretStr) -> SecretStr:
-    if not _HASH.fullmatch(given.get_secret_value()):
+    if not is_hash(given.get_secret_value()):
         raise ValueError("This is no hash of a password as an export has it.")
     return given
 
