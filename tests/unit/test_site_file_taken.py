@@ -14,6 +14,8 @@ from appliance.monitoring.passwords import Passwords
 from appliance.monitoring.store import Store
 from appliance.provisioning.first_start import rows
 from appliance.provisioning.first_start.steps import State, Step
+from appliance.provisioning.reset.carrying_out import finish_reset
+from appliance.provisioning.reset.marker import Marker, Ordered
 from appliance.provisioning.site_file.erasing import ERASED
 from tests.support.site_box import PASSWORD, SiteBox, example, put_beside, without_system
 
@@ -219,6 +221,23 @@ async def test_a_stick_cannot_bring_a_report_that_harms_the_box(box: SiteBox, wh
     if what != "folder":
         assert "REFUSED" in report.read_text()
         assert not report.is_symlink()
+
+
+async def test_a_document_without_its_erased_secrets_is_refused_by_a_box_that_was_reset(
+    box: SiteBox,
+) -> None:
+    path = box.put(f'[site]\nbarge_limit_s = 60\n[administrator]\npassword = "{PASSWORD}"\n')
+    assert await box.start()
+    await box.finish()
+    await asyncio.to_thread(Marker(box.state).write, Ordered())
+    found = (await box.found()).settings.box
+    also = (box.file.with_name("bargebox.toml.chosen"),)
+    assert await finish_reset(box.state, found.time_servers, box.bus, also=also)
+    assert not await box.start()
+    assert "Line 4, administrator.password: Give this: " in box.report()
+    assert (await box.document())["site"]["barge_limit_s"] == 0
+    path.write_text(path.read_text().replace(ERASED, PASSWORD))
+    assert await box.start()
 
 
 async def test_a_reset_password_of_the_administrator_opens_the_box_to_no_stick(
