@@ -6,17 +6,22 @@ import asyncio
 import sqlite3
 import stat
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from appliance.commands.services import places_of
 from appliance.monitoring.passwords import Passwords
 from appliance.monitoring.store import Store
+from appliance.platforms.protocol import Check
 from appliance.provisioning.first_start import rows
 from appliance.provisioning.first_start.steps import State, Step
 from appliance.provisioning.reset.carrying_out import finish_reset
 from appliance.provisioning.reset.marker import Marker, Ordered
 from appliance.provisioning.site_file.erasing import ERASED
+from appliance.provisioning.site_file.provisioner import Provisioner
+from appliance.provisioning.site_file.reading import read_text
 from tests.support.site_box import PASSWORD, SiteBox, example, put_beside, without_system
 
 SECRETS = ("its API secret", "at least ten characters", "for the first sign-in")
@@ -169,7 +174,7 @@ async def test_a_medium_that_cannot_be_written_is_told_of(
     def refuse(path: Path, text: str) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("appliance.provisioning.site_file.provisioner.rewrite", refuse)
+    monkeypatch.setattr("appliance.provisioning.site_file.clearing.rewrite", refuse)
     assert await box.start()
     await box.finish()
     assert PASSWORD in path.read_text()
@@ -191,7 +196,7 @@ async def test_what_lies_on_another_stick_meanwhile_is_left_alone(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr("appliance.provisioning.site_file.provisioner.rewrite", pulled_out)
+        patched.setattr("appliance.provisioning.site_file.clearing.rewrite", pulled_out)
         assert await box.start()
     stick.rename(box.media / "pulled out")
     box.put("[site]\nbarge_limit_s = 60\n", stick)
@@ -221,6 +226,31 @@ async def test_a_stick_cannot_bring_a_report_that_harms_the_box(box: SiteBox, wh
     if what != "folder":
         assert "REFUSED" in report.read_text()
         assert not report.is_symlink()
+
+
+async def test_a_document_that_is_given_while_another_is_used_is_not_lost(box: SiteBox) -> None:
+    box.put('[platform]\ndriver = "sandbox"\n[platform.sandbox]\nurl = "ws://127.0.0.1:9"\n')
+    assert await box.start()
+    later = "[site]\nbarge_limit_s = 60\n"
+    async with box.offline() as (provisioner, services):
+
+        async def meanwhile() -> list[Check]:
+            await provisioner.take("admin", await asyncio.to_thread(read_text, later))
+            return []
+
+        busy = Provisioner(
+            replace(services, check_platform=meanwhile),
+            places_of((await box.found()).settings.box),
+            in_service=_yes,
+        )
+        await busy.go_on()
+    assert await box.start()
+    await box.finish()
+    assert (await box.document())["site"]["barge_limit_s"] == 60
+
+
+async def _yes() -> bool:
+    return True
 
 
 async def test_a_document_without_its_erased_secrets_is_refused_by_a_box_that_was_reset(

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import ClassVar, Final
+from uuid import uuid4
 
 from pydantic import JsonValue
 
 from appliance.monitoring.audit import Entry
-from appliance.provisioning.first_start.steps import State, Step
+from appliance.provisioning.first_start.steps import State
 from appliance.provisioning.first_start.unattended import Unattended
 from appliance.provisioning.site_file import report
 from appliance.provisioning.site_file.applying import Applier, checked
-from appliance.provisioning.site_file.erasing import rewrite, secret_places, shred, without
+from appliance.provisioning.site_file.clearing import erase
+from appliance.provisioning.site_file.erasing import secret_places
 from appliance.provisioning.site_file.errors import Fault, SiteFileError
 from appliance.provisioning.site_file.places import Places
-from appliance.provisioning.site_file.plan import Outcome, PartName, Plan, PlanError, Seen
+from appliance.provisioning.site_file.plan import Outcome, Plan, PlanError
 from appliance.provisioning.site_file.reading import (
     MAX_BYTES,
     GivenFile,
@@ -43,15 +45,6 @@ IN_SERVICE: Final = (
     "This box is in service: a USB stick is taken up only until the administrator has a password. "
     "Import the file on the page, at Settings, or give it at the box to “bargebox provision”."
 )
-STEPS: Final[Mapping[PartName, frozenset[Step]]] = {
-    "box": frozenset({Step.NAME}),
-    "time": frozenset({Step.NAME, Step.TIME}),
-    "certificate": frozenset({Step.CERTIFICATE}),
-    "platform": frozenset({Step.PLATFORM}),
-    "accounts": frozenset({Step.SUPERVISOR}),
-    "network": frozenset({Step.NETWORK}),
-}
-"""What of the first start a part of the document sees to."""
 
 
 class Provisioner:
@@ -84,7 +77,7 @@ class Provisioner:
         if plan is None:
             return False
         await self._applier.before_the_page(plan)
-        await asyncio.to_thread(self._erase, plan)
+        await asyncio.to_thread(erase, plan, self._places)
         await self._report(plan, [])
         return True
 
@@ -102,15 +95,15 @@ class Provisioner:
         # Before the plan goes, so that a power cut does not leave a box half in service.
         more += await self._first_start_of(plan)
         await self._report(plan, more)
-        await asyncio.to_thread(self._erase, plan)
-        await asyncio.to_thread(self._places.plan.delete)
+        await asyncio.to_thread(erase, plan, self._places)
+        await asyncio.to_thread(self._places.plan.delete, plan)
         good = all(one.good for one in plan.done.values())
         detail: dict[str, JsonValue] = {one.part: one.words for one in (*plan.done.values(), *more)}
         action = "settings_applied" if good else "settings_applied_in_part"
         self._box.audit.note(Entry(plan.who, action, detail=detail))
         log.info("the document of settings is applied")
         if self._first_start is not None:
-            await self._first_start.wait(plan.who, _steps(plan), alone=plan.source is not None)
+            await self._first_start.wait(plan.who, plan.steps, alone=plan.source is not None)
 
     async def go_on(self) -> None:
         """`with_the_page` as a job: what fails is tried again at the next start."""
@@ -145,7 +138,12 @@ class Provisioner:
             text = await asyncio.to_thread(read_plain, source, MAX_BYTES)
             digest = await asyncio.to_thread(self._places.seen.digest, text or b"")
         plan = Plan(
-            who=who, data=given.data, source=source, beside=tuple(sorted(beside)), digest=digest
+            id=uuid4().hex,
+            who=who,
+            data=given.data,
+            source=source,
+            beside=tuple(sorted(beside)),
+            digest=digest,
         )
         await self._applier.begin(plan)
         return plan
@@ -219,7 +217,7 @@ class Provisioner:
         """How far the first start has come with it; nothing on a box that was in service."""
         if self._first_start is None:
             return []
-        now = await self._first_start.look(plan.who, _steps(plan), alone=plan.source is not None)
+        now = await self._first_start.look(plan.who, plan.steps, alone=plan.source is not None)
         faults = self._first_start.faults
         words = " ".join(f"{step}: {fault}" for step, fault in faults.items())
         if now.unfinished:
@@ -234,41 +232,6 @@ class Provisioner:
         text = report.of_plan(plan, left, more, report.now())
         beside = [] if plan.source is None else [plan.source.parent]
         await asyncio.to_thread(_write, text, *beside, self._places.own)
-
-    def _erase(self, plan: Plan) -> None:
-        """In a thread: the secrets leave the file, once all is safe in the plan."""
-        if plan.source is None or plan.erased:
-            return
-        try:
-            if not _erase_file(plan, plan.source, self._places.seen):
-                log.error("%s is another file now; the secrets of the former stay", plan.source)
-                return
-            for name in plan.beside:
-                shred(plan.source.parent / name)
-        except OSError as error:
-            log.error("the secrets in %s cannot be erased: %s", plan.source, error.strerror)
-            return
-        plan.erased = True
-        self._places.plan.write(plan)
-
-
-def _steps(plan: Plan) -> frozenset[Step]:
-    return frozenset(step for part in plan.done for step in STEPS.get(part, ()))
-
-
-def _erase_file(plan: Plan, source: Path, seen: Seen) -> bool:
-    """Whether it is the plan's own medium, so that what lies beside may be deleted."""
-    text = read_plain(source, MAX_BYTES)
-    digest = seen.digest(text or b"")
-    if text is None or digest != plan.digest:
-        # Another one by now, as of somebody else's stick; or erased before the power went.
-        erased_before = text is not None and seen.knows(digest) == "applied"
-        seen.add({plan.digest: "applied"})
-        return erased_before
-    erased = without(decoded(text), [*secret_places(read_data(plan.data))])
-    seen.add({digest: "applied", seen.digest(erased.encode()): "applied"})
-    rewrite(source, erased)
-    return True
 
 
 def _write(text: str, *folders: Path) -> None:
