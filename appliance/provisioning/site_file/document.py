@@ -25,6 +25,7 @@ from appliance.provisioning.chosen import HeadsetPart, PanelPart, SitePart
 from appliance.provisioning.network.addresses import distinct
 from appliance.provisioning.network.profiles import DEVICE_NAME_MOST
 from appliance.provisioning.network.wired import Wired
+from appliance.provisioning.words import said
 
 MOST_AUTHORITIES: Final = 50
 Pem = Annotated[SecretStr, Field(max_length=65_536)]
@@ -33,7 +34,7 @@ Password = Annotated[SecretStr, Field(max_length=MAX_PASSWORD)]
 
 def _hash(given: SecretStr) -> SecretStr:
     if not is_hash(given.get_secret_value()):
-        raise ValueError("This is no hash of a password as an export has it.")
+        raise ValueError(said("This is no hash of a password as an export has it."))
     return given
 
 
@@ -127,7 +128,7 @@ class AccountPart(Part):
     @model_validator(mode="after")
     def _one_password(self) -> Self:
         if self.password is not None and self.password_hash is not None:
-            raise ValueError("Give a password or a hash, and not both.")
+            raise ValueError(said("Give a password or a hash, and not both."))
         _checked(self.password, self.name)
         return self
 
@@ -171,7 +172,7 @@ class SiteFile(Part):
         seen: set[str] = set()
         for one in given:
             if account_rows.folded(one.name) in seen:
-                raise ValueError(f"{one.name} is there twice; give each name once.")
+                raise ValueError(said("{name} is there twice; give each name once.", name=one.name))
             seen.add(account_rows.folded(one.name))
         return given
 

@@ -16,10 +16,11 @@ from appliance.provisioning.chosen import ChosenSettings, HeadsetPart, PanelPart
 from appliance.provisioning.site_file.document import AccountPart, SiteFile
 from appliance.provisioning.site_file.plan import Outcome
 from appliance.provisioning.site_file.services import Faults, Services
+from appliance.provisioning.words import said
 from appliance.service.faults import by_field
 
-ONE_TIME_ONLY = "Give this: the administrator has a one-time password only."
-TYPE_AGAIN = "Give this: the box has none that was for this address."
+ONE_TIME_ONLY = said("Give this: the administrator has a one-time password only.")
+TYPE_AGAIN = said("Give this: the box has none that was for this address.")
 
 
 class CallPlatform:

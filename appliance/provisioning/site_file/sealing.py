@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from appliance.provisioning.site_file.erasing import secret_places
 from appliance.provisioning.site_file.errors import SiteFileError
 from appliance.provisioning.site_file.reading import read_data
+from appliance.provisioning.words import said
 
 Data = dict[str, Any]
 
@@ -26,8 +27,10 @@ SHORTEST: Final = 10
 """Characters of a passphrase."""
 PART: Final = "sealed"
 _SALT, _NONCE = 16, 12
-_TOO_SHORT = f"A passphrase has {SHORTEST} characters or more."
-_WRONG = "It does not open with this passphrase, or the file was changed since it was exported."
+_TOO_SHORT = said("A passphrase has {count} characters or more.", count=SHORTEST)
+_WRONG = said(
+    "It does not open with this passphrase, or the file was changed since it was exported."
+)
 
 
 def seal(data: Data, passphrase: str) -> Data:
