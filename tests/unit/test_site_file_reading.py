@@ -239,3 +239,18 @@ async def test_a_hash_that_costs_more_or_that_nobody_can_compare_with_is_refused
     if "m=1," in costs:  # a database that holds one all the same: that account stays closed
         assert not await passwords.match(hashed, "any password")
     await passwords.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["a." * 100_000 + "a", '"a".' * 50_000 + "a", "[" + "a." * 100_000 + "a]\nb"]
+)
+async def test_a_name_of_very_many_parts_keeps_nobody_waiting(name: str) -> None:
+    async with asyncio.timeout(5):
+        with pytest.raises(SiteFileError, match="Line 2, file: A name in it has too many parts"):
+            await asyncio.to_thread(read_text, f"# one\n{name} = 1\n")
+
+
+async def test_dots_in_a_text_are_no_parts_of_a_name() -> None:
+    text = f'[site]\nconfirmation = "Go on{"." * 60}" # {"." * 60}\n'
+    given = await asyncio.to_thread(read_text, text)
+    assert given.document.site is not None

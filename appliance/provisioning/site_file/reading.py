@@ -28,6 +28,9 @@ MAX_BESIDE: Final = 64 * 1024
 Data = dict[str, Any]
 Where = tuple[str | int, ...]
 _LINE = re.compile(r" \(at line (\d+), column \d+\)$| \(at end of document\)$")
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*+"|\'[^\']*+\'|#.*')
+_MOST_DOTS = 50
+"""In a line, outside of its texts; what reads TOML takes the square of the parts of one name."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._-]{0,99}")
 _NO_FILES = said("A file cannot be named here; give its text instead.")
 
@@ -46,6 +49,9 @@ def read_text(text: str, folder: Path | None = None) -> GivenFile:
 
     It waits for the disk, and takes its time: not for the event loop.
     """
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > _MOST_DOTS and _QUOTED.sub("", line).count(".") > _MOST_DOTS:
+            raise SiteFileError([Fault("file", "A name in it has too many parts.", number)])
     try:
         found = tomllib.loads(text)
         faults: list[Fault] = []
