@@ -253,6 +253,15 @@ async def _yes() -> bool:
     return True
 
 
+async def test_secrets_of_a_plan_that_a_power_cut_kept_from_being_are_gone(box: SiteBox) -> None:
+    own = box.state / "provisioning"
+    own.mkdir()
+    draft = own / "plan.secret.new"
+    draft.write_text(PASSWORD)
+    assert not await box.start()
+    assert not draft.exists()
+
+
 async def test_a_document_without_its_erased_secrets_is_refused_by_a_box_that_was_reset(
     box: SiteBox,
 ) -> None:
