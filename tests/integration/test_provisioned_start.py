@@ -128,6 +128,9 @@ async def test_a_document_without_the_administrators_password_leaves_the_first_s
         await eventually(lambda: "It goes on on the page." in box.report(), 40)
         now = await asked(local, "/first-start")
         assert (now["unfinished"], now["next"]) == (True, "password")
+        states = {one["step"]: one["state"] for one in now["steps"]}
+        assert states.pop("supervisor") == "done"
+        assert set(states.values()) == {"open"}  # it is theirs to set aside
 
 
 async def test_a_stick_that_is_plugged_in_is_taken_up_while_the_box_waits_for_its_first_start(

@@ -82,6 +82,12 @@ class Plan(BaseModel):
         self.done[part] = outcome
 
     @property
+    def alone(self) -> bool:
+        """Nobody is at the page: it came as a file, with the password of the first step."""
+        password = self.data.get("administrator", {}).get("password")
+        return self.source is not None and bool(password)
+
+    @property
     def steps(self) -> frozenset[Step]:
         """The steps of the first start that its parts see to, as far as they are done."""
         return frozenset(step for part in self.done for step in STEPS.get(part, ()))

@@ -103,7 +103,7 @@ class Provisioner:
         self._box.audit.note(Entry(plan.who, action, detail=detail))
         log.info("the document of settings is applied")
         if self._first_start is not None:
-            await self._first_start.wait(plan.who, plan.steps, alone=plan.source is not None)
+            await self._first_start.wait(plan.who, plan.steps, alone=plan.alone)
 
     async def go_on(self) -> None:
         """`with_the_page` as a job: what fails is tried again at the next start."""
@@ -217,7 +217,7 @@ class Provisioner:
         """How far the first start has come with it; nothing on a box that was in service."""
         if self._first_start is None:
             return []
-        now = await self._first_start.look(plan.who, plan.steps, alone=plan.source is not None)
+        now = await self._first_start.look(plan.who, plan.steps, alone=plan.alone)
         faults = self._first_start.faults
         words = " ".join(f"{step}: {fault}" for step, fault in faults.items())
         if now.unfinished:
