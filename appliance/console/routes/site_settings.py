@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from appliance.console.access import AccountManager, Caller, DeviceManager, note_refusal
 from appliance.console.settings import ConsoleError
@@ -22,6 +22,12 @@ FILE = "bargebox.toml"
 LONGEST = 300_000
 """Characters of a document; what the gatekeeper lets through has room for each in JSON."""
 Passphrase = Annotated[str, Field(max_length=200)]
+
+
+class Toml(PlainTextResponse):
+    """A TOML document (toml.io, 1.0: MIME type)."""
+
+    media_type = "application/toml"
 
 
 class HeadsetOut(BaseModel):
@@ -59,7 +65,7 @@ class ImportIn(BaseModel):
     document: Annotated[str, Field(max_length=LONGEST)]
     passphrase: Passphrase = ""
     """Of a document whose secrets are sealed."""
-    check: bool = False
+    check: StrictBool = False
     """Only say what it would change."""
 
 
@@ -100,15 +106,13 @@ async def choose(request: Request, caller: DeviceManager, body: ChosenSettings) 
     return await _settings(request)
 
 
-@router.post("/settings/export", response_class=PlainTextResponse)
-async def export(request: Request, caller: AccountManager, body: ExportIn) -> PlainTextResponse:
+@router.post("/settings/export", response_class=Toml)
+async def export(request: Request, caller: AccountManager, body: ExportIn) -> Toml:
     """The whole box as a TOML document; that it was exported is on record. Needs *device* too."""
     device_too(request, caller)
     text = await console(request).ports.site.export(caller.account.name, body.passphrase)
     disposition = f'attachment; filename="{FILE}"'
-    return PlainTextResponse(
-        text, media_type="application/toml", headers={"Content-Disposition": disposition}
-    )
+    return Toml(text, headers={"Content-Disposition": disposition})
 
 
 @router.post("/settings/import")

@@ -18,9 +18,8 @@ from pydantic import JsonValue
 from appliance.monitoring.audit import Entry
 from appliance.provisioning.first_start.steps import State
 from appliance.provisioning.first_start.unattended import Unattended
-from appliance.provisioning.site_file import report
+from appliance.provisioning.site_file import clearing, report
 from appliance.provisioning.site_file.applying import Applier, checked
-from appliance.provisioning.site_file.clearing import erase
 from appliance.provisioning.site_file.erasing import secret_places
 from appliance.provisioning.site_file.errors import Fault, SiteFileError
 from appliance.provisioning.site_file.places import Places
@@ -43,7 +42,7 @@ BOX: Final = "bargebox"
 LOOK_EVERY_S: Final = 5.0
 IN_SERVICE: Final = (
     "This box is in service: a USB stick is taken up only until the administrator has a password. "
-    "Import the file on the page, at Settings, or give it at the box to “bargebox provision”."
+    "Import the file on the page Export and import, or give it at the box to “bargebox provision”."
 )
 
 
@@ -77,7 +76,7 @@ class Provisioner:
         if plan is None:
             return False
         await self._applier.before_the_page(plan)
-        await asyncio.to_thread(erase, plan, self._places)
+        await asyncio.to_thread(self.erase, plan)
         await self._report(plan, [])
         return True
 
@@ -95,7 +94,7 @@ class Provisioner:
         # Before the plan goes, so that a power cut does not leave a box half in service.
         more += await self._first_start_of(plan)
         await self._report(plan, more)
-        await asyncio.to_thread(erase, plan, self._places)
+        await asyncio.to_thread(self.erase, plan)
         await asyncio.to_thread(self._places.plan.delete, plan)
         good = all(one.good for one in plan.done.values())
         detail: dict[str, JsonValue] = {one.part: one.words for one in (*plan.done.values(), *more)}
@@ -147,6 +146,13 @@ class Provisioner:
         )
         await self._applier.begin(plan)
         return plan
+
+    def erase(self, plan: Plan) -> None:
+        """The secrets leave the file, once all is safe in the plan. Waits for the disk.
+
+        Raises `PlanError`.
+        """
+        clearing.erase(plan, self._places)
 
     # -- inside
 
