@@ -52,7 +52,7 @@ async def _live(file: Path, stop: asyncio.Event, first: bool) -> bool:
     """
     found = await asyncio.to_thread(load_in_force, file)
     reset = await _finish_reset(found.file.box, file)
-    if reset is not None or await provisioned(found, file):
+    if reset is not None or await provisioned(found, file, first=first):
         found = await asyncio.to_thread(load_in_force, file)
     fault = found.fault
     if fault is not None:
