@@ -114,11 +114,7 @@ class Gatekeeper:
             detail = "Send the body with a Content-Length."
             return JSONResponse({"code": "length_required", "detail": detail}, 411)
         length = headers.get("content-length", "0")
-<<<<<<< HEAD
-        most = self._long_bodies.get(path, self._max_body)
-=======
-        most = max(self._max_body, LARGER.get(path, 0))
->>>>>>> work-b
+        most = max(self._max_body, LARGER.get(path, 0), self._long_bodies.get(path, 0))
         if not length.isdecimal() or len(length) > 12 or int(length) > most:
             detail = f"The body may have at most {most} bytes."
             return JSONResponse({"code": "too_large", "detail": detail}, 413)
