@@ -14,6 +14,7 @@ from typing import Final
 
 from appliance.monitoring.audit import Entry
 from appliance.platforms import trust
+from appliance.provisioning.box.restart import Restart
 from appliance.provisioning.bus import BusError, ServiceAbsentError, SystemBus
 from appliance.provisioning.neighbours import Calls, Log
 from appliance.provisioning.updates.choosing import Chooser, Chosen
@@ -22,7 +23,6 @@ from appliance.provisioning.updates.folder import BundleFolder, Note
 from appliance.provisioning.updates.follower import Follower
 from appliance.provisioning.updates.installation import Installation, moment
 from appliance.provisioning.updates.rauc import Rauc
-from appliance.provisioning.updates.restarting import Restarter
 from appliance.provisioning.updates.settings import UpdateSettings
 from appliance.provisioning.updates.slots import Slots, slots_of
 from appliance.provisioning.updates.starting import Starting
@@ -44,10 +44,10 @@ class Updates:
         settings: UpdateSettings,
         audit: Log,
         calls: Calls,
-        restarter: Restarter,
+        restart: Restart,
     ) -> None:
         self._bus, self._settings, self._audit = bus, settings, audit
-        self._starting = Starting(audit, calls, restarter)
+        self._starting = Starting(audit, calls, restart)
         self._folder = BundleFolder(settings.folder)
         self._chooser = Chooser(self._folder, settings, audit, trust.site_authorities)
         self._installation = Installation(bus, self._folder, audit, self._tell)
@@ -71,7 +71,6 @@ class Updates:
         if self._following is not None:
             await stop_tasks(self._following)
         await self._installation.stop()
-        await self._starting.stop()
 
     @property
     def largest(self) -> int:
