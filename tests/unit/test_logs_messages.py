@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -39,7 +40,7 @@ def test_a_message_as_rfc_5424_has_it() -> None:
 
 
 def test_what_is_not_known_has_its_mark_and_nothing_breaks_the_line() -> None:
-    line = Line("two\nlines\tand\x00more", app="a name with spaces", at=AT)
+    line = Line("two\nlines\tand\x00more\x9b\x85\u2028", app="a name with spaces", at=AT)
     message = formed(line, "daemon", "", 1, 2048)
     assert message.startswith(b"<30>1 2026-03-01T09:00:00.123Z - a_name_with_spaces - - [")
     assert message.endswith(b" two lines and more")
@@ -94,6 +95,13 @@ def test_secrets_and_numbers_stay_and_heads_go_as_they_are() -> None:
     assert clean(head.line()) == head.line()
     forged = head.line().replace("12345678", "12345679")
     assert clean(forged + " 00491701234567").endswith(" #")
+
+
+def test_a_text_that_only_begins_costs_no_time() -> None:
+    for text in ("sip:" * 8000, "sips:a" * 8000, "password='" * 4000, "1234567-" * 8000):
+        begun = time.process_time()
+        clean(text)
+        assert time.process_time() - begun < 1, text[:9]
 
 
 def test_odd_lines_of_a_journal() -> None:
