@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from appliance.console import update_wording
 from appliance.console.errors import STATUS
+from appliance.provisioning.bus import BusError, Talk
 from appliance.provisioning.updates import folder as folders
 from appliance.provisioning.updates.errors import WORDS, UpdateError, of_rauc
 from appliance.provisioning.updates.folder import BundleFolder, Note
-from appliance.provisioning.updates.rauc import Now
+from appliance.provisioning.updates.rauc import Now, Rauc
 from appliance.provisioning.updates.shape import fault_of
 from appliance.provisioning.updates.sticks import MOST, bundles_on, path_on
 from appliance.provisioning.updates.versions import age_of
@@ -179,6 +181,8 @@ def test_sticks_are_looked_at_two_folders_deep(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x" * 7)
     (tmp_path / "usb0/link.raucb").symlink_to("/etc/passwd")
     (tmp_path / "usb0/folder.raucb").mkdir()
+    for odd in (b"usb0/\xfc.raucb", b"usb0/two\nlines.raucb"):
+        (tmp_path / os.fsdecode(odd)).write_bytes(b"")
     names = ["a.raucb", "usb0/b.raucb", "usb0/new/c.raucb"]
     assert [(one.name, one.size) for one in bundles_on(tmp_path)] == [(name, 7) for name in names]
     assert path_on(tmp_path, "usb0/b.raucb") == tmp_path / "usb0/b.raucb"
@@ -271,6 +275,65 @@ async def test_a_disk_that_fills_up_or_fails_on_the_way(
     with pytest.raises(UpdateError) as refused:
         await BundleFolder(tmp_path / "file").keep(20, pieces_of(b"x" * 20))
     assert refused.value.code == "not_kept"
+
+
+async def test_an_upload_that_is_given_up_never_writes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread cannot be stopped, and numbers of files are used again."""
+    begun, goes_on, over = threading.Event(), threading.Event(), threading.Event()
+    real = folders._write
+
+    def slow(descriptor: int, data: bytes, sync: bool) -> None:
+        begun.set()
+        assert goes_on.wait(10)
+        real(descriptor, data, sync)
+        over.set()
+
+    monkeypatch.setattr(folders, "_write", slow)
+    upload = asyncio.create_task(BundleFolder(tmp_path).keep(3, pieces_of(b"xyz")))
+    await asyncio.to_thread(begun.wait, 10)
+    upload.cancel()
+    await asyncio.sleep(0.05)
+    others = [(tmp_path / f"other{n}").open("wb") for n in range(3)]
+    goes_on.set()
+    await asyncio.wait([upload], timeout=10)
+    assert await asyncio.to_thread(over.wait, 10)
+    for other in others:
+        other.close()
+    assert upload.cancelled()
+    assert {path.name: path.stat().st_size for path in tmp_path.iterdir()} == {
+        "other0": 0,
+        "other1": 0,
+        "other2": 0,
+    }
+
+
+class Says:
+    """A connection to a bus where RAUC answers everything with the same."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    async def call(self, *_: object, **__: object) -> Any:
+        return self.answer
+
+    async def properties(self, _: object) -> Any:
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [[], [7], ["x", "y", "z"], [[("x", 5)]]])
+async def test_an_answer_of_another_shape_is_a_fault_of_the_updater(answer: Any) -> None:
+    rauc = Rauc(cast("Talk", Says(answer)))
+    for ask in (rauc.slots, lambda: rauc.inspect("x", {}), lambda: rauc.mark("good", "booted")):
+        with pytest.raises(BusError, match="does not understand"):
+            await ask()
+
+
+async def test_what_rauc_does_in_another_shape_is_not_known() -> None:
+    for answer in ({"Progress": 5}, {"Progress": ["many", "words", 1]}, [7]):
+        with pytest.raises(BusError, match="does not understand"):
+            await Rauc(cast("Talk", Says(answer))).now()
 
 
 def test_a_note_that_cannot_be_read_is_none(tmp_path: Path) -> None:
