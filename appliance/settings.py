@@ -42,8 +42,8 @@ class BoxSettings(BaseModel):
     run_dir: Path = Path("/run/bargebox")
     """Sockets and the local command line's token; gone at power-off."""
     state_dir: Path = Path("/var/lib/bargebox")
-    """Accounts, history, audit log, the platform chosen on the page, certificates with their keys,
-    and the one-time password until it is changed."""
+    """Accounts, history, audit log, the platform chosen on the page, the sign-in at the identity
+    provider, certificates with their keys, and the one-time password until it is changed."""
     system_bus: str = SYSTEM_BUS
     """D-Bus address of the box's own services: network, name, clock, updater. Empty: the page
     leaves them alone."""
@@ -78,6 +78,11 @@ class BoxSettings(BaseModel):
     def platform_file(self) -> Path:
         """The platform that was chosen on the page, which goes before the section here."""
         return self.state_dir / "platform.json"
+
+    @property
+    def openid_file(self) -> Path:
+        """The sign-in at the site's identity provider, with the client's secret."""
+        return self.state_dir / "openid-secret.json"
 
     @property
     def certificates(self) -> Path:

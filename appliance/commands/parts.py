@@ -15,12 +15,15 @@ from appliance.commands.services import make_provisioner, open_store, services_o
 from appliance.console.app import create_app
 from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts
+from appliance.console.openid.file import OpenIdFile
+from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.console.platform_choice import PlatformChooser, choose
 from appliance.console.ports import Ports
 from appliance.console.settings_desk import SettingsDesk
 from appliance.console.wording import PLATFORMS
 from appliance.control_link.states import LegChoice
 from appliance.monitoring.account_manager import AccountManager
+from appliance.monitoring.openid_accounts import OpenIdAccounts
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.store import Store
 from appliance.monitoring.supervisor import MonitoringService
@@ -62,6 +65,7 @@ class Parts:
     service: MonitoringService
     certificates: CertificateKeeper
     authorities: Authorities
+    openid: OpenIdSignIn
     system: System
     health: HealthMonitor
     first_start: FirstStart
@@ -90,6 +94,7 @@ class Parts:
             await _begin_first_start(self.first_start, self.accounts)
             await self.certificates.begin()
             await self.authorities.begin()
+            await self.openid.begin()
             if first:
                 await count_start(self.store)
             await self.service.start()
@@ -128,6 +133,7 @@ async def make_parts(found: InForce, file: Path, renew: Callable[[], None]) -> P
     names = partial(box_names, more, lambda: system.names.now)
     certificates = CertificateKeeper(folder, audit, names, fixed=settings.console.tls_pair)
     authorities = Authorities(folder, audit)
+    openid = OpenIdSignIn(OpenIdFile(box.openid_file), OpenIdAccounts(store, audit), audit)
     panel = AsyncVirtualPanel(box.panel_socket)
     ends_s = certificates.expires_s if settings.console.secure else lambda: None
     first_start = FirstStart(store, audit)
@@ -160,9 +166,10 @@ async def make_parts(found: InForce, file: Path, renew: Callable[[], None]) -> P
         panel=panel if settings.panel.board == "virtual" else None,
         certificates=certificates,
         authorities=authorities,
+        openid=openid,
         health=health,
         site=site,
-        support=_support(settings, accounts, service, choice, health),
+        support=_support(settings, accounts, openid, service, choice, health),
         checks=service.checks,
         first_start=Guide(
             first_start, _evidence(settings, accounts, service, choice, system, certificates)
@@ -179,6 +186,7 @@ async def make_parts(found: InForce, file: Path, renew: Callable[[], None]) -> P
         service,
         certificates,
         authorities,
+        openid,
         system,
         health,
         first_start,
@@ -252,6 +260,7 @@ def _box(
 def _support(
     settings: Settings,
     accounts: BoxAccounts,
+    openid: OpenIdSignIn,
     service: MonitoringService,
     choice: PlatformChooser,
     health: HealthMonitor,
@@ -262,7 +271,7 @@ def _support(
         Sources(
             settings=settings,
             platform=lambda: choice.now.settings,
-            secrets=lambda: [accounts.local_token],
+            secrets=lambda: [accounts.local_token, *openid.secrets()],
             folders=(settings.box.state_dir, *([] if pair is None else [pair[1].parent])),
             device=service.device,
             connection=lambda: service.book.connection,

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.commands.audit import NoInputError
 from appliance.commands.provisioning import offline
 from appliance.console.api_client import ApiError, UnreachableError, call, find_access
 from appliance.console.local_access import LOCAL_NAME
-from appliance.provisioning.site_file.applying import checked
+from appliance.provisioning.site_file.applying import faults_of
 from appliance.provisioning.site_file.errors import Fault, SiteFileError
-from appliance.provisioning.site_file.reading import MAX_BYTES, decoded, read_plain
+from appliance.provisioning.site_file.reading import (
+    MAX_BYTES,
+    decoded,
+    places,
+    read_plain,
+    read_text,
+)
 from appliance.service.errors import BargeboxError
 from appliance.settings import BoxSettings, load_in_force
 
@@ -41,13 +50,34 @@ async def _provision(file: Path, settings: Path, *, check: bool) -> str:
     if not await asyncio.to_thread(_writable, box):
         words = f"You may not change {box.state_dir}, or the box was never started. Use sudo."
         raise BargeboxError(words, code="state")
-    text = await asyncio.to_thread(_read, file)
-    async with offline(found, settings) as (provisioner, services):
-        given = await checked(services, decoded(text), file.parent)
-        if check:
-            return f"{file} is right for this box. Nothing was changed."
-        await provisioner.take(LOCAL_NAME, given, file)
+    text = decoded(await asyncio.to_thread(_read, file))
+    given = await asyncio.to_thread(read_text, text, file.parent)
+    with _as_owner_of(box.database):
+        async with offline(found, settings) as (provisioner, services):
+            faults = await faults_of(services, given.document)
+            if faults:
+                raise await asyncio.to_thread(places, text, faults)
+            if check:
+                return f"{file} is right for this box. Nothing was changed."
+            plan = await provisioner.take(LOCAL_NAME, given, file)
+    await asyncio.to_thread(provisioner.erase, plan)
     return await asyncio.to_thread(_begin, box, file)
+
+
+@contextmanager
+def _as_owner_of(database: Path) -> Iterator[None]:
+    """What root makes meanwhile belongs to the box's control, which has to read it."""
+    if os.geteuid() != 0:
+        yield
+        return
+    owner = database.stat()
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
 
 
 def _read(file: Path) -> bytes:
@@ -62,7 +92,7 @@ def _read(file: Path) -> bytes:
 
 def _begin(box: BoxSettings, file: Path) -> str:
     """Have a control process that runs begin anew; which it does not in a call."""
-    report = f"What becomes of it is told beside {file}, in bargebox-report.txt."
+    report = f"What becomes of it is told on the page, and beside {file} in bargebox-report.txt."
     try:
         access = find_access(None, None, box.local_access)
         call(access, "POST", "/settings/apply", timeout_s=BEGIN_LIMIT_S)

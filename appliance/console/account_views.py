@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -81,7 +81,11 @@ class ManagedAccountOut(BaseModel):
     """An account as those see it who manage accounts."""
 
     name: str
+    kind: Literal["local", "openid"]
+    """*openid*: signs in at the identity provider, which says what its roles are."""
     role: str
+    """The first of its roles; empty where the provider gives it none any more."""
+    roles: list[str]
     permissions: list[Permission]
     agent_ids: dict[str, list[str]]
     must_change_password: bool
@@ -95,7 +99,9 @@ class ManagedAccountOut(BaseModel):
         account = record.account
         return cls(
             name=account.name,
+            kind=account.kind,
             role=account.role,
+            roles=list(account.roles),
             permissions=sorted(account.permissions),
             agent_ids={platform: sorted(ids) for platform, ids in account.agent_ids.items()},
             must_change_password=account.must_change_password,

@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from appliance.console.asked_once import asked_once
+from appliance.console.box_recovery import BoxRecovery
 from appliance.console.declared import permissions
 from appliance.console.device_cookies import DeviceCookies
 from appliance.console.errors import PROBLEMS, add_error_handlers
@@ -48,8 +49,11 @@ from appliance.console.routes import (
     maintenance,
     monitoring,
     network,
+    openid,
+    openid_pages,
     pages,
     platform,
+    recovery,
     roles,
     session,
     site_settings,
@@ -64,6 +68,7 @@ from appliance.console.state import Console, make_templates
 from appliance.console.throttle import Lately, Throttle
 from appliance.console.visitors import SPARE, Visitors
 from appliance.console.web_sessions import WebSessions
+from appliance.provisioning.site_file.reading import MAX_BYTES
 from appliance.service.errors import BargeboxError
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
@@ -72,6 +77,7 @@ log = logging.getLogger(__name__)
 API = "/api/v1"
 FEATURES = (
     session,
+    recovery,
     interactions,
     monitoring,
     watches,
@@ -84,6 +90,7 @@ FEATURES = (
     accounts,
     roles,
     account_access,
+    openid,
     certificate,
     network,
     box,
@@ -127,6 +134,7 @@ def create_app(
     )
     own_names = OwnNames((*settings.names, settings.host), ports.certificates.answers_to)
     ports.system.names.called = own_names.add_machine
+    fingers = None if ports.panel is None else Fingers(ports.panel)
     app.state.console = Console(
         ports=ports,
         settings=settings,
@@ -135,6 +143,7 @@ def create_app(
         throttle=Throttle(),
         told_lately=Lately(),
         brake=SignInBrake(),
+        openid_brake=SignInBrake(),
         devices=DeviceCookies(secrets.token_bytes(32)),
         refused=RefusedSignIns(ports.audit.append, ports.accounts.known_as),
         counters=counters,
@@ -142,13 +151,20 @@ def create_app(
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
         templates=make_templates(settings, f"{ADDRESS}/{version}"),
         languages=languages,
-        fingers=None if ports.panel is None else Fingers(ports.panel),
+        recovery=BoxRecovery(
+            ports.monitoring,
+            ports.audit,
+            lambda: fingers is not None and fingers.touched_lately,
+        ),
+        fingers=fingers,
     )
     for feature in FEATURES:
         app.include_router(feature.router, prefix=API, dependencies=[Depends(asked_once)])
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(account_pages.router)
+    app.include_router(openid_pages.router)
+    app.include_router(recovery.pages)
     app.include_router(history_pages.router)
     app.include_router(audit.pages)
     app.include_router(system_pages.router)
@@ -167,7 +183,10 @@ def create_app(
         settings=settings,
         own_names=own_names,
         certificates=ports.certificates,
-        long_bodies={f"{API}{updates.BUNDLE}": ports.system.updates.largest},
+        long_bodies={
+            f"{API}{updates.BUNDLE}": ports.system.updates.largest,
+            f"{API}/settings/import": 2 * MAX_BYTES,  # JSON may write a character as two
+        },
     )
     add_error_handlers(app)
     undeclared = [path for path, rule in permissions(app) if rule is None]
@@ -184,6 +203,7 @@ def _life(
         console: Console = app.state.console
         await console.kept_sign_ins.recall()
         console.hub.start()
+        console.recovery.start()
         await _know_browsers_again(console)
         works = {
             "console events": console.hub.run(),
@@ -195,6 +215,7 @@ def _life(
             yield
         finally:
             console.hub.shut()
+            await console.recovery.stop()
             if console.fingers is not None:
                 console.fingers.close()
             await stop_tasks(*tasks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from appliance.console.ports import Panel
 from appliance.control_link.words import Button
@@ -22,14 +23,21 @@ class Fingers:
         self._panel = panel
         self._longest_hold = longest_hold
         self._holds: dict[Button, asyncio.Task[None]] = {}
+        self._touched_at = float("-inf")
 
     async def press(self, button: Button, down: bool) -> None:
         """Push or let go. Raises BargeboxError when the panel cannot be reached."""
         self._forget(button)
+        self._touched_at = time.monotonic()
         await self._panel.press(button, down)
         if down:
             self._forget(button)  # two browsers may press at the same moment
             self._holds[button] = asyncio.create_task(self._let_go(button), name=f"hold {button}")
+
+    @property
+    def touched_lately(self) -> bool:
+        """A press that is heard now, or a hold, may be one of these."""
+        return time.monotonic() - self._touched_at < self._longest_hold + 3.0
 
     def close(self) -> None:
         """Stop counting; what is held is released by the panel when its connection ends."""

@@ -54,10 +54,6 @@ def security_headers(settings: ConsoleSettings, certificates: CertificateKeeper)
     return headers
 
 
-LARGER = {"/api/v1/settings/import": 1024 * 1024}
-"""Bytes that a body may have at single routes: a whole box with all its accounts is long."""
-
-
 class Gatekeeper:
     """ASGI middleware: a request for another host is refused before anything else happens.
 
@@ -114,7 +110,7 @@ class Gatekeeper:
             detail = "Send the body with a Content-Length."
             return JSONResponse({"code": "length_required", "detail": detail}, 411)
         length = headers.get("content-length", "0")
-        most = max(self._max_body, LARGER.get(path, 0), self._long_bodies.get(path, 0))
+        most = self._long_bodies.get(path, self._max_body)
         if not length.isdecimal() or len(length) > 12 or int(length) > most:
             detail = f"The body may have at most {most} bytes."
             return JSONResponse({"code": "too_large", "detail": detail}, 413)

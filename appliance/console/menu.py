@@ -53,6 +53,7 @@ MENU: Final = (
     MenuItem("/settings/logs", "Log server", "settings", DEVICE),
     MenuItem("/settings/maintenance", "Restart and reset", "settings", DEVICE),
     MenuItem("/settings/accounts", "Accounts", "settings", ACCOUNTS),
+    MenuItem("/settings/sign-in", "Sign-in", "settings", ACCOUNTS),
     MenuItem("/settings/backup", "Export and import", "settings", DEVICE | ACCOUNTS, every=True),
     MenuItem("/audit", "Audit log", "settings", AUDIT),
     MenuItem("/account", "Your account", "person"),

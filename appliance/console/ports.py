@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.control_link.events import Levels, Quality
-from appliance.control_link.states import CheckResult, HeadsetFound
+from appliance.control_link.states import CheckResult, HeadsetFound, Press
 from appliance.control_link.words import Audience, Button, CheckKind, Lamp
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.audit import Entry
@@ -124,6 +125,12 @@ class Monitoring(Protocol):
 
     async def close(self) -> Callable[[], None]:
         """Begin no session until what this returns is called; ``busy`` in a call."""
+
+    def listen_presses(self, listener: Callable[[Press], None]) -> Unlisten:
+        """Call *listener* on the loop at each press of the box's buttons; it must not block."""
+
+    async def show_recovery(self, on: bool) -> None:
+        """Both lamps tell that a password can be set anew, or no more; refused in a call."""
 
     def listen(self, listener: Callable[[Notice], None]) -> Unlisten:
         """Call *listener* on the loop at each change; it must not block."""
@@ -333,6 +340,7 @@ class Ports:
     panel: Panel | None
     certificates: CertificateKeeper
     authorities: Authorities
+    openid: OpenIdSignIn
     health: Health
     site: SiteSettings
     support: Support

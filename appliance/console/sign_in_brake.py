@@ -106,6 +106,11 @@ class SignInBrake:
         if not hashed:
             self._all.add(1)
 
+    def forgive(self, name: str, address: str) -> None:
+        """Its owner stood at the box: failures of the name and of that address count no more."""
+        self._names.pop(folded(name), None)
+        self._addresses.forget(group_of(address))
+
     def _bucket(self, name: str) -> Bucket:
         return self._names.get(name) or Bucket(NAME_BURST, NAME_REFILL_S, self._clock)
 

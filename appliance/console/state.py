@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from appliance.console import wording
+from appliance.console.box_recovery import BoxRecovery
 from appliance.console.device_cookies import DeviceCookies
 from appliance.console.fingers import Fingers
 from appliance.console.hub import EventHub
@@ -46,6 +47,8 @@ class Console:
     throttle: Throttle
     """Pauses in guessing one's own password, to change it."""
     brake: SignInBrake
+    openid_brake: SignInBrake
+    """One of its own: whoever is braked at the provider still gets in by a password."""
     devices: DeviceCookies
     refused: RefusedSignIns
     counters: Counters
@@ -55,12 +58,17 @@ class Console:
     languages: Mapping[str, Language]
     told_lately: Lately
     """Refused permissions that are on record."""
+    recovery: BoxRecovery
     fingers: Fingers | None
     """None where the buttons are real."""
     checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Strangers' password checks at one time: each takes a core and 19 MiB for a moment."""
     checking_known: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Those of browsers that are known, which wait for no stranger."""
+    recovering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One password is set at the box at a time."""
+    testing_openid: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One test of the identity provider at a time."""
 
     def page(
         self, request: Request, template: str, context: Mapping[str, Any], status: int = 200

@@ -61,6 +61,10 @@ class Failures:
         else:
             self._counts.pop(key, None)
 
+    def forget(self, key: Hashable) -> None:
+        """None of its failures counts any more."""
+        self._counts.pop(key, None)
+
     def _now(self, key: Hashable) -> tuple[int, float]:
         count, last = self._counts.get(key, (0, 0.0))
         return (0, 0.0) if self._clock() - last > FORGET_AFTER else (count, last)

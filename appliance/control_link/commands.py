@@ -203,6 +203,17 @@ class Renew(Command):
     type: Literal["renew"] = "renew"
 
 
+class ShowRecovery(Command):
+    """Both buttons were held, and control lets a password be set anew: both lamps blink quickly.
+
+    In idle only, else refused (``busy``). It ends when it is switched off, with a call, when
+    control goes, and after six minutes at most.
+    """
+
+    type: Literal["show_recovery"] = "show_recovery"
+    on: bool
+
+
 AnyCommand = Annotated[
     Join
     | Speak
@@ -224,7 +235,8 @@ AnyCommand = Annotated[
     | PlayTone
     | LightLamp
     | ListHeadsets
-    | Renew,
+    | Renew
+    | ShowRecovery,
     Field(discriminator="type"),
 ]
 any_command: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)

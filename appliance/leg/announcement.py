@@ -1,4 +1,4 @@
-"""Tells that a watched call has begun, where that disturbs nothing."""
+"""What the lamps tell for a while: a watched call has begun, a password can be set anew."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from appliance.leg.indicators import Indicators
 
 SHOWN_S = 6.0
 """How long the status lamp tells of it, unless something else happens."""
+RECOVERY_S = 360.0
+"""Longer than control has it open."""
 
 
 class Announcement:
@@ -30,3 +32,21 @@ class Announcement:
         """The lamp goes on by itself no more."""
         if self._end is not None:
             self._end.cancel()
+
+
+class RecoveryLamps:
+    """On the loop only. Control switches them off; if it has died, time does."""
+
+    def __init__(self, indicators: Indicators) -> None:
+        self._indicators = indicators
+        self._end: asyncio.TimerHandle | None = None
+
+    def show(self, on: bool) -> None:
+        """Have both lamps tell it, or no more."""
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
+        self._indicators.show_recovery(on)
+        if on:
+            loop = asyncio.get_running_loop()
+            self._end = loop.call_later(RECOVERY_S, self._indicators.show_recovery, False)

@@ -29,6 +29,7 @@ from appliance.control_link.commands import (
     Renew,
     SelfTest,
     SetVolume,
+    ShowRecovery,
     Speak,
 )
 from appliance.control_link.events import Reply
@@ -99,6 +100,8 @@ async def _dispatch(
             leg.downlink.set_volume(percent)
         case AckPresses(through=through):
             presses.acknowledge(through)
+        case ShowRecovery(on=on):
+            leg.show_recovery(on)
         case SelfTest():
             if leg.call is not None or leg.testing or leg.checks.running:
                 raise CallError("the self-test runs once at a time and not in a call", code="busy")

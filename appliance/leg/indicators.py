@@ -42,6 +42,8 @@ LAMPS: dict[Phase, tuple[LampPattern, LampPattern]] = {
 
 ANNOUNCED = LampPattern.QUICK_BLINK
 """The status lamp while a watched call is announced."""
+RECOVERY = (LampPattern.QUICK_BLINK, LampPattern.QUICK_BLINK)
+"""Both lamps while a password can be set anew at the box."""
 
 
 LOOKED_AT = LampPattern.QUICK_BLINK
@@ -64,12 +66,13 @@ class Indicators:
         self._testing = False
         self._announced = False
         self._looked_at: Lamp | None = None
+        self._recovery = False
 
     def show_phase(self, phase: Phase) -> None:
         """The call has come to this phase."""
         with self._lock:
             before, self._phase = self._phase, phase
-            self._announced = False
+            self._announced = self._recovery = False
             self._light()
         if phase is Phase.LISTENING and before is Phase.JOINING:
             self._play(cue(Cue.JOINED))
@@ -94,6 +97,8 @@ class Indicators:
                 return
             self._troubles ^= {trouble}
             self._announced = False
+            if trouble is Trouble.CONTROL:
+                self._recovery = False  # nobody would take the password
             self._light()
         if there and trouble is not Trouble.HEADSET:  # without it there is no ear
             self._play(cue(Cue.FAULT))
@@ -132,8 +137,14 @@ class Indicators:
                 self._announced = False
                 self._light()
 
+    def show_recovery(self, on: bool) -> None:
+        """A password can be set anew at the box, in idle, or no more."""
+        with self._lock:
+            self._recovery = on and self._phase is Phase.IDLE
+            self._light()
+
     def _light(self) -> None:
-        microphone, status = LAMPS[self._phase]
+        microphone, status = RECOVERY if self._recovery else LAMPS[self._phase]
         if self._announced:
             status = ANNOUNCED
         if self._gate is Gate.OPEN or self._testing:

@@ -17,7 +17,7 @@ from appliance.control_link.commands import Join
 from appliance.control_link.events import CallChanged, GateChanged
 from appliance.control_link.states import CallState, EndedCall, HeadsetState
 from appliance.control_link.words import Audience, CheckEnd, EndReason, Gate, Media, Party
-from appliance.leg.announcement import Announcement
+from appliance.leg.announcement import Announcement, RecoveryLamps
 from appliance.leg.call import Call, CallError
 from appliance.leg.checks import Checks
 from appliance.leg.consent import Consent
@@ -58,6 +58,7 @@ class Leg:
         self.downlink = Downlink(settings)
         self.indicators = Indicators(panel, self.downlink.play, lamps_changed)
         self._announcement = Announcement(self.indicators)
+        self._recovery = RecoveryLamps(self.indicators)
         self.gate = MicrophoneGate(
             self.indicators.show_gate, self._capture, lambda: self._soon(self._drain_gate)
         )
@@ -114,6 +115,7 @@ class Leg:
         """Mute, end the call, wait for what is still closing. No call begins after this."""
         self._stopped = True
         self._announcement.forget()
+        self._recovery.show(False)
         self.gate.disarm("end")
         await self.checks.stop()
         if self.call is not None:
@@ -264,6 +266,15 @@ class Leg:
         """
         if self.testing or self.checks.running or not self._announcement.make():
             raise CallError("the box has something else to say now", code="busy")
+
+    def show_recovery(self, on: bool) -> None:
+        """Both lamps tell that a password can be set anew at the box, or no more.
+
+        Raises `CallError` (``busy``) in a call.
+        """
+        if on and (self.call is not None or self.testing or self._stopped):
+            raise CallError("the box is busy; a password is set anew in idle only", code="busy")
+        self._recovery.show(on)
 
     # -- the microphone
 

@@ -47,6 +47,7 @@ class Presses:
         self._number = 0
         self._opening_press = False
         self._listened_at_hang_up = False
+        self._begun_in_idle = dict.fromkeys(Button, True)
 
     # -- kept presses
 
@@ -78,6 +79,7 @@ class Presses:
 
     def microphone_edge(self, at: float) -> bool:
         """First edge: mute at once if there is anything to mute; else a check may take it."""
+        self._begun_in_idle[Button.MICROPHONE] = self._leg.call is None
         if not self._close(at):
             return self._leg.checks.pressed(Button.MICROPHONE)
         self._opening_press = False
@@ -126,6 +128,7 @@ class Presses:
         """Mute in this thread, then leave."""
         call = self._leg.call
         self._leg.gate.close("end")
+        self._begun_in_idle[Button.HANG_UP] = call is None
         self._listened_at_hang_up = call is not None and call.media is Media.CONNECTED
         if call is None:
             if not self._leg.checks.pressed(Button.HANG_UP):
@@ -141,6 +144,9 @@ class Presses:
             self._keep(Button.HANG_UP, Action.NEXT_ASKED, at, None)
 
     def both_held(self, at: float) -> None:
-        """Both for 10 s, in idle only: provisioning mode."""
-        if self._leg.call is None and self._leg.checks.running is None:
+        """Both for 10 s, in idle only: provisioning mode. A press that left a call, or muted in
+        it, meant that and nothing more.
+        """
+        idle = self._leg.call is None and self._leg.checks.running is None
+        if idle and all(self._begun_in_idle.values()):
             self._keep(Button.HANG_UP, Action.PROVISIONING_ASKED, at, None)

@@ -79,6 +79,11 @@ class AccountManager:
         before = (await self.get(name)).account
         detail: dict[str, JsonValue] = {"account": before.name}
         if role is not None:
+            if before.kind != "local":
+                raise AccountError(
+                    "The identity provider says at each sign-in which roles this account has. "
+                    "Change the person's groups there, or the table of groups."
+                )
             detail |= {"role": role, "role_before": before.role}
         if agent_ids is not None:
             detail["agent_ids"] = _listed(agent_ids)
@@ -96,9 +101,12 @@ class AccountManager:
 
         return await self._record(by, "account_changed", detail, work)
 
-    async def reset_password(self, by: Account, name: str, *, unlock: bool = False) -> str:
+    async def reset_password(
+        self, by: Account, name: str, *, unlock: bool = False, action: str = "password_reset"
+    ) -> str:
         """A one-time password, told only here; the account is signed out everywhere."""
         account = (await self.get(name)).account
+        account_rows.refuse_foreign(account)
         password = one_time_password()
         hashed = await self._accounts.passwords.hash(password)
 
@@ -109,7 +117,7 @@ class AccountManager:
             if unlock:
                 database.execute("UPDATE accounts SET locked = 0 WHERE name = ?", (key,))
 
-        await self._record(by, "password_reset", {"account": account.name}, work)
+        await self._record(by, action, {"account": account.name}, work)
         return password
 
     async def set_locked(self, by: Account, name: str, locked: bool) -> AccountRecord:
@@ -161,6 +169,11 @@ class AccountManager:
 
         def work(database: sqlite3.Connection) -> tuple[ApiToken, str]:
             account = existing(database, name).account
+            if account.kind != "local":
+                raise AccountError(
+                    "This account signs in at the identity provider, and nobody would notice that "
+                    "a token outlives its role there. Use an account of the box."
+                )
             wanted = account.permissions if permissions is None else frozenset(permissions)
             lacking = sorted(wanted - account.permissions)
             if lacking:
@@ -263,7 +276,10 @@ def existing(database: sqlite3.Connection, name: str) -> AccountRecord:
 def keep_a_manager(database: sqlite3.Connection) -> None:
     """Raise ``last_manager`` when nobody could manage the accounts after this transaction."""
     for record in account_rows.every(database):
-        if record.account.has(Permission.MANAGE_ACCOUNTS) and not record.locked:
+        # One of the identity provider's does not count: where that is away, nobody could.
+        if record.locked or record.account.kind != "local":
+            continue
+        if record.account.has(Permission.MANAGE_ACCOUNTS):
             return
     raise AccountError(
         "Nobody could manage the accounts any more. Let another account do so first.",

@@ -9,10 +9,12 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from appliance.monitoring.passwords import AccountError
 from appliance.monitoring.policy import ROLES, Account, Permission
 
+Kind = Literal["local", "openid"]
 MAX_NAME = 64
 MAX_ACCOUNTS = 500
 MAX_PLATFORMS = 20
@@ -23,10 +25,12 @@ RESERVED = frozenset({"bargebox", "panel", "local console", ".", ".."})
 
 _SELECT = (
     "SELECT a.name, a.role, r.permissions, a.agent_ids, a.must_change, a.stamp, a.locked,"
-    " a.created_at, a.last_sign_in_at"
+    " a.created_at, a.last_sign_in_at, a.kind, a.more_roles,"
+    " (SELECT json_group_array(json(m.permissions)) FROM roles m"
+    "  WHERE m.name IN (SELECT value FROM json_each(a.more_roles)))"
     " FROM accounts a LEFT JOIN roles r ON r.name = a.role"
 )
-Row = tuple[str, str, str | None, str, int, str, int, str, str | None]
+Row = tuple[str, str, str | None, str, int, str, int, str, str | None, Kind, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,15 @@ def set_password(database: sqlite3.Connection, name: str, hashed: str, *, must_c
     return stamp
 
 
+def refuse_foreign(account: Account) -> None:
+    """Raise `AccountError` for the account of somebody who signs in at the identity provider."""
+    if account.kind != "local":
+        raise AccountError(
+            "This account signs in at the identity provider and has no password here.",
+            code="no_password",
+        )
+
+
 def write_agent_ids(agent_ids: Mapping[str, Iterable[str]]) -> str:
     """Agent ids by platform as JSON. Raises `AccountError` for what cannot be one."""
     if len(agent_ids) > MAX_PLATFORMS:
@@ -153,14 +166,22 @@ def moment(text: str | None) -> datetime | None:
 
 
 def _record(row: Row) -> AccountRecord:
-    name, role, permissions, agent_ids, must_change, stamp, locked, created, signed_in = row
+    name, role, permissions, agent_ids, must_change, stamp, locked, created, signed_in = row[:9]
+    kind, more_roles, more = row[9:]
     custom = read_permissions(permissions) if permissions is not None else frozenset()
+    granted = ROLES.get(role, custom)
+    for other in json.loads(more_roles):
+        granted |= ROLES.get(other, frozenset())
+    for other in json.loads(more):
+        granted |= read_permissions(json.dumps(other))
     account = Account(
         name=name,
         role=role,
-        permissions=ROLES.get(role, custom),
+        permissions=granted,
         agent_ids={platform: frozenset(ids) for platform, ids in json.loads(agent_ids).items()},
         must_change_password=bool(must_change),
         stamp=stamp,
+        kind=kind,
+        more_roles=tuple(json.loads(more_roles)),
     )
     return AccountRecord(account, bool(locked), datetime.fromisoformat(created), moment(signed_in))

@@ -115,8 +115,12 @@ class Accounts:
     async def change_password(self, name: str, old: str, new: str) -> Account:
         """Set a new password; whoever is signed in with the old one is so no more.
 
-        Raises `SignInError` for the old, `AccountError` for the new.
+        Raises `SignInError` for the old, `AccountError` for the new, and for an account that has
+        none.
         """
+        record = await self._find(name)
+        if record is not None:
+            account_rows.refuse_foreign(record.account)
         account = await self.sign_in(name, old)
         check_password(new, account.name)
         if new == old:
@@ -154,12 +158,12 @@ class Accounts:
         return await self._store.read(lambda database: account_rows.find(database, name))
 
 
-def _with_hash(
-    database: sqlite3.Connection, name: str
-) -> tuple[AccountRecord, str] | tuple[None, None]:
+def _with_hash(database: sqlite3.Connection, name: str) -> tuple[AccountRecord | None, str | None]:
     record = account_rows.find(database, name)
     if record is None:
         return None, None
+    if record.account.kind != "local":
+        return record, None  # no password is right
     (hashed,) = database.execute(
         "SELECT password FROM accounts WHERE name = ?", (record.account.name,)
     ).fetchone()

@@ -13,6 +13,7 @@ from typing import Any
 from appliance.control_link.client import LegError, LegLink, LegUnreachableError
 from appliance.control_link.commands import Command
 from appliance.control_link.events import Levels, Quality
+from appliance.control_link.states import Press
 from appliance.control_link.words import Gate
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.check_view import CheckView
@@ -62,6 +63,8 @@ class Desk:
     """While there is one, nobody joins; each opens again what it closed itself."""
     device: DeviceView = field(default_factory=DeviceView)
     listeners: list[Listener] = field(default_factory=list)
+    press_listeners: list[Callable[[Press], None]] = field(default_factory=list)
+    """They hear of each press as it happens, and of none that is told later."""
     _waiters: list[asyncio.Future[None]] = field(default_factory=list)
     _shown: MonitoringView | None = None
 

@@ -155,6 +155,8 @@ class LegEvents:
                 press = press.model_copy(update={"session_id": self._desk.last_session.id})
             self._next_call()
         self._presses.take(self._desk.device.leg_id, [press])
+        for heard in self._desk.press_listeners:
+            heard(press)
 
     def _device(self, **changes: object) -> None:
         """Take changed fields of the device over and tell."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.reasons import WORDS
@@ -47,7 +47,8 @@ ROLES: Final[Mapping[str, frozenset[Permission]]] = MappingProxyType(
 class Account:
     """Who is signed in. ``agent_ids`` are this person's agent ids, by platform name.
 
-    Sign-ins made under another ``stamp`` have ended.
+    Sign-ins made under another ``stamp`` have ended. One of ``kind`` *openid* is a person of the
+    site's identity provider, who has no password here, and perhaps ``more_roles``.
     """
 
     name: str
@@ -56,6 +57,13 @@ class Account:
     agent_ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
     must_change_password: bool = False
     stamp: str = ""
+    kind: Literal["local", "openid"] = "local"
+    more_roles: tuple[str, ...] = ()
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """All of them; none where the provider gives none any more."""
+        return (self.role, *self.more_roles) if self.role else ()
 
     def has(self, permission: Permission) -> bool:
         """Whether the account carries *permission*."""

@@ -106,8 +106,8 @@ class Roles:
 def _all(database: sqlite3.Connection) -> list[Role]:
     used: dict[str, int] = {}
     for record in account_rows.every(database):
-        key = record.account.role.casefold()
-        used[key] = used.get(key, 0) + 1
+        for key in {role.casefold() for role in record.account.roles}:
+            used[key] = used.get(key, 0) + 1
     roles = [Role(name, granted, 0, True) for name, granted in ROLES.items()]
     for name, text in database.execute("SELECT name, permissions FROM roles ORDER BY name"):
         roles.append(Role(name, account_rows.read_permissions(text), 0, False))

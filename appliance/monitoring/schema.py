@@ -213,6 +213,16 @@ MIGRATIONS: Final = (
         at TEXT                      -- NULL while it is open
     ) STRICT;
     """,
+    """
+    -- People of the site's identity provider: no password, bound to issuer and subject, and more
+    -- than one role where several of their groups give one.
+    ALTER TABLE accounts ADD COLUMN kind TEXT NOT NULL DEFAULT 'local';  -- local, openid
+    ALTER TABLE accounts ADD COLUMN issuer TEXT;
+    ALTER TABLE accounts ADD COLUMN subject TEXT;
+    ALTER TABLE accounts ADD COLUMN more_roles TEXT NOT NULL DEFAULT '[]';  -- JSON list
+    CREATE UNIQUE INDEX accounts_by_subject ON accounts (issuer, subject)
+        WHERE issuer IS NOT NULL;
+    """,
 )
 """Step *n* leads from ``user_version`` *n* to *n* + 1. Steps are added, never edited."""
 

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from appliance.control_link.client import LegError, LegLink, LegUnreachableError
-from appliance.control_link.commands import ListHeadsets, SelfTest, SetVolume
-from appliance.control_link.states import CheckResult, HeadsetFound, LegChoice
+from appliance.control_link.commands import ListHeadsets, SelfTest, SetVolume, ShowRecovery
+from appliance.control_link.states import CheckResult, HeadsetFound, LegChoice, Press
 from appliance.control_link.words import Audience, EndReason
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.alerts import Alerts
@@ -183,6 +183,11 @@ class MonitoringService:
         self._desk.listeners.append(listener)
         return lambda: self._desk.listeners.remove(listener)
 
+    def listen_presses(self, listener: Callable[[Press], None]) -> Callable[[], None]:
+        """Call *listener* with each press of the box's buttons as it happens, as `listen` does."""
+        self._desk.press_listeners.append(listener)
+        return lambda: self._desk.press_listeners.remove(listener)
+
     # -- what people do
 
     async def monitor(
@@ -244,6 +249,12 @@ class MonitoringService:
         await self._desk.link.request(lambda n: SetVolume(id=n, percent=percent))
         self._desk.device = replace(self._desk.device, volume=percent)
         self._desk.tell(self._desk.device)
+
+    async def show_recovery(self, on: bool) -> None:
+        """Both lamps tell that a password can be set anew. Raises `LegError` (in a call),
+        `LegUnreachableError`.
+        """
+        await self._desk.link.request(lambda n: ShowRecovery(id=n, on=on))
 
     async def self_test(self) -> list[CheckResult]:
         """Check headset and panel. Raises `LegError` (in a call), `LegUnreachableError`."""

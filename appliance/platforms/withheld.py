@@ -1,4 +1,4 @@
-"""Secrets in the platform's settings: who may read the settings never reads them.
+"""Secrets in settings, first the platform's: who may read the settings never reads them.
 
 Settings that come back without them get them again, unless an address beside them has changed:
 a secret goes only where whoever typed it meant it to go.
@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr
 
-from appliance.platforms.settings import PlatformSettings
 from appliance.service.errors import BargeboxError
 
 
@@ -60,7 +59,10 @@ def with_secrets(model: BaseModel) -> str:
     return json.dumps(model.model_dump(exclude_defaults=True), default=plain, indent=2)
 
 
-def completed(new: PlatformSettings, now: PlatformSettings) -> PlatformSettings:
+M = TypeVar("M", bound=BaseModel)
+
+
+def completed(new: M, now: M) -> M:
     """*new* with the sections and secrets that were left out of it as they are *now*.
 
     Raises `SecretNeededError`.
@@ -70,9 +72,6 @@ def completed(new: PlatformSettings, now: PlatformSettings) -> PlatformSettings:
     if needed:
         raise SecretNeededError(tuple(needed))
     return merged
-
-
-M = TypeVar("M", bound=BaseModel)
 
 
 def _completed(new: M, now: M, path: str, needed: list[str]) -> M:

@@ -123,6 +123,8 @@ def test_it_looks_right(browser: Browser, server: Served, scheme: Scheme, size: 
         inspect(page, f"maintenance-{scheme}-{size}", whole=True)
         page.get_by_label("The name of this box").fill("desk-7")
         page.get_by_role("button", name="Remove everything").click()
+        expect(page.locator("#reset-password-wrong")).to_have_text("Type your password.")
+        inspect(page, f"maintenance-refused-{scheme}-{size}", whole=True)
         page.get_by_label("Your password").fill(PASSWORD)
         page.get_by_role("button", name="Remove everything").click()
         expect(page.get_by_role("heading", name="The box begins anew")).to_be_focused()

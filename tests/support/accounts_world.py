@@ -125,7 +125,14 @@ async def accounts_world(
     )
     manager, roles = AccountManager(store, audit, accounts), Roles(store, audit)
     world.site = world.desk(store, audit)
-    ports = replace(world.ports(), accounts=accounts, manager=manager, roles=roles, audit=audit)
+    ports = replace(
+        world.ports(),
+        accounts=accounts,
+        manager=manager,
+        roles=roles,
+        audit=audit,
+        openid=world.openid(store),
+    )
     chosen = ConsoleSettings.model_validate({"port": 0, "names": ["box"], **settings})
     app = await asyncio.to_thread(create_app, ports, chosen)
     yield AccountsWorld(app, world, store, accounts, manager, roles, audit, made)
@@ -159,6 +166,7 @@ class RealAccounts(World):
             manager=self.manager,
             roles=self.roles,
             audit=self.log,
+            openid=self.openid(self._store),
         )
 
     def witnesses(self) -> Witnesses:

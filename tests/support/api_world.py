@@ -111,6 +111,7 @@ async def opened(prepared: Prepared, folder: Path) -> AsyncIterator[FastAPI]:
         accounts=accounts,
         manager=AccountManager(store, audit, accounts),
         roles=Roles(store, audit),
+        openid=world.openid(store),
         history=History(store),
         audit=audit,
         health=health,

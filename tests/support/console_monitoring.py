@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,8 +12,16 @@ from appliance.console.ports import Notice
 from appliance.control_link.client import LegError
 from appliance.control_link.events import Levels, Quality
 from appliance.control_link.quality import SessionQuality, rating_of
-from appliance.control_link.states import CheckResult, HeadsetFound, HeadsetState, Lamps
-from appliance.control_link.words import Audience, EndReason, Gate, LampPattern, Media
+from appliance.control_link.states import CheckResult, HeadsetFound, HeadsetState, Lamps, Press
+from appliance.control_link.words import (
+    Action,
+    Audience,
+    Button,
+    EndReason,
+    Gate,
+    LampPattern,
+    Media,
+)
 from appliance.monitoring.interactions import InteractionBook
 from appliance.monitoring.policy import (
     Account,
@@ -69,6 +78,9 @@ class MemoryMonitoring:
         """How the session will have sounded once it has ended."""
         self.closed_by: set[object] = set()
         self.announced: list[str] = []
+        self.press_listeners: list[Callable[[Press], None]] = []
+        self.recovery_shown: list[bool] = []
+        self.presses = 0
         self.terms = Terms()
         self.given: list[Given] = []
 
@@ -77,6 +89,23 @@ class MemoryMonitoring:
 
     def device(self) -> DeviceView:
         return self.box
+
+    def listen_presses(self, listener: Callable[[Press], None]) -> Callable[[], None]:
+        self.press_listeners.append(listener)
+        return lambda: self.press_listeners.remove(listener)
+
+    async def show_recovery(self, on: bool) -> None:
+        if self.fail_with is not None:
+            raise self.fail_with
+        self.recovery_shown.append(on)
+
+    def press(self, button: Button, action: Action = Action.IGNORED, *, age_s: float = 0.0) -> None:
+        """A finger at the box."""
+        at = time.monotonic() - age_s
+        self.presses += 1
+        press = Press(number=self.presses, at=at, button=button, action=action)
+        for heard in list(self.press_listeners):
+            heard(press)
 
     def listen(self, listener: Callable[[Notice], None]) -> Callable[[], None]:
         self._listeners.append(listener)

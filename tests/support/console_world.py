@@ -16,6 +16,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from appliance.console.app import create_app
+from appliance.console.openid.file import OpenIdFile
+from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
 from appliance.control_link.words import Button
@@ -24,6 +26,7 @@ from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.history import History, SessionRecord
 from appliance.monitoring.interactions import InteractionBook
+from appliance.monitoring.openid_accounts import OpenIdAccounts
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.store import Store, StoreError, T, Work
 from appliance.platforms.protocol import (
@@ -163,6 +166,12 @@ class World:
         """Of the certificates; still to begin."""
         return CertificateKeeper(self.folder, self.audit, lambda: NAMES, fixed=fixed)
 
+    def openid(self, store: Store) -> OpenIdSignIn:
+        """The sign-in at a provider, for people on *store*; nothing is set."""
+        audit = Audit(store)
+        file = OpenIdFile(self.tls / "openid-secret.json")
+        return OpenIdSignIn(file, OpenIdAccounts(store, audit), audit)
+
     def ports(self) -> Ports:
         """As `create_app` takes it."""
         return Ports(
@@ -180,6 +189,7 @@ class World:
             panel=self.panel,
             certificates=self.certificates,
             authorities=self.authorities,
+            openid=self.openid(self.disk),
             health=self.health,
             site=self.site,
             support=self.support,

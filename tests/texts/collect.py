@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from appliance import console
 from appliance.console.language import DOMAIN, NAMES
+from appliance.console.openid.settings import OpenIdSettings
 from appliance.console.platform_form import FormField, FormGroup, sections
 from appliance.console.system_forms import form_of
 from appliance.monitoring.reasons import WORDS
@@ -161,7 +162,13 @@ def _in_tables(module: ModuleType) -> Iterator[str]:
                 yield from (value,) if isinstance(value, str) else value
 
 
-FORMS: tuple[type[BaseModel], ...] = (Wired, NameSettings, ClockSettings, ChosenSettings)
+FORMS: tuple[type[BaseModel], ...] = (
+    Wired,
+    NameSettings,
+    ClockSettings,
+    ChosenSettings,
+    OpenIdSettings,
+)
 """Models that a form is made of, beside those of the platforms."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -11,8 +11,12 @@ from aioice import ice
 from fastapi import FastAPI
 
 from appliance.monitoring.store import Store
+from appliance.platforms import trust
+from tests.support.accounts_world import AccountsWorld, accounts_world
 from tests.support.certificates import self_signed
 from tests.support.console_world import World, make_world
+from tests.support.faulty_provider import FaultyProvider, faulty_provider
+from tests.support.openid_box import settings_for
 from tests.support.uplink_line import Line
 
 
@@ -68,3 +72,20 @@ async def line(only_loopback: None) -> AsyncIterator[Line]:
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A certificate for loopback and its key, as PEM files."""
     return self_signed(tmp_path)
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> Iterator[FaultyProvider]:
+    """A small identity provider that the box believes."""
+    with faulty_provider(tmp_path / "provider") as provider:
+        trust.believe_too(provider.authority)
+        yield provider
+        trust.believe_too("")
+
+
+@pytest.fixture
+async def openid_box(tmp_path: Path, provider: FaultyProvider) -> AsyncIterator[AccountsWorld]:
+    """A box with that provider."""
+    async with accounts_world(tmp_path) as box:
+        await box.app.state.console.ports.openid.change("admin", settings_for(provider))
+        yield box

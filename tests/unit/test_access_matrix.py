@@ -25,6 +25,9 @@ GET    /healthz                                      A S T N K -
 GET    /metrics                                      A T
 GET    /static                                       A S T N K -
 GET    /sign-in                                      A S T N K -
+GET    /recover                                      A S T N K -
+GET    /sign-in/openid                               A S T N K -
+GET    /sign-in/openid/back                          A S T N K -
 GET    /                                             A S T N K
 GET    /change-password                              A S T N K
 GET    /account                                      A S T N K
@@ -45,6 +48,7 @@ GET    /settings/maintenance                         A T
 GET    /settings/site                                A T
 GET    /settings/backup                              A
 GET    /settings/accounts                            A
+GET    /settings/sign-in                             A
 GET    /settings/health                              A T
 GET    /settings/health/list                         A T
 GET    /audit                                        A
@@ -57,6 +61,9 @@ POST   /api/v1/session                               A S T N K -
 GET    /api/v1/session                               A S T N K
 DELETE /api/v1/session                               A S T N K
 PUT    /api/v1/session/password                      A S T N K
+GET    /api/v1/recovery                              A S T N K -
+POST   /api/v1/recovery                              A S T N K -
+POST   /api/v1/recovery/password                     A S T N K -
 GET    /api/v1/interactions                          A S K
 GET    /api/v1/interactions/{interaction_id}         A S K
 POST   /api/v1/interactions/{interaction_id}/monitor A S
@@ -143,6 +150,9 @@ DELETE /api/v1/accounts/{name}/tokens/{token_id}     A S
 GET    /api/v1/accounts/{name}/sign-ins              A S
 DELETE /api/v1/accounts/{name}/sign-ins              A S
 DELETE /api/v1/accounts/{name}/sign-ins/{sign_in_id} A S
+GET    /api/v1/openid/settings                       A
+PUT    /api/v1/openid/settings                       A
+POST   /api/v1/openid/check                          A
 GET    /api/v1/roles                                 A
 POST   /api/v1/roles                                 A
 PUT    /api/v1/roles/{name}                          A

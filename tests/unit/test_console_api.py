@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from appliance.console.app import create_app
 from appliance.console.local_access import BoxAccounts
+from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.console.platform_choice import PlatformChooser
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
@@ -55,12 +56,13 @@ def real_ports_fit(
     panel: AsyncVirtualPanel,
     certificates: CertificateKeeper,
     authorities: Authorities,
+    openid: OpenIdSignIn,
     health: HealthMonitor,
+    site: SettingsDesk,
     support: SupportBundle,
     first_start: Guide,
     reset: FactoryReset,
     logs: LogForwarder,
-    site: SettingsDesk,
 ) -> Ports:
     """The domain's own classes need no adapter: the type checker reads this."""
     return Ports(
@@ -78,13 +80,14 @@ def real_ports_fit(
         panel=panel,
         certificates=certificates,
         authorities=authorities,
+        openid=openid,
         health=health,
+        site=site,
         support=support,
         checks=service.checks,
         first_start=first_start,
         reset=reset,
         logs=logs,
-        site=site,
     )
 
 

@@ -51,7 +51,7 @@ def test_what_is_no_message_is_named(line: bytes, words: str) -> None:
     with pytest.raises(LinkError) as error:
         decode(line, any_command)
     assert words in error.value.detail
-    assert len(error.value.detail) < 300
+    assert len(error.value.detail) < 400
 
 
 def test_the_content_is_not_repeated_in_the_error() -> None:

@@ -21,7 +21,7 @@ from appliance.console.routes import health
 from appliance.control_link.base import IceServer
 from appliance.control_link.events import Quality
 from appliance.control_link.words import EndReason, Gate, LampPattern
-from appliance.leg.indicators import ANNOUNCED, LAMPS, Indicators, Phase
+from appliance.leg.indicators import ANNOUNCED, LAMPS, RECOVERY, Indicators, Phase
 from appliance.monitoring.reasons import WORDS
 from appliance.panel.board import board_names
 from appliance.provisioning.health.checks import CHECKS
@@ -262,6 +262,12 @@ def test_an_announcement_is_told_as_it_is_shown() -> None:
     told = "a call that you watch for has begun (idle or listening)"
     (cells,) = (cells for cells in rows(SUPERVISOR) if cells[0] == told)
     assert cells[2] == wording.LAMPS[ANNOUNCED]
+
+
+def test_a_recovery_is_told_as_it_is_shown() -> None:
+    told = "a new administrator password can be set"
+    (cells,) = (cells for cells in rows(SUPERVISOR) if cells[0].startswith(told))
+    assert cells[1:3] == [wording.LAMPS[pattern] for pattern in RECOVERY]
 
 
 class Lamps:

@@ -270,3 +270,36 @@ async def test_cut_short_self_test_leaves_no_microphone_and_no_lamp(
     await asyncio.gather(test, return_exceptions=True)
     assert not headset.capturing
     assert panel.lamps == (OFF, ON)
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+@pytest.mark.parametrize("gate", list(Gate))
+def test_both_lamps_tell_of_a_recovery_in_idle_only_and_never_steadily(
+    panel: Panel, indicators: Indicators, phase: Phase, gate: Gate
+) -> None:
+    indicators.show_phase(phase)
+    indicators.show_gate(gate)
+    before = panel.lamps
+    indicators.show_recovery(True)
+    idle = (ON if gate is Gate.OPEN else QUICK, QUICK)
+    assert panel.lamps == (idle if phase is Phase.IDLE else before)
+    indicators.show_recovery(False)
+    assert panel.lamps == before
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda indicators: indicators.show_phase(Phase.JOINING),
+        lambda indicators: indicators.show_trouble(Trouble.CONTROL, there=True),
+    ],
+)
+def test_a_call_or_a_lost_control_ends_the_sign_of_a_recovery(
+    panel: Panel, indicators: Indicators, happens: Callable[[Indicators], None]
+) -> None:
+    indicators.show_phase(Phase.IDLE)
+    indicators.show_recovery(True)
+    happens(indicators)
+    assert QUICK not in panel.lamps
+    indicators.show_trouble(Trouble.CONTROL, there=False)
+    assert QUICK not in panel.lamps

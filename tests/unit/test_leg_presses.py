@@ -11,6 +11,7 @@ from appliance.control_link.events import Pressed, UnmuteRequested
 from appliance.control_link.framing import encode
 from appliance.control_link.states import HeadsetState
 from appliance.control_link.words import Action, Audience, Button, EndReason, Gate, Media
+from appliance.leg.call import CallError
 from appliance.leg.cues import Cue
 from appliance.leg.gate import GateError
 from appliance.leg.presses import MAX_PRESSES, TALK_HOLD_S
@@ -214,3 +215,26 @@ async def test_kept_presses_are_bounded_and_always_fit_into_a_snapshot(box: Box)
     assert len(kept) == MAX_PRESSES
     assert kept[-1].number == MAX_PRESSES + 10
     assert encode(snapshot(presses=kept)).endswith(b"\n")
+
+
+async def test_a_password_is_set_anew_in_idle_only(box: Box) -> None:
+    box.leg.show_recovery(True)
+    box.monitor()
+    with pytest.raises(CallError):
+        box.leg.show_recovery(True)
+    box.leg.show_recovery(False)
+
+
+async def test_both_held_in_a_call_mutes_and_leaves_and_nothing_else(box: Box) -> None:
+    box.monitor()
+    box.open()
+    box.press(1.0, held=10.0)
+    assert box.gate() is Gate.CLOSED
+    box.presses.hang_up_pressed(1.1)
+    await asyncio.sleep(0.01)
+    assert not box.in_call()
+    box.presses.both_held(11.1)  # the call was left ten seconds ago
+    assert [action for action, _ in box.told()] == [
+        Action.MUTED,
+        Action.HUNG_UP,
+    ]

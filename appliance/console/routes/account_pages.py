@@ -55,4 +55,5 @@ async def accounts_context(state: Console) -> dict[str, Any]:
         "permissions": PERMISSIONS,
         "platform": ports.choice.now.settings.driver,
         "platforms": PLATFORMS,
+        "openid_label": ports.openid.settings.label,
     }

@@ -23,6 +23,7 @@ from appliance.console.access import (
 from appliance.console.certificate_views import AuthoritiesOut, CertificateOut
 from appliance.console.language import later
 from appliance.console.menu import home_of
+from appliance.console.openid.journey import local_page
 from appliance.console.page import ROWS, page
 from appliance.console.platform_form import sections
 from appliance.console.routes.interactions import ListQuery, list_for
@@ -58,16 +59,25 @@ async def home(request: Request, caller: SignedIn) -> RedirectResponse:
 
 
 @router.get("/sign-in", dependencies=[PUBLIC])
-async def sign_in(request: Request) -> Response:
+async def sign_in(request: Request, to: str = "/") -> Response:
     """The sign-in page."""
     if await find_caller(request) is not None:
         return RedirectResponse("/", 303)
-    return console(request).page(request, "sign_in.html", {})
+    state = console(request)
+    context = {
+        "openid": state.ports.openid.settings,
+        "recovery": state.recovery.is_open,
+        "problem": "",
+        "to": local_page(to),
+    }
+    return state.page(request, "sign_in.html", context)
 
 
 @router.get("/change-password")
-async def change_password(request: Request, caller: SignedInOrNew) -> HTMLResponse:
+async def change_password(request: Request, caller: SignedInOrNew) -> Response:
     """The form that a new account meets first."""
+    if caller.account.kind != "local":
+        return RedirectResponse("/account", 303)
     return page(request, caller, "change_password.html", {})
 
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 
 from appliance.console.access import PUBLIC, SignedInOrNew, refuse_foreign_page
-from appliance.console.browsers import browser_of
 from appliance.console.device_cookies import LASTS_S, PATH, cookie_name
+from appliance.console.session_cookie import address_of, browser_in, set_session_cookie
 from appliance.console.settings import ConsoleError
 from appliance.console.state import Console, console
 from appliance.console.views import AccountOut
@@ -45,7 +45,7 @@ async def sign_in(request: Request, response: Response, body: SignIn) -> Account
     """Sign in: sets the cookie, and one by which the browser is known at the next sign-in."""
     refuse_foreign_page(request, header_needed=False)
     state = console(request)
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     device = state.devices.known(request.cookies, body.user)
     try:
         account = await _checked(state, body, address, device)
@@ -54,10 +54,9 @@ async def sign_in(request: Request, response: Response, body: SignIn) -> Account
         raise
     state.counters.sign_ins += 1
     state.visitors.vouch(request.client)
-    browser = browser_of(request.headers.get("user-agent", ""))
     told: dict[str, JsonValue] = {
         "address": address,
-        "browser": browser,
+        "browser": browser_in(request),
         "known_browser": device is not None,
     }
     await state.ports.manager.signed_in(account, told)
@@ -121,8 +120,7 @@ async def change_password(
         if error.code != SignInError.code:
             state.throttle.took_back(key)  # the password was not looked at
             raise
-        address = request.client.host if request.client else ""
-        state.refused.add(caller.account.name, address, "wrong_old_password")
+        state.refused.add(caller.account.name, address_of(request), "wrong_old_password")
         # 401 would say that the caller is not signed in.
         raise ConsoleError(403, error.code, "The password in use is not right.") from error
     except AccountError:
@@ -140,24 +138,14 @@ def _set_cookies(
     request: Request, response: Response, account: Account, device: str | None
 ) -> None:
     state = console(request)
-    secure = state.settings.secure
-    address = request.client.host if request.client else ""
-    browser = browser_of(request.headers.get("user-agent", ""))
-    response.set_cookie(
-        COOKIE,
-        state.sessions.open(account, address=address, browser=browser),
-        httponly=True,
-        samesite="strict",
-        secure=secure,
-        path="/",
-    )
+    set_session_cookie(request, response, account)
     response.set_cookie(
         cookie_name(account.name),
         state.devices.issue(account.name, device),
         max_age=LASTS_S,
         httponly=True,
         samesite="strict",
-        secure=secure,
+        secure=state.settings.secure,
         path=PATH,
     )
 

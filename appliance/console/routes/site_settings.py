@@ -24,6 +24,12 @@ LONGEST = 300_000
 Passphrase = Annotated[str, Field(max_length=200)]
 
 
+class Toml(PlainTextResponse):
+    """A TOML document (toml.io, 1.0: MIME type)."""
+
+    media_type = "application/toml"
+
+
 class HeadsetOut(BaseModel):
     """A headset that is plugged in, and how it is chosen."""
 
@@ -98,15 +104,13 @@ async def choose(request: Request, caller: DeviceManager, body: ChosenSettings) 
     return await _settings(request)
 
 
-@router.post("/settings/export", response_class=PlainTextResponse)
-async def export(request: Request, caller: AccountManager, body: ExportIn) -> PlainTextResponse:
+@router.post("/settings/export", response_class=Toml)
+async def export(request: Request, caller: AccountManager, body: ExportIn) -> Toml:
     """The whole box as a TOML document; that it was exported is on record. Needs *device* too."""
     device_too(request, caller)
     text = await console(request).ports.site.export(caller.account.name, body.passphrase)
     disposition = f'attachment; filename="{FILE}"'
-    return PlainTextResponse(
-        text, media_type="application/toml", headers={"Content-Disposition": disposition}
-    )
+    return Toml(text, headers={"Content-Disposition": disposition})
 
 
 @router.post("/settings/import")

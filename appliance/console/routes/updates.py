@@ -27,7 +27,12 @@ A_FILE: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "description": "The bundle as it is, with a Content-Length.",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary"},
+                "example": "(the file)",
+            }
+        },
     }
 }
 
@@ -37,7 +42,9 @@ class ChoiceIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    stick: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    stick: Annotated[
+        str | None, Field(min_length=1, max_length=1000, examples=["usb0/box.raucb"])
+    ] = None
     """On a USB stick: one of ``sticks`` in `GET /updates`."""
     address: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
     """On a server, beginning with https."""
@@ -63,7 +70,7 @@ class NextIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    slot: Annotated[str, Field(min_length=1, max_length=64)]
+    slot: Annotated[str, Field(min_length=1, max_length=64, examples=["rootfs.1"])]
 
 
 @router.get("/updates")

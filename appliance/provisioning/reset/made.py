@@ -25,6 +25,7 @@ GOES: Final = (
     "provisioning",
     "tls",
     "time-servers",
+    "openid-secret.json",
     "log-forwarding.json",
     "log-forwarding.position",
     "first-password",

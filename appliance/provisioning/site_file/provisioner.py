@@ -39,7 +39,7 @@ BOX: Final = "bargebox"
 LOOK_EVERY_S: Final = 5.0
 IN_SERVICE: Final = (
     "This box is in service: a USB stick is taken up only until the administrator has a password. "
-    "Import the file on the page, at Settings, or give it at the box to “bargebox provision”."
+    "Import the file on the page Export and import, or give it at the box to “bargebox provision”."
 )
 
 
@@ -65,7 +65,7 @@ class Provisioner:
         if plan is None:
             return False
         await self._applier.before_the_page(plan)
-        await asyncio.to_thread(self._erase, plan)
+        await asyncio.to_thread(self.erase, plan)
         await self._report(plan, [])
         return True
 
@@ -79,7 +79,7 @@ class Provisioner:
         more = [] if left else await self._looked_at(plan)
         await self._report(plan, more)
         if not left:
-            await asyncio.to_thread(self._erase, plan)
+            await asyncio.to_thread(self.erase, plan)
             await asyncio.to_thread(self._places.plan.delete)
             good = all(one.good for one in plan.done.values())
             detail: dict[str, JsonValue] = {
@@ -198,8 +198,8 @@ class Provisioner:
         beside = [] if plan.source is None else [plan.source.parent]
         await asyncio.to_thread(_write, text, *beside, self._places.own)
 
-    def _erase(self, plan: Plan) -> None:
-        """In a thread: the secrets leave the file, once all is safe in the plan."""
+    def erase(self, plan: Plan) -> None:
+        """The secrets leave the file, once all is safe in the plan. Waits for the disk."""
         if plan.source is None or plan.erased:
             return
         try:

@@ -3,6 +3,7 @@
 import { call } from "./api.js";
 import { _, ngettext, setText } from "./format.js";
 import { again, clearFaults, collect, makeRows, showFaults } from "./settings_form.js";
+import { showSteps } from "./steps.js";
 import { box, listen } from "./stream.js";
 
 const TEST_LIMIT_MS = 40000;
@@ -12,33 +13,12 @@ const ASK_EVERY_MS = 300;
 const form = document.getElementById("platform-form");
 const get = (id) => document.getElementById(id);
 
-const NAMES = {
-  address: _("Address"),
-  tls: _("Encryption"),
-  sign_in: _("Sign-in"),
-  permissions: _("Permissions"),
-  list: _("List of calls"),
-  media: _("Sound"),
-};
-
 let changed = false; // something was typed that is not saved
 let busy = false;
 
 const driver = () => form.elements.driver.value;
 const chosen = () => form.querySelector(`[data-section="${driver()}"]`);
 const typed = () => ({ driver: driver(), ...collect(chosen()) });
-
-function line(step) {
-  const item = document.createElement("li");
-  item.dataset.passed = step.passed ? "yes" : "no";
-  const head = document.createElement("strong");
-  const name = NAMES[step.step] ?? step.step;
-  head.textContent = step.passed ? `✓ ${_("{name}: passed", { name })}` : `✗ ${_("{name}: failed", { name })}`;
-  const words = document.createElement("span");
-  words.textContent = step.detail;
-  item.append(head, words);
-  return item;
-}
 
 function refused(error) {
   const faults = Object.entries(error.fields);
@@ -73,7 +53,7 @@ async function attempt(words, work) {
 
 async function test() {
   const answer = await call("POST", "/platform/check", typed(), TEST_LIMIT_MS);
-  get("platform-steps").replaceChildren(...answer.steps.map(line));
+  showSteps(get("platform-steps"), answer.steps);
   const ready = changed ? _("The call platform can be used. Nothing is saved yet.") : _("The call platform can be used.");
   setText(get("platform-result"), answer.passed ? ready : _("The call platform cannot be used yet."));
 }

@@ -73,7 +73,7 @@ function placeOf(form, name) {
     const [index, part] = path.slice(length);
     const row = rowsOf(setting).filter(filled)[index];
     const cell = row?.querySelector(`[data-part="${CSS.escape(part ?? "")}"]`)?.closest(".cell");
-    if (cell) return { input: cell.querySelector("input"), line: named(cell.querySelector(".form-error")), before: "" };
+    if (cell) return { input: cell.querySelector("input, select"), line: named(cell.querySelector(".form-error")), before: "" };
     const before = index === undefined || Number.isNaN(Number(index)) ? "" : _("Entry {number}: ", { number: Number(index) + 1 });
     const input = setting.querySelector("input, select, textarea") ?? setting.querySelector("button");
     return { input, line: setting.querySelector(":scope > .form-error"), before };
