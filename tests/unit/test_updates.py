@@ -17,14 +17,17 @@ from appliance.console import update_wording
 from appliance.console.errors import STATUS
 from appliance.provisioning.bus import BusError, Talk
 from appliance.provisioning.updates import folder as folders
+from appliance.provisioning.updates.choosing import Chooser
 from appliance.provisioning.updates.errors import WORDS, UpdateError, of_rauc
 from appliance.provisioning.updates.folder import BundleFolder, Note
 from appliance.provisioning.updates.rauc import Now, Rauc
+from appliance.provisioning.updates.settings import UpdateSettings
 from appliance.provisioning.updates.shape import fault_of
 from appliance.provisioning.updates.sticks import MOST, bundles_on, path_on
 from appliance.provisioning.updates.versions import age_of
 from appliance.provisioning.updates.views import step_of
 from tests.support.console_world import World
+from tests.support.provisioning_notes import Notes
 
 HEADERS = {"X-Bargebox": "1"}
 CHANGES = [
@@ -334,6 +337,30 @@ async def test_what_rauc_does_in_another_shape_is_not_known() -> None:
     for answer in ({"Progress": 5}, {"Progress": ["many", "words", 1]}, [7]):
         with pytest.raises(BusError, match="does not understand"):
             await Rauc(cast("Talk", Says(answer))).now()
+
+
+async def test_the_box_is_not_restarted_while_an_update_is_written(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    await sign_in(client, "tom")
+    world.system.updates._follower.now = Now(operation="installing")
+    codes = []
+    for what in ("box", "services"):
+        answer = await client.post("/api/v1/device/restart", json={"what": what}, headers=HEADERS)
+        codes.append(answer.json()["code"])
+    assert codes == ["installing", "service_absent"]  # these touch no slot; here is none of them
+
+
+async def test_a_key_in_an_address_is_neither_shown_nor_kept(tmp_path: Path) -> None:
+    settings = UpdateSettings(folder=tmp_path, sticks=tmp_path)
+    chooser = Chooser(BundleFolder(tmp_path), settings, Notes(), str)
+    for address, shown in (
+        ("https://a.example/x.raucb?X-Signature=k3y#top", "https://a.example/x.raucb?…"),
+        ("https://a.example/x.raucb#k3y", "https://a.example/x.raucb"),
+        ("https://a.example/x.raucb", "https://a.example/x.raucb"),
+    ):
+        chosen = await chooser.on_server(address)
+        assert (chosen.source, chosen.view.name) == (address, shown)
 
 
 def test_a_note_that_cannot_be_read_is_none(tmp_path: Path) -> None:
