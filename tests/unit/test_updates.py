@@ -176,6 +176,11 @@ def test_progress_of_before_is_not_that_of_what_begins() -> None:
     assert now.changed({"Progress": [500, "x", 1]}).percent == 100
 
 
+def test_sticks_are_looked_for_where_they_are_mounted() -> None:
+    rules = Path(__file__).parents[2] / "systemd/udev/70-bargebox.rules"
+    assert f"{UpdateSettings().sticks}/%k" in rules.read_text()
+
+
 def test_sticks_are_looked_at_two_folders_deep(tmp_path: Path) -> None:
     assert bundles_on(tmp_path / "nowhere") == []
     for name in ("a.raucb", "usb0/b.raucb", "usb0/new/c.raucb", "usb0/new/deep/d.raucb",
