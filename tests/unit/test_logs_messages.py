@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,8 @@ from pydantic import ValidationError
 
 from appliance.monitoring.audit_head import SignedHead, heads_in
 from appliance.monitoring.audit_rows import AuditRow
-from appliance.provisioning.logs.lines import OwnLines, clean, line_of
+from appliance.provisioning.logs import lines
+from appliance.provisioning.logs.lines import JournalLines, OwnLines, clean, line_of
 from appliance.provisioning.logs.message import Line, formed, framed
 from appliance.provisioning.logs.proof import head_line, row_line
 from appliance.provisioning.logs.settings import LogForwarding
@@ -114,6 +116,21 @@ def test_odd_lines_of_a_journal() -> None:
     line = line_of(entry)
     assert (line.text, line.severity, line.app) == ("not � text twice", 6, "kernel")
     assert line_of({"__REALTIME_TIMESTAMP": AT}).text == ""
+
+
+def test_a_place_that_is_none_ends_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is kept in a file, and a thread that fails ends the process, at each start."""
+    monkeypatch.setattr(lines, "AGAIN_S", 0.01)
+    journal = JournalLines((), tmp_path)
+    journal.start(lambda _: False, "garbage")
+    assert journal._thread is not None
+    journal._thread.join(0.5)
+    assert journal._thread.is_alive()
+    journal.stop()
+    assert not journal._thread.is_alive()
+    assert caplog.messages == ["the journal cannot be read: Invalid cursor"]
 
 
 def test_the_oldest_go_and_are_counted() -> None:
