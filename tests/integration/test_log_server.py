@@ -337,7 +337,7 @@ async def test_a_name_server_that_hangs_holds_nobody_else(
     tests = [box.logs.test(by(server, "tcp", server="logs.example.org")) for _ in range(40)]
     found = await asyncio.gather(*tests, return_exceptions=True)
     assert {str(one) for one in found} == {
-        f"logs.example.org, TCP {server.ports['tcp']} does not answer."
+        f"The log server logs.example.org, TCP {server.ports['tcp']} does not answer."
     }
     assert asked == 1
     async with asyncio.timeout(1):

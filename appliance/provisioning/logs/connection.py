@@ -15,6 +15,7 @@ from typing import Final, Protocol, cast
 from appliance.platforms.trust import client_context, tls_fault
 from appliance.provisioning.logs.message import MOST_IN_DATAGRAM, MOST_IN_STREAM, framed
 from appliance.provisioning.logs.settings import LogForwarding
+from appliance.provisioning.words import said
 from appliance.service.errors import BargeboxError
 from appliance.service.tasks import stop_tasks
 
@@ -70,7 +71,8 @@ async def connected(settings: LogForwarding, changed: Callable[[], None]) -> Con
                 context.minimum_version = ssl.TLSVersion.TLSv1_2
             return Stream(settings.words, *await _opened(host, port, context), changed)
     except TimeoutError as error:
-        raise LogServerError(f"{settings.words} does not answer.") from error
+        words = said("The log server {server} does not answer.", server=settings.words)
+        raise LogServerError(words) from error
     except (OSError, ValueError) as error:
         raise LogServerError(_why(settings, error)) from error
 
@@ -109,7 +111,21 @@ def _why(settings: LogForwarding, error: Exception) -> str:
     fault = tls_fault(settings.server, error)
     if fault is not None:
         return fault
-    return f"{settings.words} cannot be reached: {_reason(error)}."
+    return _unreachable(settings.words, error)
+
+
+def _unreachable(server: str, error: Exception) -> str:
+    return said(
+        "The log server {server} cannot be reached: {reason}.",
+        server=server,
+        reason=_reason(error),
+    )
+
+
+def _gone(server: str, error: Exception) -> str:
+    return said(
+        "The log server {server} went away: {reason}.", server=server, reason=_reason(error)
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -148,9 +164,10 @@ class Stream:
                 self._writer.write(b"".join(map(framed, messages)))
                 await self._writer.drain()
         except TimeoutError as error:
-            raise LogServerError(f"{self._words} takes no more.") from error
+            words = said("The log server {server} takes no more.", server=self._words)
+            raise LogServerError(words) from error
         except OSError as error:
-            raise LogServerError(f"{self._words} went away: {_reason(error)}.") from error
+            raise LogServerError(_gone(self._words, error)) from error
 
     async def close(self) -> None:
         """What the system has not taken by then is lost."""
@@ -168,9 +185,9 @@ class Stream:
         try:
             while await self._reader.read(4096):
                 pass
-            self.lost = f"{self._words} closed the connection."
+            self.lost = said("The log server {server} closed the connection.", server=self._words)
         except OSError as error:
-            self.lost = f"{self._words} went away: {_reason(error)}."
+            self.lost = _gone(self._words, error)
         self._changed()
 
 
@@ -190,7 +207,7 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def error_received(self, error: Exception) -> None:
         """The host said that nobody is there (ICMP), or the network is down."""
-        self.lost = f"{self._words} cannot be reached: {_reason(error)}."
+        self.lost = _unreachable(self._words, error)
         self._changed()
 
     async def send(self, messages: list[bytes]) -> None:
