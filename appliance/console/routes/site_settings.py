@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from appliance.console.access import AccountManager, Caller, DeviceManager, note_refusal
 from appliance.console.settings import ConsoleError
@@ -65,7 +65,7 @@ class ImportIn(BaseModel):
     document: Annotated[str, Field(max_length=LONGEST)]
     passphrase: Passphrase = ""
     """Of a document whose secrets are sealed."""
-    check: bool = False
+    check: StrictBool = False
     """Only say what it would change."""
 
 
