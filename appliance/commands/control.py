@@ -113,9 +113,9 @@ async def _serve(
 async def _finish_reset(box: BoxSettings, file: Path) -> Ordered | None:
     """What was chosen lies beside the settings file and not with the rest of what goes."""
     chosen = ChosenFile.beside(file).path
-    return await finish_reset(
-        box.state_dir, box.time_servers, box.system_bus, also=(chosen, last_good_of(chosen))
-    )
+    kept = chosen, last_good_of(chosen)
+    also = *kept, *(path.with_name(f"{path.name}.new") for path in kept)
+    return await finish_reset(box.state_dir, box.time_servers, box.system_bus, also=also)
 
 
 async def _tell_again(tell: Callable[[InUse], None], now: InUse) -> None:
