@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import get_args
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -105,7 +106,7 @@ def _take_pages(
         page.goto("/sign-in")
         for shot in shots:
             if shot.address != "/sign-in":
-                if page.url.endswith("/sign-in"):
+                if urlsplit(page.url).path == "/sign-in":
                     _enter(page, person)
                 page.goto(shot.address)
                 expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
