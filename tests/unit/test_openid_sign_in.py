@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -270,3 +272,61 @@ def test_the_settings_outlast_a_restart_in_a_file_of_control_s_own(tmp_path: Pat
     file.write(made)
     assert file.read() == made
     assert (tmp_path / "openid-secret.json").stat().st_mode & 0o777 == 0o600
+
+
+# -- what is taken back, and what is only like it
+
+TAKEN_BACK: dict[str, dict[str, Any]] = {
+    "switched off": {"enabled": False},
+    "another provider": {"issuer": "https://id.example.org"},
+    "another client": {"client_id": "another"},
+    "another claim": {"groups_claim": "roles"},
+    "another role": {"roles": [{"group": "leads", "role": "Technician"}]},
+    "another group": {"roles": [{"group": "bosses", "role": "Supervisor"}]},
+}
+
+
+@pytest.mark.parametrize("what", TAKEN_BACK)
+async def test_what_is_taken_back_ends_the_sign_ins_by_it(
+    box: AccountsWorld, provider: FaultyProvider, what: str
+) -> None:
+    """Else they would go on for a week with the roles of before."""
+    openid = box.app.state.console.ports.openid
+    async with browser(box) as client, box.signed_in("sam") as sam:
+        await try_in(client, provider)
+        await openid.change("admin", settings_for(provider, **TAKEN_BACK[what]))
+        assert await who(client) == {}
+        assert (await who(sam))["user"] == "sam"
+    row = (await box.records("openid_changed"))[0]
+    assert json.loads(row.detail)["sign_ins_ended"] is True
+
+
+async def test_what_is_only_added_ends_no_sign_in(
+    box: AccountsWorld, provider: FaultyProvider
+) -> None:
+    more = [*ROLES, {"group": "more", "role": "Technician"}]
+    openid = box.app.state.console.ports.openid
+    async with browser(box) as client:
+        await try_in(client, provider)
+        await openid.change("admin", settings_for(provider, roles=more, label="Other"))
+        assert (await who(client))["user"] == "ada"
+
+
+async def test_a_sign_in_on_its_way_does_not_outrun_what_is_taken_back(
+    box: AccountsWorld, provider: FaultyProvider
+) -> None:
+    openid = box.app.state.console.ports.openid
+    async with browser(box) as client:
+        address = await sent(client)
+        code = provider.code_for(address)
+        provider.asked.clear()
+        provider.wait_s = 0.3
+        coming = asyncio.create_task(come_back(client, address, code=code))
+        async with asyncio.timeout(10):
+            while "/token" not in provider.asked:
+                await asyncio.sleep(0.01)
+        await openid.change("admin", settings_for(provider, roles=[]))
+        answer = await coming
+        assert answer.status_code == 409
+        assert COOKIE not in client.cookies
+    assert "ada" not in [one.name for one in await box.accounts.all()]
