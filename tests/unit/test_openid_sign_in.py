@@ -330,3 +330,27 @@ async def test_a_sign_in_on_its_way_does_not_outrun_what_is_taken_back(
         assert answer.status_code == 409
         assert COOKIE not in client.cookies
     assert "ada" not in [one.name for one in await box.accounts.all()]
+
+
+async def test_a_role_counts_however_it_is_written(
+    box: AccountsWorld, provider: FaultyProvider
+) -> None:
+    body = {"roles": [{"group": "leads", "role": "supervisor"}], "label": "Example Ltd"}
+    async with box.signed_in("admin") as admin, browser(box) as client:
+        answer = await admin.put(
+            "/api/v1/openid/settings",
+            json={"enabled": True, "issuer": provider.issuer, "client_id": CLIENT, **body},
+        )
+        assert answer.status_code == 200, answer.text
+        assert (await try_in(client, provider)).status_code == 200
+    assert (await box.manager.get("ada")).account.roles == ("Supervisor",)
+
+
+@pytest.mark.parametrize(("name", "status"), [("ａdmin", 409), ("ｐａｎｅｌ", 403)])
+async def test_nobody_looks_like_another_by_the_width_of_the_letters(
+    box: AccountsWorld, provider: FaultyProvider, name: str, status: int
+) -> None:
+    provider.name = name
+    async with browser(box) as client:
+        assert (await try_in(client, provider)).status_code == status
+    assert [one.name for one in await box.accounts.all() if one.kind == "openid"] == []
