@@ -13,6 +13,7 @@ from appliance.console.openid.file import OpenIdFile
 from appliance.console.openid.journey import COOKIE as JOURNEY
 from appliance.console.openid.settings import OpenIdSettings
 from appliance.console.web_sessions import COOKIE
+from appliance.monitoring.people import People, PeopleError, WantedAccount
 from appliance.monitoring.policy import Permission
 from tests.support.accounts_world import AccountsWorld
 from tests.support.console_memory import PASSWORD
@@ -354,3 +355,31 @@ async def test_nobody_looks_like_another_by_the_width_of_the_letters(
     async with browser(box) as client:
         assert (await try_in(client, provider)).status_code == status
     assert [one.name for one in await box.accounts.all() if one.kind == "openid"] == []
+
+
+async def test_a_document_of_settings_leaves_the_provider_s_people_alone(
+    box: AccountsWorld, provider: FaultyProvider
+) -> None:
+    """Without a password here they would lock their owners out of the box that takes it."""
+    people = People(box.store, box.audit)
+    async with browser(box) as client:
+        await try_in(client, provider)
+        for wanted in (
+            WantedAccount("ADA", role="Administrator"),
+            WantedAccount("ada", hashed="$argon2id$x"),
+            WantedAccount("ada", must_change=True),
+        ):
+            with pytest.raises(PeopleError, match="signs in at the identity provider"):
+                await people.put("admin", {}, [wanted])
+        await people.put("admin", {}, [WantedAccount("ada", agent_ids={"janus": ("7",)})])
+        assert (await who(client))["user"] == "ada"
+        record = await box.manager.get("ada")
+        assert record.account.agent_ids == {"janus": frozenset({"7"})}
+        assert record.account.roles == ("Supervisor",)
+        await people.put("admin", {}, [WantedAccount("ada", locked=True)])
+        assert await who(client) == {}
+        await people.put("admin", {}, [WantedAccount("ada", locked=False)])
+        assert await who(client) == {}
+        provider.groups = []
+        await try_in(client, provider)
+        await people.put("admin", {}, [WantedAccount("ada", locked=False)])
