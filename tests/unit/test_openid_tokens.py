@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from joserfc import jws, jwt
+from joserfc.jwk import ECKey
 
 from appliance.console.openid import journey, known
 from appliance.console.openid.journey import COOKIE as JOURNEY
@@ -312,3 +313,13 @@ async def test_an_access_token_that_cannot_be_sent_is_refused(
     async with browser(box) as client:
         answer = await try_in(client, provider)
         await refused(box, answer, client, "no access token that can be sent")
+
+
+async def test_a_key_of_another_curve_before_the_right_one_is_passed_over(
+    box: AccountsWorld, provider: FaultyProvider
+) -> None:
+    """Without a key id each may be the one (RFC 7515, 4.1.4)."""
+    provider.keys = [ECKey.generate_key("P-384"), signing_key()]
+    provider.sign = lambda claims: jwt.encode({"alg": "ES256"}, claims, signing_key())
+    async with browser(box) as client:
+        assert (await try_in(client, provider)).status_code == 200

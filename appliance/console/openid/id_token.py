@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import BadSignatureError, JoseError
+from joserfc.errors import BadSignatureError, InvalidKeyCurveError, JoseError
 from joserfc.jws import JWSRegistry, extract_compact
 
 from appliance.console.openid.errors import TokenError
@@ -88,8 +88,8 @@ def _signed(token: str, keys: list[PublicKey]) -> tuple[str, Mapping[str, Any]]:
     for key in fitting:
         try:
             return str(algorithm), jwt.decode(token, key, registry=registry).claims
-        except BadSignatureError:
-            continue
+        except (BadSignatureError, InvalidKeyCurveError):
+            continue  # another of them may be the one
         except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise TokenError("format") from error
     raise UnknownKeyError("signature")
