@@ -52,7 +52,7 @@ async def _live(file: Path, stop: asyncio.Event, first: bool) -> bool:
     """
     found = await asyncio.to_thread(load_in_force, file)
     reset = await _finish_reset(found.file.box, file)
-    if reset is not None or await provisioned(found, file):
+    if reset is not None or await provisioned(found, file, first=first):
         found = await asyncio.to_thread(load_in_force, file)
     fault = found.fault
     if fault is not None:
@@ -113,9 +113,9 @@ async def _serve(
 async def _finish_reset(box: BoxSettings, file: Path) -> Ordered | None:
     """What was chosen lies beside the settings file and not with the rest of what goes."""
     chosen = ChosenFile.beside(file).path
-    return await finish_reset(
-        box.state_dir, box.time_servers, box.system_bus, also=(chosen, last_good_of(chosen))
-    )
+    kept = chosen, last_good_of(chosen)
+    also = *kept, *(path.with_name(f"{path.name}.new") for path in kept)
+    return await finish_reset(box.state_dir, box.time_servers, box.system_bus, also=also)
 
 
 async def _tell_again(tell: Callable[[InUse], None], now: InUse) -> None:

@@ -11,7 +11,12 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from appliance.commands.services import make_provisioner, open_store, services_of
+from appliance.commands.services import (
+    begin_first_start,
+    make_provisioner,
+    open_store,
+    services_of,
+)
 from appliance.console.app import create_app
 from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts
@@ -36,6 +41,7 @@ from appliance.provisioning.certificates.names import box_names
 from appliance.provisioning.first_start.evidence import Evidence, Witnesses
 from appliance.provisioning.first_start.first_start import FirstStart
 from appliance.provisioning.first_start.guide import Guide
+from appliance.provisioning.first_start.unattended import Unattended
 from appliance.provisioning.health.box import Box
 from appliance.provisioning.health.checks.audit import audit_fault
 from appliance.provisioning.health.checks.restarts import count_start
@@ -91,7 +97,7 @@ class Parts:
             stack.push_async_callback(self.health.stop)
             stack.push_async_callback(self.jobs.finish, 0.0)
             await self.accounts.begin()
-            await _begin_first_start(self.first_start, self.accounts)
+            await begin_first_start(self.first_start, self.accounts)
             await self.certificates.begin()
             await self.authorities.begin()
             await self.openid.begin()
@@ -149,7 +155,9 @@ async def make_parts(found: InForce, file: Path, renew: Callable[[], None]) -> P
         found, file, accounts, audit, system, certificates, authorities, store,
         check_platform=lambda: choice.check(choice.now.settings),
     )  # fmt: skip
-    provisioner = make_provisioner(services, box, accounts)
+    evidence = _evidence(settings, accounts, service, choice, system, certificates)
+    unattended = Unattended(first_start, evidence)
+    provisioner = make_provisioner(services, box, accounts, first_start, unattended)
     site = SettingsDesk(services, provisioner, service, box.provisioning / KEPT, renew=renew)
     ports = Ports(
         accounts=accounts,
@@ -171,9 +179,7 @@ async def make_parts(found: InForce, file: Path, renew: Callable[[], None]) -> P
         site=site,
         support=_support(settings, accounts, openid, service, choice, health),
         checks=service.checks,
-        first_start=Guide(
-            first_start, _evidence(settings, accounts, service, choice, system, certificates)
-        ),
+        first_start=Guide(first_start, evidence),
         logs=logs,
         reset=FactoryReset(Marker(box.state_dir), audit, service, system.names, renew=renew),
     )
@@ -195,14 +201,6 @@ async def make_parts(found: InForce, file: Path, renew: Callable[[], None]) -> P
         site,
         Jobs(),
     )
-
-
-async def _begin_first_start(first_start: FirstStart, accounts: BoxAccounts) -> None:
-    """Of a box that nobody has signed in to; one that was in service before needs none."""
-    if await accounts.first_password_unchanged() and len(await accounts.all()) == 1:
-        await first_start.begin()
-    else:
-        await first_start.load()
 
 
 def _evidence(

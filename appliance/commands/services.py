@@ -14,6 +14,9 @@ from appliance.platforms.protocol import Check
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.chosen import ChosenFile, HeadsetPart, PanelPart
+from appliance.provisioning.first_start.first_start import FirstStart
+from appliance.provisioning.first_start.steps import State, Step
+from appliance.provisioning.first_start.unattended import Unattended
 from appliance.provisioning.platform_file import PlatformFile
 from appliance.provisioning.site_file.places import Places
 from appliance.provisioning.site_file.provisioner import Provisioner
@@ -63,13 +66,32 @@ def places_of(box: BoxSettings) -> Places:
     return Places(box.provisioning, box.provisioning_dirs, box.provisioning_media)
 
 
-def make_provisioner(services: Services, box: BoxSettings, accounts: BoxAccounts) -> Provisioner:
-    """The box's; it is in service once its administrator has a password."""
+def make_provisioner(
+    services: Services,
+    box: BoxSettings,
+    accounts: BoxAccounts,
+    first_start: FirstStart,
+    unattended: Unattended | None = None,
+) -> Provisioner:
+    """The box's; it is in service once its administrator has had a password of their own. That it
+    is reset later, and has to be changed, does not make it a fresh box again.
+    """
 
     async def in_service() -> bool:
-        return not await accounts.first_password_unchanged()
+        now = await first_start.load()
+        begun = bool(now.steps) and now.of(Step.PASSWORD).state is State.OPEN
+        fresh = begun and now.in_service is None
+        return not (fresh and await accounts.first_password_unchanged())
 
-    return Provisioner(services, places_of(box), in_service=in_service)
+    return Provisioner(services, places_of(box), in_service=in_service, first_start=unattended)
+
+
+async def begin_first_start(first_start: FirstStart, accounts: BoxAccounts) -> None:
+    """Of a box that nobody has signed in to; one that was in service before needs none."""
+    if await accounts.first_password_unchanged() and len(await accounts.all()) == 1:
+        await first_start.begin()
+    else:
+        await first_start.load()
 
 
 def open_store(path: Path) -> Store:

@@ -102,11 +102,14 @@ class Told(BaseModel):
 
 
 class Problem(BaseModel):
-    """The body of every error; ``fields`` says of single values what is wrong with them."""
+    """The body of every error; ``fields`` says of single values what is wrong with them, ``lines``
+    where they are in a document.
+    """
 
     code: str
     detail: str
     fields: dict[str, str] | None = None
+    lines: dict[str, int] | None = None
     told: Told | None = None
 
 
@@ -139,12 +142,15 @@ def answer(
     code: str,
     detail: str,
     fields: Mapping[str, str] | None = None,
+    lines: Mapping[str, int] | None = None,
 ) -> Response:
     """The answer for an error: a redirect or a page for people, JSON otherwise."""
     if not wants_page(request):
         body: dict[str, Any] = {"code": code, "detail": detail}
         if fields:
             body["fields"] = dict(fields)
+        if lines:
+            body["lines"] = dict(lines)
         language = console(request).languages.get(request.headers.get(CSRF_HEADER, "en"))
         if language is not None and language.code != "en":
             body["told"] = _told(language, code, detail, fields or {})
@@ -183,7 +189,8 @@ def add_error_handlers(app: FastAPI) -> None:
 async def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, BargeboxError)
     fields = error.fields if isinstance(error, ConsoleError | ValuesError) else None
-    response = answer(request, status_of(error), error.code, error.detail, fields)
+    lines = error.lines if isinstance(error, ValuesError) else None
+    response = answer(request, status_of(error), error.code, error.detail, fields, lines)
     if isinstance(error, ConsoleError) and error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
     if response.status_code == 401:

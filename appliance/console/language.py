@@ -62,8 +62,14 @@ class Language:
             return None
         for pattern, words in self.with_gaps:
             if match := pattern.fullmatch(text):
-                return words.format_map(match.groupdict())
+                return words.format_map(
+                    {name: self._sentence(part) for name, part in match.groupdict().items()}
+                )
         return None
+
+    def _sentence(self, part: str) -> str:
+        """What fills a gap: a whole sentence may be the box's own, such as a reason."""
+        return (self.of(part) if part.endswith(".") else None) or part
 
 
 ENGLISH: Final = Language("en")

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from appliance.console.language import later
 from appliance.console.ports import Monitoring
 from appliance.console.settings import ConsoleError
 from appliance.monitoring.audit import Entry
@@ -34,7 +35,7 @@ WITHOUT = (
     "a key. Give each new account a password before you import this elsewhere.",
 )
 SEALED = ("Settings of a Bargebox. Its secrets are sealed; import it with the passphrase.",)
-NEEDED = "The secrets in it are sealed; give the passphrase."
+NEEDED = later("The secrets in it are sealed; give the passphrase.")
 
 
 class SettingsDesk:

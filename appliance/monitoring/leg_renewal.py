@@ -6,6 +6,7 @@ here: whatever became of control meanwhile, the next one sees the difference.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from appliance.control_link.client import LegError, LegUnreachableError
@@ -17,6 +18,7 @@ from appliance.monitoring.desk import Desk
 log = logging.getLogger(__name__)
 
 LIMIT_S = 5.0
+TRIES, AGAIN_S = 40, 5.0
 
 
 class LegRenewal:
@@ -37,7 +39,13 @@ class LegRenewal:
         self._desk.jobs.spawn(self._ask(), "renew the leg")
 
     async def _ask(self) -> None:
-        try:
-            await self._desk.link.request(lambda number: Renew(id=number), limit_s=LIMIT_S)
-        except (LegError, LegUnreachableError) as error:
-            log.warning("the headset process does not begin anew: %s", error.detail)
+        """Until it does, or for some minutes; it may be in a check, a self-test or a call."""
+        for _ in range(TRIES):
+            try:
+                await self._desk.link.request(lambda number: Renew(id=number), limit_s=LIMIT_S)
+                return
+            except (LegError, LegUnreachableError) as error:
+                log.warning("the headset process does not begin anew: %s", error.detail)
+                if error.code != "busy":
+                    return
+            await asyncio.sleep(AGAIN_S)

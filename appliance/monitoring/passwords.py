@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import InvalidHashError, VerificationError
 
 from appliance.service.errors import BargeboxError
 
@@ -22,6 +23,8 @@ MAX_WAITING = 16
 # One thread and 19 MiB at a time: OWASP's second choice, so that a burst of sign-ins cannot
 # starve the small box that a call is running on.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+_PHC = re.compile(r"\$argon2id\$v=19\$m=\d{1,6},t=\d{1,2},p=\d{1,2}(\$[A-Za-z0-9+/]{10,100}){2}")
 
 T = TypeVar("T")
 
@@ -89,6 +92,22 @@ def check_password(password: str, name: str) -> None:
         raise AccountError("The password is the account's name. Choose another.")
 
 
+def is_hash(text: str) -> bool:
+    """Whether *text* is a PHC string (argon2id) that can be compared with, at no higher cost than
+    our own: one of a higher cost would keep everybody's sign-in waiting.
+    """
+    if not _PHC.fullmatch(text):
+        return False
+    found, own = extract_parameters(text), _hasher
+    return (
+        1 <= found.time_cost <= own.time_cost
+        and found.parallelism == own.parallelism
+        and 8 <= found.memory_cost <= own.memory_cost
+        and found.salt_len >= 8
+        and found.hash_len >= 16
+    )
+
+
 def one_time_password() -> str:
     """A password to be told once and changed at the first sign-in: 64 random bits."""
     return "-".join(secrets.token_hex(2) for _ in range(4))
@@ -97,5 +116,5 @@ def one_time_password() -> str:
 def _match(hashed: str, password: str) -> bool:
     try:
         return _hasher.verify(hashed, password)
-    except (VerifyMismatchError, InvalidHashError):
+    except (VerificationError, InvalidHashError):
         return False

@@ -14,7 +14,6 @@ from appliance.provisioning.bus import SystemBus
 from appliance.provisioning.neighbours import Calls, Log
 from appliance.provisioning.network.network import Network
 from appliance.provisioning.network.settings import NetworkSettings
-from appliance.provisioning.updates.restarting import LoginManager
 from appliance.provisioning.updates.settings import UpdateSettings
 from appliance.provisioning.updates.updates import Updates
 from appliance.service.jobs import Jobs
@@ -58,10 +57,11 @@ def make_system(
     """The services on the bus at *address*, an empty one for none."""
     bus = SystemBus(address)
     shipped = ShippedFile.beside(time_servers)
+    restart = Restart(bus, audit, calls)
     return System(
         network=Network(bus, settings, audit, calls),
         names=Names(bus, audit, shipped=shipped),
         clock=Clock(bus, TimeServersFile(time_servers), audit, shipped),
-        updates=Updates(bus, updates, audit, calls, LoginManager(bus)),
-        restart=Restart(bus, audit, calls),
+        updates=Updates(bus, updates, audit, calls, restart),
+        restart=restart,
     )

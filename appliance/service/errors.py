@@ -27,3 +27,5 @@ class ValuesError(BargeboxError):
     def __init__(self, detail: str, fields: Mapping[str, str], *, code: str | None = None) -> None:
         super().__init__(detail, code=code)
         self.fields = fields
+        self.lines: Mapping[str, int] = {}
+        """Where each is, in what was given as a text; counted from 1."""

@@ -52,6 +52,13 @@ class FreshBox:
         """Run *work* where the world runs and wait for its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(LIMIT_S)
 
+    def plug_in(self, document: str) -> Path:
+        """A USB stick with that document on it; where the box's report will be."""
+        stick = self.world.directory / "media/STICK"
+        stick.mkdir(parents=True)
+        (stick / "bargebox.toml").write_text(document)
+        return stick / "bargebox-report.txt"
+
     @property
     def printed_password(self) -> str:
         """As the label has it."""
@@ -64,7 +71,10 @@ def fresh_box(directory: Path, services: PrivateBox) -> Iterator[FreshBox]:
     options = Options(
         centre={"lively": 0, "speech_directory": str(SPEECH_DIRECTORY)},
         settings={
-            "box": {"system_bus": services.address},
+            "box": {
+                "system_bus": services.address,
+                "provisioning_media": [str(directory / "media")],
+            },
             "console": {"https": "on"},
             "platform.sandbox": {"url": NOWHERE, "token": "nobody-filled-it-in", "tenant": "none"},
         },

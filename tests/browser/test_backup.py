@@ -78,7 +78,9 @@ def test_a_box_is_exported_changed_by_hand_and_imported(page: Page, tmp_path: Pa
     form = page.locator("#import-form")
     form.get_by_label("File").set_input_files(file)
     form.get_by_role("button", name="Check").click()
-    expect(form.get_by_text("site.barge_limit_s: This must be 0 or more.")).to_be_visible()
+    line = file.read_text()[: file.read_text().index("barge_limit_s")].count("\n") + 1
+    wrong = f"Line {line}, site.barge_limit_s: This must be 0 or more."
+    expect(form.get_by_text(wrong)).to_be_visible()
     file.write_text(text.replace("barge_limit_s = 0", "barge_limit_s = 45"))
     form.get_by_label("File").set_input_files(file)
     form.get_by_role("button", name="Check").click()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,9 +18,9 @@ from appliance.cli import main
 from appliance.monitoring.audit import Audit, Entry
 from appliance.monitoring.store import Store
 from appliance.platforms import trust
-from appliance.provisioning.logs import connection, sending
+from appliance.provisioning.logs import connection, proof, sending
 from appliance.provisioning.logs.connection import LogServerError
-from appliance.provisioning.logs.forwarder import LogForwarder
+from appliance.provisioning.logs.forwarder import LogForwarder, LogState
 from appliance.provisioning.logs.position import PositionFile
 from appliance.provisioning.logs.settings import LogForwarding, LogForwardingFile
 from tests.support.log_server import LogServer, log_server
@@ -60,6 +63,7 @@ class Box:
 async def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Box]:
     monkeypatch.setattr(sending, "LONGEST_PAUSE_S", 0.2)
     monkeypatch.setattr(sending, "FIRST_PAUSE_S", 0.1)
+    monkeypatch.setattr(sending, "STEADY_S", 0.5)
     store = await Store.open(tmp_path / "bargebox.sqlite3")
     box = Box(tmp_path, store)
     await box.write("begun")
@@ -172,7 +176,8 @@ async def test_what_happens_while_the_server_is_away_arrives_when_it_is_back(
     await until(lambda: "said while nobody listened" in str(texts(server)))
     rows = await asyncio.to_thread(texts, server, "audit_row")
     assert [row.count('"action":"unmute"') for row in rows].count(1) == 1
-    assert box.logs.state.away_since is None
+    await until(lambda: box.logs.state.connected)
+    assert box.logs.state == LogState(connected=True, sent=box.logs.state.sent)
 
 
 async def test_a_full_queue_drops_the_oldest_and_tells_how_many(
@@ -224,6 +229,120 @@ async def test_a_server_that_takes_nothing_stops_nobody(
     for writer in taken:
         writer.transport.abort()
     slow.close()
+
+
+@contextmanager
+def silent() -> Iterator[int]:
+    """The port of a server whose system takes connections, and a little of what comes."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        yield one.getsockname()[1]
+
+
+def connections() -> int:
+    names = (Path("/proc/self/fd") / one for one in os.listdir("/proc/self/fd"))
+    return sum(one.is_symlink() and str(os.readlink(one)).startswith("socket:") for one in names)
+
+
+async def test_a_connection_that_is_given_up_is_closed(
+    box: Box, server: LogServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "SEND_LIMIT_S", 0.2)
+    monkeypatch.setattr(connection, "CLOSE_LIMIT_S", 0.2)
+    with silent() as port:
+        before = connections()
+        one = await connection.connected(by(server, "tcp", port=port), lambda: None)
+        with pytest.raises(LogServerError, match="takes no more"):
+            await one.send([b"x" * 8000] * 2000)
+        await one.close()
+        await asyncio.sleep(0)
+        assert connections() == before
+
+
+async def test_what_nobody_acknowledges_is_not_taken_for_sent(
+    box: Box, server: LogServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert connection.UNANSWERED_S < proof.UNSURE_S
+    monkeypatch.setattr(connection, "UNANSWERED_S", 0.5)
+    with silent() as port:
+        over = asyncio.Event()
+        one = await connection.connected(by(server, "tcp", port=port), over.set)
+        await one.send([b"x" * 8000] * 5)
+        async with asyncio.timeout(10):
+            await over.wait()
+        assert "timed out" in one.lost
+        await one.close()
+
+
+async def test_rows_from_the_choice_on_are_told_whenever_the_server_comes(
+    box: Box, server: LogServer
+) -> None:
+    await asyncio.to_thread(server.stop)
+    await box.logs.begin()
+    await box.logs.change("tom", by(server, "tcp", lines="none"))
+    await until(lambda: bool(box.logs.state.detail))
+    await box.write("monitor")
+    await box.logs.stop()
+    box.logs = box.forwarder()
+    await box.logs.begin()
+    await asyncio.to_thread(server.start)
+    await until(lambda: heads(server, 3) > 0)
+    (row,) = await asyncio.to_thread(texts, server, "audit_row")
+    assert '"seq":3' in row
+
+
+async def test_a_server_that_takes_connections_and_ends_them_is_away(
+    box: Box, server: LogServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = 0
+
+    async def end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal ended
+        ended += 1
+        writer.transport.abort()
+
+    false = await asyncio.start_server(end, "127.0.0.1", 0)
+    caplog.set_level(logging.INFO, "appliance.provisioning.logs")
+    await box.logs.begin()
+    for at in ({"transport": "tcp", "port": false.sockets[0].getsockname()[1]},
+               {"transport": "udp", "port": 9}):  # fmt: skip
+        caplog.clear()
+        await box.logs.change("tom", by(server, lines="none", **at))
+        await until(lambda: box.logs.state.away_since is not None)
+        since = box.logs.state.away_since
+        await asyncio.sleep(1.5)  # it tries again all the time
+        assert (box.logs.state.connected, box.logs.state.away_since) == (False, since)
+        assert len(caplog.messages) <= 2  # or they would feed themselves
+    assert ended > 3
+    false.close()
+    await false.wait_closed()
+
+
+async def test_a_name_server_that_hangs_holds_nobody_else(
+    box: Box, server: LogServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "CONNECT_LIMIT_S", 0.3)
+    answers, asked = threading.Event(), 0
+    real = socket.getaddrinfo
+
+    def hangs(*given: object, **more: object) -> object:
+        nonlocal asked
+        asked += 1
+        answers.wait(30)
+        return real(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    tests = [box.logs.test(by(server, "tcp", server="logs.example.org")) for _ in range(40)]
+    found = await asyncio.gather(*tests, return_exceptions=True)
+    assert {str(one) for one in found} == {
+        f"The log server logs.example.org, TCP {server.ports['tcp']} does not answer."
+    }
+    assert asked == 1
+    async with asyncio.timeout(1):
+        assert await asyncio.to_thread(threading.get_ident)
+    answers.set()
 
 
 async def test_the_next_life_goes_on_where_the_former_one_was(box: Box, server: LogServer) -> None:

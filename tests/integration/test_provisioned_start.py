@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 
+from appliance.console.api_client import call, find_access
 from tests.support.site_box import PASSWORD, SiteBox
 from tests.support.waiting import eventually
 
@@ -63,6 +66,12 @@ async def signs_in(local: Path, name: str, password: str) -> bool:
             await asyncio.sleep(0.1)
 
 
+async def asked(local: Path, path: str) -> Any:
+    """What the API tells the box's own command line."""
+    access = await asyncio.to_thread(find_access, None, None, local)
+    return await asyncio.to_thread(call, access, "GET", path)
+
+
 async def command(*arguments: str | Path) -> tuple[int, str]:
     """The exit code of a command and what it says."""
     process = await asyncio.create_subprocess_exec(
@@ -85,12 +94,43 @@ async def test_a_box_with_a_document_comes_up_in_service(tmp_path: Path) -> None
         assert PASSWORD not in path.read_text()
         assert "for the first time" not in path.read_text()
         await eventually(lambda: "APPLIED." in box.report(), 20)
+        await eventually(lambda: "The box is in service." in box.report(), 30)
+        first_start = await asked(local, "/first-start")
+        assert first_start["unfinished"] is False
+        steps = {one["step"]: one for one in first_start["steps"]}
+        assert steps["password"]["state"] == steps["supervisor"]["state"] == "done"
+        assert steps["supervisor"]["words"] == "Sam may monitor calls."
+        assert steps["headset"]["state"] == "aside"
     async with running(box) as local:
         assert await signs_in(local, "Sam", "for the first time")
     log = (tmp_path / "log").read_text()
     assert PASSWORD not in log + box.report()
     assert log.count("the document of settings is applied") == 1
     assert (await box.document())["site"]["confirmation"] == "Go on?"
+
+
+async def test_what_a_document_gives_and_the_box_does_not_find_stays_open(tmp_path: Path) -> None:
+    box = await asyncio.to_thread(SiteBox, tmp_path)
+    text = '[platform]\ndriver = "janus"\n[platform.janus]\nurl = "ws://127.0.0.1:9"\n'
+    box.put(DOCUMENT + text)
+    async with running(box) as local:
+        await eventually(lambda: "FAIL  first start: platform: " in box.report(), 40)
+        now = await asked(local, "/first-start")
+        assert (now["unfinished"], now["next"]) == (True, "platform")
+
+
+async def test_a_document_without_the_administrators_password_leaves_the_first_start_to_a_person(
+    tmp_path: Path,
+) -> None:
+    box = await asyncio.to_thread(SiteBox, tmp_path)
+    box.put(DOCUMENT[DOCUMENT.index("[[accounts]]") :])
+    async with running(box) as local:
+        await eventually(lambda: "It goes on on the page." in box.report(), 40)
+        now = await asked(local, "/first-start")
+        assert (now["unfinished"], now["next"]) == (True, "password")
+        states = {one["step"]: one["state"] for one in now["steps"]}
+        assert states.pop("supervisor") == "done"
+        assert set(states.values()) == {"open"}  # it is theirs to set aside
 
 
 async def test_a_stick_that_is_plugged_in_is_taken_up_while_the_box_waits_for_its_first_start(
@@ -149,3 +189,28 @@ async def test_a_document_given_to_a_stopped_box_is_applied_at_its_next_start(
     async with running(box) as local:
         assert await signs_in(local, "admin", PASSWORD)
     assert "were erased" in box.report(given)
+
+
+async def test_a_leg_left_on_a_platform_that_is_used_no_more_keeps_no_document_waiting(
+    tmp_path: Path,
+) -> None:
+    box = await asyncio.to_thread(SiteBox, tmp_path)
+    async with box.offline():
+        pass
+    await asyncio.to_thread(_leave_a_leg, box)
+    path = box.put(DOCUMENT, tmp_path / "given")
+    code, said = await command("provision", path, "--settings", box.file)
+    assert code == 0, said
+    async with running(box) as local:
+        report = path.with_name("bargebox-report.txt")
+        await eventually(lambda: report.exists() and "APPLIED." in report.read_text(), 30)
+        assert await signs_in(local, "admin", PASSWORD)
+    assert (tmp_path / "log").read_text().count("the page is at") == 1
+
+
+def _leave_a_leg(box: SiteBox) -> None:
+    database = sqlite3.connect(box.state / "bargebox.sqlite3")
+    with database:
+        row = ("handle-1", "janus", "a session that ended", "2026-01-01T00:00:00+00:00")
+        database.execute("INSERT INTO open_legs VALUES (?, ?, ?, ?)", row)
+    database.close()

@@ -14,14 +14,23 @@ from appliance.demo.box import Person
 from appliance.demo.voice import supervisor_voice
 from appliance.demo.world import Options, World
 from tests.pictures.palette import with_palette
-from tests.pictures.shots import PICTURES, SESSIONS, SET, SIZES, shots, text_of_the_set
+from tests.pictures.shots import (
+    PICTURES,
+    SESSIONS,
+    SET,
+    SIZES,
+    Shot,
+    at_the_first_start,
+    in_service,
+    text_of_the_set,
+)
 from tests.support.browser import Scheme, chromium, context, sign_in
 from tests.support.filled_world import FilledWorld, Years
 from tests.support.private_box import private_box
 
 CENTRE = {"seed": 7, "lively": 5, "listed": 16}
 """A small tenant, the same at each run."""
-ALL_SPEAK = """() => [...document.querySelectorAll("[role=meter]")]
+ALL_SPEAK = """() => [...document.querySelectorAll("#toolbar [role=meter]")]
   .every(meter => Number(meter.getAttribute("aria-valuenow")) > -40)"""
 THEY_SPEAK = ALL_SPEAK.replace("[role=meter]", "[role=meter][aria-labelledby=meter-call-name]")
 """The picture shows a conversation and not a pause in it."""
@@ -42,26 +51,29 @@ async def main() -> None:
             people=(person,),
             settings={"box": {"system_bus": services.address}},
         )
+        (PICTURES / "pages").mkdir(parents=True, exist_ok=True)
+        SET.write_text(text_of_the_set())
+        new, used = Path(folder) / "new", Path(folder) / "used"
+        async with FilledWorld(new, options, Years(0, 0, 0, first_start=True)) as world:
+            await asyncio.to_thread(_take_all, world, person, at_the_first_start())
         years = Years(SESSIONS, with_curves=100, audit_rows=100)
-        async with FilledWorld(Path(folder), options, years) as world:
+        async with FilledWorld(used, options, years) as world:
             voice = await asyncio.to_thread(supervisor_voice, Path(folder) / "voice.wav")
             await asyncio.to_thread(world.card.play, voice)
-            await asyncio.to_thread(_take_all, world, person)
+            await asyncio.to_thread(_take_a_call, world, person)
+            await asyncio.to_thread(_take_all, world, person, in_service())
 
 
-def _take_all(world: World, person: Person) -> None:
-    (PICTURES / "pages").mkdir(parents=True, exist_ok=True)
-    SET.write_text(text_of_the_set())
+def _take_all(world: World, person: Person, shots: list[Shot]) -> None:
     with chromium() as browser:
-        _take_a_call(browser, world, person)
         for size in SIZES:
             for scheme in get_args(Scheme):
-                _take_pages(browser, world, person, scheme, size)
+                _take_pages(browser, world, person, shots, scheme, size)
 
 
-def _take_a_call(browser: Browser, world: World, person: Person) -> None:
+def _take_a_call(world: World, person: Person) -> None:
     """Monitor, look at the list, barge in, look at the panel."""
-    with context(browser, world.url) as profile:
+    with chromium() as browser, context(browser, world.url) as profile:
         page = profile.new_page()
         _enter(page, person)
         page.locator("#list button:enabled[data-monitor]").first.click()
@@ -84,12 +96,14 @@ def _take_a_call(browser: Browser, world: World, person: Person) -> None:
         expect(page.locator("#tool-state")).to_be_hidden()
 
 
-def _take_pages(browser: Browser, world: World, person: Person, scheme: Scheme, size: str) -> None:
+def _take_pages(
+    browser: Browser, world: World, person: Person, shots: list[Shot], scheme: Scheme, size: str
+) -> None:
     width, height = SIZES[size]
     with context(browser, world.url, width=width, height=height, scheme=scheme) as profile:
         page = profile.new_page()
         page.goto("/sign-in")
-        for shot in shots():
+        for shot in shots:
             if shot.address != "/sign-in":
                 if page.url.endswith("/sign-in"):
                     _enter(page, person)

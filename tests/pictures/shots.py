@@ -7,7 +7,9 @@ from itertools import product
 from pathlib import Path
 from typing import get_args
 
-from appliance.console.menu import MENU
+from appliance.console.first_start_wording import STEPS
+from appliance.console.menu import FIRST_START, MENU
+from appliance.provisioning.first_start.steps import Step
 from tests.support.browser import Scheme
 from tests.support.past_sessions import past
 
@@ -31,13 +33,24 @@ class Shot:
         return PICTURES / "pages" / f"{self.name}-{scheme}-{size}.png"
 
 
-def shots() -> list[Shot]:
-    """All pages that somebody who is signed in can reach, in the menus' order."""
+def in_service() -> list[Shot]:
+    """All pages of a box in service, in the menus' order."""
     of_menu = [
-        Shot(item.path.removeprefix("/").replace("/", "-"), item.path, item.label) for item in MENU
+        Shot(item.path.removeprefix("/").replace("/", "-"), item.path, item.label)
+        for item in MENU
+        if item.path != FIRST_START
     ]
     session = Shot("history-session", f"/history/{past(SESSIONS - 3).id}", "One session")
     return [Shot("sign-in", "/sign-in", "Sign in"), *of_menu, session]
+
+
+def at_the_first_start() -> list[Shot]:
+    """The steps before."""
+    return [
+        Shot(f"first-start-{step}", f"{FIRST_START}?step={step}", f"First start: {title}")
+        for step, (title, _) in STEPS.items()
+        if step is not Step.PASSWORD
+    ]
 
 
 def text_of_the_set() -> str:
@@ -48,7 +61,7 @@ def text_of_the_set() -> str:
         "Each page on a desk and on a phone, light and dark: `make pictures` takes them from the"
         " running box.",
     ]
-    for shot in shots():
+    for shot in (*at_the_first_start(), *in_service()):
         looks = product(SIZES, get_args(Scheme))
         pictures = [_picture(shot, scheme, size) for size, scheme in looks]
         lines += ["", f"## {shot.title}", "", *pictures]

@@ -10,6 +10,7 @@ from pathlib import Path
 from appliance.demo.world import Options, World
 from appliance.monitoring.audit import Audit, Entry
 from appliance.monitoring.store import Store
+from appliance.provisioning.first_start import rows
 from tests.support.past_sessions import past, write_past
 
 AT_ONCE = 4000
@@ -23,6 +24,8 @@ class Years:
     with_curves: int
     """The newest ones have their picture."""
     audit_rows: int
+    first_start: bool = False
+    """It is not in service yet."""
 
 
 class FilledWorld(World):
@@ -37,6 +40,8 @@ class FilledWorld(World):
         await super().prepare()
         database = self.state_dir / "bargebox.sqlite3"
         await asyncio.to_thread(_fill_history, database, self._years)
+        if self._years.first_start:
+            await asyncio.to_thread(_begin_first_start, database)
         await fill_audit(database, self._years.audit_rows)
 
 
@@ -45,6 +50,12 @@ def _fill_history(path: Path, years: Years) -> None:
         few = years.sessions - years.with_curves
         write_past(database, map(past, range(few)), curves=False)
         write_past(database, map(past, range(few, years.sessions)))
+    database.close()
+
+
+def _begin_first_start(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        rows.begin(database)
     database.close()
 
 

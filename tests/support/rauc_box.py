@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.certificate_site import openssl
+from tests.support.private_box import STAND_INS
 
 COMPATIBLE = "bargebox-test"
 SLOT_SIZE = 4 << 20
@@ -130,7 +131,7 @@ class RaucBox:
         """Somebody who takes the order to restart, and does not."""
         with (self.folder / "logind.log").open("wb") as log:
             self._logind = subprocess.Popen(
-                ["/usr/bin/python3", "-u", "-m", "dbusmock", "--system", "--template", "logind"],
+                ["/usr/bin/python3", "-u", STAND_INS, "logind"],
                 env={"DBUS_SYSTEM_BUS_ADDRESS": self.address, "PATH": "/usr/bin"},
                 stdout=log,
             )

@@ -21,8 +21,14 @@ from tests.support.console_world import World, make_world
 OWN = {"X-Bargebox": "1"}
 PUBLIC_ROUTES = {
     "GET /healthz",
+    "GET /recover",
     "GET /sign-in",
+    "GET /sign-in/openid",
+    "GET /sign-in/openid/back",
     "GET /static",
+    "GET /api/v1/recovery",
+    "POST /api/v1/recovery",
+    "POST /api/v1/recovery/password",
     "POST /api/v1/session",
 }
 

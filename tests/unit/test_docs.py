@@ -6,8 +6,9 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from fastapi.routing import APIRoute
@@ -27,6 +28,8 @@ from appliance.panel.board import board_names
 from appliance.provisioning.health.checks import CHECKS
 from appliance.provisioning.health.monitor import UNFINISHED
 from appliance.settings import Settings, parse
+from tests.pictures import shots
+from tests.support.browser import Scheme
 from tools.api_reference import reference
 
 ROOT = Path(__file__).parents[2]
@@ -299,3 +302,11 @@ def test_decisions_are_short(page: Path) -> None:
     lines = page.read_text().splitlines()
     assert len(lines) <= 30
     assert lines[0].startswith(f"# {page.name[:3]} ")
+
+
+def test_each_page_has_its_pictures() -> None:
+    """A new page needs them: ``make pictures``."""
+    assert shots.SET.read_text("utf-8") == shots.text_of_the_set()
+    for shot in (*shots.at_the_first_start(), *shots.in_service()):
+        for size, scheme in product(shots.SIZES, get_args(Scheme)):
+            assert shot.path(scheme, size).stat().st_size > 5_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from appliance.cli import main
 from appliance.demo.box import to_toml
 from appliance.provisioning.box.shipped import Shipped, ShippedFile
+from appliance.provisioning.reset import carrying_out, marker
 from appliance.provisioning.reset.carrying_out import finish_reset
 from appliance.provisioning.reset.made import GOES, MARKER, STAYS
 from appliance.provisioning.reset.marker import Marker, Ordered
@@ -99,6 +101,37 @@ def test_a_damaged_order_is_one_and_a_disk_that_refuses_lets_nothing_begin(tmp_p
     with pytest.raises(BargeboxError, match="cannot be done"):
         asyncio.run(finish_reset(tmp_path, tmp_path / "time-servers", ""))
     assert left(tmp_path) == sorted(USED)
+
+
+def test_an_order_that_was_refused_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(marker, "settle", fails)
+    with pytest.raises(BargeboxError, match="cannot be done"):
+        Marker(tmp_path).write(Ordered(seq=7))
+    assert Marker(tmp_path).read() is None
+
+
+def test_what_lies_elsewhere_is_gone_for_good_before_the_order_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, etc = tmp_path / "state", tmp_path / "etc"
+    used(state)
+    etc.mkdir()
+    (etc / "chosen.json").write_text("{}")
+    settled: list[tuple[Path, bool, bool]] = []
+
+    def settles(folder: Path) -> None:
+        there = (etc / "chosen.json").exists(), (state / MARKER).exists()
+        settled.append((folder, *there))
+
+    Marker(state).write(Ordered())
+    for module in (carrying_out, marker):
+        monkeypatch.setattr(module, "settle", settles)
+    also = [etc / "chosen.json", etc / "chosen.json.last-good"]
+    asyncio.run(finish_reset(state, state / "time-servers", "", also=also))
+    assert settled == [(etc, False, True), (state, False, True), (state, False, False)]
 
 
 def test_what_the_box_was_is_kept_once(tmp_path: Path) -> None:

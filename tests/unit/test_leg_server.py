@@ -53,7 +53,7 @@ async def test_snapshot_is_first_and_commands_are_answered(link: Link) -> None:
         "type": "reply",
         "id": 1,
         "ok": True,
-        **dict.fromkeys(("code", "detail", "sdp", "epoch", "report")),
+        **dict.fromkeys(("code", "detail", "sdp", "epoch", "report", "headsets")),
     }
     assert link.server.control_is_there
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from appliance.console.language import read_languages
 from appliance.provisioning.health.checks.logs import CHECK
 from appliance.provisioning.logs.forwarder import LogState
 from tests.support.console_world import World
@@ -82,6 +83,30 @@ async def test_what_is_wrong_is_told_in_their_language(client: httpx.AsyncClient
         answer = await client.put(LOGS, headers=GERMAN, json=body)
         assert answer.status_code == 422
         assert answer.json()["told"]["fields"][name].startswith(words)
+
+
+async def test_why_nothing_is_sent_is_told_in_their_language(
+    world: World, client: httpx.AsyncClient, receiver: socket.socket
+) -> None:
+    port = receiver.getsockname()[1]
+    receiver.close()
+    body = {"transport": "tcp", "server": "127.0.0.1", "port": port}
+    answer = await client.post(f"{LOGS}/test", headers=GERMAN, json=body)
+    why = f"Der Log-Server 127.0.0.1, TCP {port} ist nicht erreichbar: "
+    assert answer.json()["told"]["detail"].startswith(why)
+    english = answer.json()["detail"]
+    german = read_languages(Path(__file__).parents[2] / "web/locale")["de"]
+    finding = german.of(f"The logs have not been sent for a while. {english}")
+    assert finding is not None
+    assert why in finding
+    await world.logs.begin()
+    await client.put(LOGS, headers=TOM, json=body)
+    async with asyncio.timeout(5):
+        while not world.logs.state.detail:
+            await asyncio.sleep(0.05)
+    wanted = {**TOM, "Accept": "text/html", "Accept-Language": "de"}
+    assert why in (await client.get("/settings/logs", headers=wanted)).text
+    await world.logs.stop()
 
 
 async def test_a_server_that_is_away_for_long_is_a_finding(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,7 +16,8 @@ from pydantic import ValidationError
 
 from appliance.monitoring.audit_head import SignedHead, heads_in
 from appliance.monitoring.audit_rows import AuditRow
-from appliance.provisioning.logs.lines import OwnLines, clean, line_of
+from appliance.provisioning.logs import lines
+from appliance.provisioning.logs.lines import JournalLines, OwnLines, clean, line_of
 from appliance.provisioning.logs.message import Line, formed, framed
 from appliance.provisioning.logs.proof import head_line, row_line
 from appliance.provisioning.logs.settings import LogForwarding
@@ -39,7 +42,7 @@ def test_a_message_as_rfc_5424_has_it() -> None:
 
 
 def test_what_is_not_known_has_its_mark_and_nothing_breaks_the_line() -> None:
-    line = Line("two\nlines\tand\x00more", app="a name with spaces", at=AT)
+    line = Line("two\nlines\tand\x00more\x9b\x85\u2028", app="a name with spaces", at=AT)
     message = formed(line, "daemon", "", 1, 2048)
     assert message.startswith(b"<30>1 2026-03-01T09:00:00.123Z - a_name_with_spaces - - [")
     assert message.endswith(b" two lines and more")
@@ -96,6 +99,13 @@ def test_secrets_and_numbers_stay_and_heads_go_as_they_are() -> None:
     assert clean(forged + " 00491701234567").endswith(" #")
 
 
+def test_a_text_that_only_begins_costs_no_time() -> None:
+    for text in ("sip:" * 8000, "sips:a" * 8000, "password='" * 4000, "1234567-" * 8000):
+        begun = time.process_time()
+        clean(text)
+        assert time.process_time() - begun < 1, text[:9]
+
+
 def test_odd_lines_of_a_journal() -> None:
     entry = {
         "MESSAGE": [b"not \xff text", "twice"],
@@ -106,6 +116,21 @@ def test_odd_lines_of_a_journal() -> None:
     line = line_of(entry)
     assert (line.text, line.severity, line.app) == ("not � text twice", 6, "kernel")
     assert line_of({"__REALTIME_TIMESTAMP": AT}).text == ""
+
+
+def test_a_place_that_is_none_ends_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is kept in a file, and a thread that fails ends the process, at each start."""
+    monkeypatch.setattr(lines, "AGAIN_S", 0.01)
+    journal = JournalLines((), tmp_path)
+    journal.start(lambda _: False, "garbage")
+    assert journal._thread is not None
+    journal._thread.join(0.5)
+    assert journal._thread.is_alive()
+    journal.stop()
+    assert not journal._thread.is_alive()
+    assert caplog.messages == ["the journal cannot be read: Invalid cursor"]
 
 
 def test_the_oldest_go_and_are_counted() -> None:

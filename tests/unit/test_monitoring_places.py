@@ -14,13 +14,16 @@ SYSTEMD = Path(__file__).parents[2] / "systemd"
 def test_control_may_write_where_it_writes() -> None:
     box = Settings().box
     unit = (SYSTEMD / "system/bargebox-control.service").read_text().splitlines()
-    (writable,) = (line.split("=")[1].split() for line in unit if line.startswith("ReadWritePaths"))
+    lines = [line.split("=")[1] for line in unit if line.startswith("ReadWritePaths")]
+    writable = " ".join(lines).split()
     assert str(box.local_access.parent) in writable
     assert str(last_good_of(SETTINGS).parent) in writable
+    for folder in (*box.provisioning_dirs, *box.provisioning_media):
+        assert f"-{folder}" in writable
     assert "StateDirectory=bargebox" in unit
     assert box.database.parent == Path("/var/lib/bargebox")
-    lines = (SYSTEMD / "tmpfiles.d/bargebox.conf").read_text().splitlines()
-    folders = {line.split()[1]: line.split()[2:5] for line in lines if line.startswith("d ")}
+    places = (SYSTEMD / "tmpfiles.d/bargebox.conf").read_text().splitlines()
+    folders = {line.split()[1]: line.split()[2:5] for line in places if line.startswith("d ")}
     assert folders[str(box.run_dir)] == ["0770", "root", "bargebox"]
     # The group of what is kept there is the folder's, so that the leg can read it.
     assert folders[str(SETTINGS.parent)] == ["2770", "root", "bargebox"]

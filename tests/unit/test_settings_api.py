@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tomllib
 from collections.abc import AsyncIterator
@@ -9,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomlkit
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from appliance.monitoring.openid_accounts import OpenIdAccounts, Person
+from appliance.provisioning.site_file import sealing
 from appliance.provisioning.site_file.exporting import document_of
 from tests.support.accounts_world import AccountsWorld, accounts_world
 
@@ -76,6 +80,23 @@ async def test_the_sites_settings_are_shown_and_changed(desk: AccountsWorld) -> 
         assert now["panel"] == shown["settings"]["panel"]
     (row,) = await desk.records("settings_changed")
     assert row.actor == "tom"
+
+
+async def test_who_may_not_view_the_audit_log_does_not_say_how_long_it_is_kept(
+    desk: AccountsWorld,
+) -> None:
+    async with desk.client("tom") as tom, desk.client("admin") as admin:
+        answer = await tom.put("/api/v1/settings", json={"site": {"audit_keep_days": 1}})
+        assert answer.status_code == 403
+        assert "VIEW_AUDIT" in answer.json()["detail"]
+        assert desk.world.site.lives == 1
+        same = {"site": {"audit_keep_days": 0, "barge_limit_s": 60}}  # as the page sends it
+        assert (await tom.put("/api/v1/settings", json=same)).status_code == 200
+        await desk.world.site.next_life()
+        wanted = {"site": {"audit_keep_days": 730}}
+        assert (await admin.put("/api/v1/settings", json=wanted)).status_code == 200
+    await desk.audit.append()
+    assert await desk.records("permission_refused")
 
 
 @pytest.mark.parametrize(
@@ -214,3 +235,16 @@ async def test_who_manages_accounts_only_neither_exports_nor_imports(
             assert "MANAGE_DEVICE" in answer.json()["detail"]
     await desk.audit.append()
     assert await desk.records("permission_refused")
+
+
+async def test_a_seal_with_anything_in_it_is_refused_in_words(desk: AccountsWorld) -> None:
+    """Somebody who knows a passphrase seals what no export has."""
+    salt = bytes(16)
+    cipher = AESGCM(await asyncio.to_thread(sealing._key, PASSPHRASE, salt))
+    for inner in ("[" * 100_000, "7", "[[[], 1]]", '[["site", 1]]', '[[["site", 3], 1]]'):
+        text = bytes(12) + cipher.encrypt(bytes(12), inner.encode(), sealing._canonical({}))
+        part = {"salt": sealing._text(salt), "text": sealing._text(text)}
+        document = tomlkit.dumps({"sealed": part})
+        answer = await taken(desk, document, passphrase=PASSPHRASE)
+        assert (answer.status_code, answer.json()["code"]) == (422, "settings_refused"), inner[:9]
+    assert desk.world.site.lives == 1

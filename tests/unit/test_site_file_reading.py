@@ -15,6 +15,7 @@ import tomlkit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from appliance.monitoring.passwords import Passwords
 from appliance.provisioning.site_file.erasing import ERASED, secret_places, without
 from appliance.provisioning.site_file.errors import SiteFileError
 from appliance.provisioning.site_file.lines import line_of
@@ -221,3 +222,35 @@ def test_a_secret_is_erased_however_it_is_written(text: str) -> None:
     given_again = read_text(erased).document
     assert given_again.administrator is not None
     assert given_again.administrator.password is None
+
+
+@pytest.mark.parametrize("costs", ["m=99999,t=9,p=9", "m=19456,t=9,p=1", "m=1,t=0,p=1", "m=,t=,p="])
+async def test_a_hash_that_costs_more_or_that_nobody_can_compare_with_is_refused(
+    costs: str,
+) -> None:
+    hashed = f"$argon2id$v=19${costs}${'YWFh' * 5}A${'YWFh' * 10}A"
+    text = '[[accounts]]\nname = "Sam"\nrole = "Supervisor"\n'
+    with pytest.raises(SiteFileError) as refused:
+        await asyncio.to_thread(read_text, f'{text}password_hash = "{hashed}"\n')
+    assert [(fault.field, fault.line) for fault in refused.value.faults] == [
+        ("accounts.0.password_hash", 4)
+    ]
+    passwords = Passwords()
+    if "m=1," in costs:  # a database that holds one all the same: that account stays closed
+        assert not await passwords.match(hashed, "any password")
+    await passwords.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["a." * 100_000 + "a", '"a".' * 50_000 + "a", "[" + "a." * 100_000 + "a]\nb"]
+)
+async def test_a_name_of_very_many_parts_keeps_nobody_waiting(name: str) -> None:
+    async with asyncio.timeout(5):
+        with pytest.raises(SiteFileError, match="Line 2, file: A name in it has too many parts"):
+            await asyncio.to_thread(read_text, f"# one\n{name} = 1\n")
+
+
+async def test_dots_in_a_text_are_no_parts_of_a_name() -> None:
+    text = f'[site]\nconfirmation = "Go on{"." * 60}" # {"." * 60}\n'
+    given = await asyncio.to_thread(read_text, text)
+    assert given.document.site is not None

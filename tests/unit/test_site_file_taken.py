@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import stat
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from appliance.commands.services import places_of
 from appliance.monitoring.passwords import Passwords
 from appliance.monitoring.store import Store
+from appliance.platforms.protocol import Check
+from appliance.provisioning.first_start import rows
+from appliance.provisioning.first_start.steps import State, Step
+from appliance.provisioning.reset.carrying_out import finish_reset
+from appliance.provisioning.reset.marker import Marker, Ordered
 from appliance.provisioning.site_file.erasing import ERASED
+from appliance.provisioning.site_file.provisioner import Provisioner
+from appliance.provisioning.site_file.reading import read_text
 from tests.support.site_box import PASSWORD, SiteBox, example, put_beside, without_system
 
 SECRETS = ("its API secret", "at least ten characters", "for the first sign-in")
@@ -164,12 +174,121 @@ async def test_a_medium_that_cannot_be_written_is_told_of(
     def refuse(path: Path, text: str) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("appliance.provisioning.site_file.provisioner.rewrite", refuse)
+    monkeypatch.setattr("appliance.provisioning.site_file.clearing.rewrite", refuse)
     assert await box.start()
     await box.finish()
     assert PASSWORD in path.read_text()
     assert "COULD NOT BE ERASED" in (box.state / "provisioning/report.txt").read_text()
     assert not await box.start()
+
+
+async def test_what_lies_on_another_stick_meanwhile_is_left_alone(
+    box: SiteBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stick = box.media / "STICK"
+    stick.mkdir()
+    put_beside(stick)
+    text = f'[administrator]\npassword = "{PASSWORD}"\n[certificate]\n'
+    text += 'pem = { file = "page.pem" }\nkey = { file = "page.key" }\n'
+    box.put(text, stick)
+
+    def pulled_out(path: Path, text: str) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("appliance.provisioning.site_file.clearing.rewrite", pulled_out)
+        assert await box.start()
+    stick.rename(box.media / "pulled out")
+    box.put("[site]\nbarge_limit_s = 60\n", stick)
+    for name in ("page.pem", "page.key"):
+        (stick / name).write_text("somebody else's")
+    await box.finish()
+    assert {(stick / name).read_text() for name in ("page.pem", "page.key")} == {"somebody else's"}
+    assert "COULD NOT BE ERASED" in box.report(stick)
+
+
+@pytest.mark.parametrize("what", ["huge", "link", "folder"])
+async def test_a_stick_cannot_bring_a_report_that_harms_the_box(box: SiteBox, what: str) -> None:
+    stick, aim = box.media / "STICK", box.folder / "aim"
+    aim.write_text("the box's own")
+    box.put("[site]\nbarge_limit_s = -1\n", stick)
+    report = stick / "bargebox-report.txt"
+    if what == "huge":
+        with report.open("wb") as file:
+            file.truncate(1 << 42)  # it has holes; whoever reads it whole has no memory left
+    elif what == "link":
+        report.symlink_to(aim)
+        (stick / "bargebox-report.txt.new").symlink_to(aim)
+    else:
+        report.mkdir()
+    assert not await box.start()
+    assert aim.read_text() == "the box's own"
+    if what != "folder":
+        assert "REFUSED" in report.read_text()
+        assert not report.is_symlink()
+
+
+async def test_a_document_that_is_given_while_another_is_used_is_not_lost(box: SiteBox) -> None:
+    box.put('[platform]\ndriver = "sandbox"\n[platform.sandbox]\nurl = "ws://127.0.0.1:9"\n')
+    assert await box.start()
+    later = "[site]\nbarge_limit_s = 60\n"
+    async with box.offline() as (provisioner, services):
+
+        async def meanwhile() -> list[Check]:
+            await provisioner.take("admin", await asyncio.to_thread(read_text, later))
+            return []
+
+        busy = Provisioner(
+            replace(services, check_platform=meanwhile),
+            places_of((await box.found()).settings.box),
+            in_service=_yes,
+        )
+        await busy.go_on()
+    assert await box.start()
+    await box.finish()
+    assert (await box.document())["site"]["barge_limit_s"] == 60
+
+
+async def _yes() -> bool:
+    return True
+
+
+async def test_secrets_of_a_plan_that_a_power_cut_kept_from_being_are_gone(box: SiteBox) -> None:
+    own = box.state / "provisioning"
+    own.mkdir()
+    draft = own / "plan.secret.new"
+    draft.write_text(PASSWORD)
+    assert not await box.start()
+    assert not draft.exists()
+
+
+async def test_a_document_without_its_erased_secrets_is_refused_by_a_box_that_was_reset(
+    box: SiteBox,
+) -> None:
+    path = box.put(f'[site]\nbarge_limit_s = 60\n[administrator]\npassword = "{PASSWORD}"\n')
+    assert await box.start()
+    await box.finish()
+    await asyncio.to_thread(Marker(box.state).write, Ordered())
+    found = (await box.found()).settings.box
+    also = (box.file.with_name("bargebox.toml.chosen"),)
+    assert await finish_reset(box.state, found.time_servers, box.bus, also=also)
+    assert not await box.start()
+    assert "Line 4, administrator.password: Give this: " in box.report()
+    assert (await box.document())["site"]["barge_limit_s"] == 0
+    path.write_text(path.read_text().replace(ERASED, PASSWORD))
+    assert await box.start()
+
+
+async def test_a_reset_password_of_the_administrator_opens_the_box_to_no_stick(
+    box: SiteBox,
+) -> None:
+    box.put(f'[administrator]\npassword = "{PASSWORD}"\n')
+    assert await box.start()
+    await box.finish()
+    await asyncio.to_thread(_reset_later, box)
+    stick = box.put('[administrator]\npassword = "of a passer-by"\n', box.media / "STICK").parent
+    assert not await box.start()
+    assert "This box is in service" in box.report(stick)
 
 
 async def test_a_part_that_fails_is_tried_again_and_told_of(
@@ -197,3 +316,11 @@ def _actions(box: SiteBox) -> list[str]:
         return [row for (row,) in database.execute("SELECT action FROM audit ORDER BY seq")]
     finally:
         database.close()
+
+
+def _reset_later(box: SiteBox) -> None:
+    database = sqlite3.connect(box.state / "bargebox.sqlite3")
+    with database:
+        rows.write(database, Step.PASSWORD, State.DONE)
+        database.execute("UPDATE accounts SET must_change = 1 WHERE name = 'admin'")
+    database.close()

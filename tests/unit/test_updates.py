@@ -5,24 +5,29 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from appliance.console import update_wording
 from appliance.console.errors import STATUS
+from appliance.provisioning.bus import BusError, Talk
 from appliance.provisioning.updates import folder as folders
+from appliance.provisioning.updates.choosing import Chooser
 from appliance.provisioning.updates.errors import WORDS, UpdateError, of_rauc
 from appliance.provisioning.updates.folder import BundleFolder, Note
-from appliance.provisioning.updates.rauc import Now
+from appliance.provisioning.updates.rauc import Now, Rauc
+from appliance.provisioning.updates.settings import UpdateSettings
 from appliance.provisioning.updates.shape import fault_of
 from appliance.provisioning.updates.sticks import MOST, bundles_on, path_on
 from appliance.provisioning.updates.versions import age_of
 from appliance.provisioning.updates.views import step_of
 from tests.support.console_world import World
+from tests.support.provisioning_notes import Notes
 
 HEADERS = {"X-Bargebox": "1"}
 CHANGES = [
@@ -171,6 +176,11 @@ def test_progress_of_before_is_not_that_of_what_begins() -> None:
     assert now.changed({"Progress": [500, "x", 1]}).percent == 100
 
 
+def test_sticks_are_looked_for_where_they_are_mounted() -> None:
+    rules = Path(__file__).parents[2] / "systemd/udev/70-bargebox.rules"
+    assert f"{UpdateSettings().sticks}/%k" in rules.read_text()
+
+
 def test_sticks_are_looked_at_two_folders_deep(tmp_path: Path) -> None:
     assert bundles_on(tmp_path / "nowhere") == []
     for name in ("a.raucb", "usb0/b.raucb", "usb0/new/c.raucb", "usb0/new/deep/d.raucb",
@@ -179,6 +189,8 @@ def test_sticks_are_looked_at_two_folders_deep(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x" * 7)
     (tmp_path / "usb0/link.raucb").symlink_to("/etc/passwd")
     (tmp_path / "usb0/folder.raucb").mkdir()
+    for odd in (b"usb0/\xfc.raucb", b"usb0/two\nlines.raucb"):
+        (tmp_path / os.fsdecode(odd)).write_bytes(b"")
     names = ["a.raucb", "usb0/b.raucb", "usb0/new/c.raucb"]
     assert [(one.name, one.size) for one in bundles_on(tmp_path)] == [(name, 7) for name in names]
     assert path_on(tmp_path, "usb0/b.raucb") == tmp_path / "usb0/b.raucb"
@@ -271,6 +283,89 @@ async def test_a_disk_that_fills_up_or_fails_on_the_way(
     with pytest.raises(UpdateError) as refused:
         await BundleFolder(tmp_path / "file").keep(20, pieces_of(b"x" * 20))
     assert refused.value.code == "not_kept"
+
+
+async def test_an_upload_that_is_given_up_never_writes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread cannot be stopped, and numbers of files are used again."""
+    begun, goes_on, over = threading.Event(), threading.Event(), threading.Event()
+    real = folders._write
+
+    def slow(descriptor: int, data: bytes, sync: bool) -> None:
+        begun.set()
+        assert goes_on.wait(10)
+        real(descriptor, data, sync)
+        over.set()
+
+    monkeypatch.setattr(folders, "_write", slow)
+    upload = asyncio.create_task(BundleFolder(tmp_path).keep(3, pieces_of(b"xyz")))
+    await asyncio.to_thread(begun.wait, 10)
+    upload.cancel()
+    await asyncio.sleep(0.05)
+    others = [(tmp_path / f"other{n}").open("wb") for n in range(3)]
+    goes_on.set()
+    await asyncio.wait([upload], timeout=10)
+    assert await asyncio.to_thread(over.wait, 10)
+    for other in others:
+        other.close()
+    assert upload.cancelled()
+    assert {path.name: path.stat().st_size for path in tmp_path.iterdir()} == {
+        "other0": 0,
+        "other1": 0,
+        "other2": 0,
+    }
+
+
+class Says:
+    """A connection to a bus where RAUC answers everything with the same."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    async def call(self, *_: object, **__: object) -> Any:
+        return self.answer
+
+    async def properties(self, _: object) -> Any:
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [[], [7], ["x", "y", "z"], [[("x", 5)]]])
+async def test_an_answer_of_another_shape_is_a_fault_of_the_updater(answer: Any) -> None:
+    rauc = Rauc(cast("Talk", Says(answer)))
+    for ask in (rauc.slots, lambda: rauc.inspect("x", {}), lambda: rauc.mark("good", "booted")):
+        with pytest.raises(BusError, match="does not understand"):
+            await ask()
+
+
+async def test_what_rauc_does_in_another_shape_is_not_known() -> None:
+    for answer in ({"Progress": 5}, {"Progress": ["many", "words", 1]}, [7]):
+        with pytest.raises(BusError, match="does not understand"):
+            await Rauc(cast("Talk", Says(answer))).now()
+
+
+async def test_the_box_is_not_restarted_while_an_update_is_written(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    await sign_in(client, "tom")
+    world.system.updates._follower.now = Now(operation="installing")
+    codes = []
+    for what in ("box", "services"):
+        answer = await client.post("/api/v1/device/restart", json={"what": what}, headers=HEADERS)
+        codes.append(answer.json()["code"])
+    assert codes == ["installing", "service_absent"]  # these touch no slot; here is none of them
+
+
+async def test_a_key_in_an_address_is_neither_shown_nor_kept(tmp_path: Path) -> None:
+    settings = UpdateSettings(folder=tmp_path, sticks=tmp_path)
+    chooser = Chooser(BundleFolder(tmp_path), settings, Notes(), str)
+    for address, shown in (
+        ("https://a.example/x.raucb?X-Signature=k3y#top", "https://a.example/x.raucb?…"),
+        ("https://a.example/x.raucb#k3y", "https://a.example/x.raucb"),
+        ("https://a.example/x.raucb", "https://a.example/x.raucb"),
+    ):
+        chosen = await chooser.on_server(address)
+        assert (chosen.source, chosen.view.name) == (address, shown)
 
 
 def test_a_note_that_cannot_be_read_is_none(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from appliance.console.access import DeviceManager
-from appliance.console.language import later, translated
+from appliance.console.language import in_their_words, later, translated
 from appliance.console.page import page
 from appliance.console.platform_form import FormField, FormGroup
 from appliance.console.settings import ConsoleError
@@ -114,7 +114,8 @@ async def logs_page(request: Request, caller: DeviceManager) -> HTMLResponse:
     """Where the logs are sent."""
     now = LogsOut.of(console(request).ports.logs)
     form = [_in_words(one) for one in form_of(LogForwarding, now.settings.model_dump())]
-    return page(request, caller, "logs.html", {"logs": now, "form": form, "shown": SHOWN})
+    context = {"logs": now, "why": in_their_words(now.detail), "form": form, "shown": SHOWN}
+    return page(request, caller, "logs.html", context)
 
 
 def _in_words(field: FormField | FormGroup) -> FormField | FormGroup:

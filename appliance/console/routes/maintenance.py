@@ -62,8 +62,13 @@ async def restart_state(request: Request, caller: DeviceManager) -> RestartOut:
 
 @router.post("/device/restart", status_code=202)
 async def restart(request: Request, caller: DeviceManager, body: RestartOrder) -> RestartOut:
-    """Restart the box or its services. 409 while a call is monitored, with by whom."""
-    view = await console(request).ports.system.restart.order(caller.account.name, body.what)
+    """Restart the box or its services. 409 while a call is monitored, with by whom; the box also
+    while an update is written, which would be cut.
+    """
+    system = console(request).ports.system
+    if body.what == "box":
+        system.updates.refuse_while_writing()
+    view = await system.restart.order(caller.account.name, body.what)
     return RestartOut(**view.model_dump())
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from appliance.console.access import AccountManager, Caller, DeviceManager, note_refusal
 from appliance.console.settings import ConsoleError
@@ -65,7 +65,7 @@ class ImportIn(BaseModel):
     document: Annotated[str, Field(max_length=LONGEST)]
     passphrase: Passphrase = ""
     """Of a document whose secrets are sealed."""
-    check: bool = False
+    check: StrictBool = False
     """Only say what it would change."""
 
 
@@ -98,8 +98,10 @@ async def settings(request: Request, caller: DeviceManager) -> SettingsOut:
 @router.put("/settings")
 async def choose(request: Request, caller: DeviceManager, body: ChosenSettings) -> SettingsOut:
     """Use other settings: the box restarts for a second or two, the headset process with it where
-    it is concerned. What is left out stays. 409 in a call.
+    it is concerned. What is left out stays. 409 in a call. How long the audit log is kept is
+    changed by who may view it.
     """
+    await _may_cut_the_log(request, caller, body)
     await console(request).ports.site.choose(caller.account.name, body)
     return await _settings(request)
 
@@ -147,9 +149,23 @@ async def _settings(request: Request) -> SettingsOut:
     )
 
 
+async def _may_cut_the_log(request: Request, caller: Caller, wanted: ChosenSettings) -> None:
+    """Raise 403 where rows of the audit log would go, or stay, by who may not even see them."""
+    days = wanted.site.audit_keep_days
+    if days is None or caller.may(Permission.VIEW_AUDIT):
+        return
+    now = await console(request).ports.site.chosen()
+    if days != now.site.audit_keep_days:
+        _lacks(request, caller, Permission.VIEW_AUDIT)
+
+
 def device_too(request: Request, caller: Caller) -> None:
     """Raise 403 for who manages accounts only."""
     if not caller.may(Permission.MANAGE_DEVICE):
-        note_refusal(request, caller, Permission.MANAGE_DEVICE)
-        words = f"You need the permission {Permission.MANAGE_DEVICE} as well."
-        raise ConsoleError(403, EndReason.NOT_PERMITTED, words)
+        _lacks(request, caller, Permission.MANAGE_DEVICE)
+
+
+def _lacks(request: Request, caller: Caller, permission: Permission) -> NoReturn:
+    note_refusal(request, caller, permission)
+    words = f"You need the permission {permission} as well."
+    raise ConsoleError(403, EndReason.NOT_PERMITTED, words)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from starlette.requests import ClientDisconnect
 
 from appliance.console import update_wording
@@ -61,7 +61,7 @@ class InstallIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    older: bool = False
+    older: StrictBool = False
     """Install it although it is not newer, or cannot be compared."""
 
 

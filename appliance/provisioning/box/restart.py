@@ -76,10 +76,11 @@ class Restart:
             view.detail = "systemd-logind does not let Bargebox restart the box."
         return view
 
-    async def order(self, who: str, what: What) -> RestartView:
-        """Begin to restart, on record first; nobody joins from then on. Raises ``busy`` in a call
-        and while it restarts already.
+    async def order(self, who: str, what: What, *, on_record: Entry | None = None) -> RestartView:
+        """Begin to restart, on record first, as *on_record* where there is more to say of it;
+        nobody joins from then on. Raises ``busy`` in a call and while it restarts already.
         """
+        entry = on_record or Entry(who, "restarted", detail={"what": what})
         if self._now is not None:
             raise NotChangedError("The box restarts already.", code="busy")
         with ExitStack() as undone:
@@ -87,7 +88,7 @@ class Restart:
             self._now = what  # before the first wait, so that two cannot both begin
             reopen = undone.callback(await self._calls.close())
             async with self._bus.talk() as talk:
-                await self._audit.append(Entry(who, "restarted", detail={"what": what}))
+                await self._audit.append(entry)
                 await _ordered(talk, what)
             undone.pop_all()
         log.warning("%s had restarted: %s", who, what)

@@ -14,6 +14,7 @@ from secrets import token_hex
 from typing import Final, Protocol
 
 from appliance.monitoring.audit import Entry
+from appliance.monitoring.store import StoreError
 from appliance.provisioning.logs.connection import LogServerError, connected
 from appliance.provisioning.logs.lines import Source, source_of
 from appliance.provisioning.logs.message import Line, formed
@@ -122,9 +123,9 @@ class LogForwarder:
     async def change(self, who: str, settings: LogForwarding) -> None:
         """Send them there from now on, on record first. Raises `BargeboxError`."""
         detail = settings.model_dump(mode="json")
-        await self._audit.append(Entry(who, "log_forwarding_changed", detail=detail))
-        await asyncio.to_thread(self._file.write, settings)
-        async with self._changing:
+        async with self._changing:  # what is kept and what is done are the same
+            await self._audit.append(Entry(who, "log_forwarding_changed", detail=detail))
+            await asyncio.to_thread(self._file.write, settings)
             await self._rest()
             await self._use(settings)
 
@@ -162,6 +163,9 @@ class LogForwarder:
         self._source = source_of(settings.lines, journal=self._journal)
         if self._source is not None:
             self._source.start(self._waiting.add, told.cursor)
+        if settings.audit:
+            with suppress(StoreError):  # the sending says so
+                await self._proof.begin()
         sending = Sending(
             settings,
             self._waiting,

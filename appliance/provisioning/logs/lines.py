@@ -81,7 +81,7 @@ class JournalLines:
             self._thread.join(STOP_LIMIT_S)
 
     def _run(self, take: Take, after: str) -> None:
-        last = after
+        last, told = after, ""
 
         def taken(line: Line) -> None:
             nonlocal last
@@ -92,8 +92,12 @@ class JournalLines:
         while not self._ended.is_set():
             try:
                 self._follow(taken, last)
-            except OSError as error:
-                log.warning("the journal cannot be read: %s", error)
+            except (OSError, ValueError) as error:
+                if str(error) != told:  # and not every few seconds into the same journal
+                    told = str(error)
+                    log.warning("the journal cannot be read: %s", error)
+                if isinstance(error, ValueError):
+                    last = ""  # it is no place in a journal: from now on
                 self._ended.wait(AGAIN_S)
 
     def _follow(self, take: Callable[[Line], None], after: str) -> None:

@@ -17,7 +17,8 @@ MOST_IN_DATAGRAM: Final = 2048
 """Octets that one should take in a datagram (RFC 5426, 3.2)."""
 _CUT: Final = "…"
 _UNPRINTABLE: Final = re.compile(r"[^!-~]")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+"""Those of ASCII and of Unicode, terminals take orders from both; and its two breaks of lines."""
 
 
 @dataclass(frozen=True, slots=True)

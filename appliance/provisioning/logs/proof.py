@@ -68,11 +68,17 @@ class Proof:
     def __init__(self, audit: ProvableLog, told: int | None) -> None:
         self._audit = audit
         self.told = told
-        """The last row's number; None: it begins with the rows that come from now on."""
+        """The last row's number; None: it has not begun."""
         self._sure: deque[tuple[float, int]] = deque()
         """When which row was the last one told, the first of them for sure."""
         self._head_at = float("-inf")
         self._head: SignedHead | None = None
+
+    async def begin(self) -> None:
+        """From here on no row is left out, whenever the server is reached. Raises `StoreError`."""
+        if self.told is None:
+            head = await self._audit.head()
+            self.told = 0 if head is None else head.seq
 
     def connected(self) -> None:
         """A connection begins: the head is told at once."""

@@ -27,6 +27,9 @@ REST_S: Final = 1.0
 """Between two looks at the audit log: what changes often is told once a second."""
 KEEP_EVERY_S: Final = 60.0
 """How often the position is written, if it changed: a card wears."""
+STEADY_S: Final = 3.0
+"""A server that was away is back when a connection lasts so long: one that takes connections and
+ends them is not, nor a UDP port that nobody serves."""
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
 MOST_SEQUENCE: Final = 2_147_483_647
@@ -48,6 +51,8 @@ class Progress:
     dropped_at: datetime | None = None
     number: int = 0
     """Of the last message."""
+    unprovable: bool = False
+    """The audit log cannot be read, which was told."""
 
     def went_away(self, detail: str) -> None:
         """The server cannot be reached."""
@@ -56,8 +61,10 @@ class Progress:
             self.away_since = datetime.now(UTC)
         self.connected, self.detail = False, detail
 
-    def came_back(self, words: str) -> None:
-        """What there was is sent."""
+    def came_back(self, words: str, for_s: float) -> None:
+        """What there was is sent, by a connection that lasts *for_s* seconds now."""
+        if self.away_since is not None and for_s < STEADY_S:
+            return
         if not self.connected:
             log.info("the logs are sent to %s", words)
         self.connected, self.detail, self.away_since = True, "", None
@@ -112,6 +119,7 @@ class Sending:
 
     async def _pump(self, connection: Connection) -> None:
         kept_at = audit_at = float("-inf")
+        begun = time.monotonic()
         while True:
             self._wake.clear()
             if connection.lost:
@@ -121,7 +129,7 @@ class Sending:
                 more = await self._send_proof(connection)
                 audit_at = float("-inf") if more else now
             await self._send_lines(connection)
-            self._progress.came_back(self._settings.words)
+            self._progress.came_back(self._settings.words, time.monotonic() - begun)
             self._progress.saw_dropped(self._waiting.dropped)
             if now - kept_at >= KEEP_EVERY_S:
                 kept_at = now
@@ -132,6 +140,8 @@ class Sending:
     async def _wait(self, audit_at: float) -> None:
         """Until something has to be sent; of the audit log's changes once a second."""
         limit = min(KEEP_EVERY_S, self._proof.due_s()) if self._settings.audit else KEEP_EVERY_S
+        if not self._progress.connected:
+            limit = min(limit, STEADY_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(max(limit, REST_S)):
                 await self._wake.wait()
@@ -154,8 +164,11 @@ class Sending:
         try:
             part = await self._proof.next()
         except StoreError as error:
-            log.error("the audit log's proof cannot be sent: %s", error.detail)
+            if not self._progress.unprovable:  # and not once a second
+                self._progress.unprovable = True
+                log.error("the audit log's proof cannot be sent: %s", error.detail)
             return False
+        self._progress.unprovable = False
         if part is None:
             return False
         await self._send(connection, part.lines)

@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StrictBool,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -68,7 +69,7 @@ class LogForwarding(BaseModel):
     """Telephone numbers in lines become #. What other programs write may hold more than Bargebox
     knows of."""
 
-    audit: bool = True
+    audit: StrictBool = True
     """Of each row the number, hash, time, who, what, session and call, without its details; and
     the signed head, which proves later that nothing was removed."""
 

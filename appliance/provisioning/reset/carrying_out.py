@@ -18,7 +18,7 @@ from appliance.monitoring.audit import Entry
 from appliance.monitoring.audit_seal import BOX
 from appliance.provisioning.box.shipped import Shipped, ShippedFile
 from appliance.provisioning.bus import BusError, ServiceAbsentError, SystemBus
-from appliance.provisioning.reset.made import remains, remove
+from appliance.provisioning.reset.made import remains, remove, settle
 from appliance.provisioning.reset.marker import Marker, Ordered
 from appliance.provisioning.reset.services import STEPS
 from appliance.service.errors import BargeboxError
@@ -82,6 +82,8 @@ def _remove_all(state_dir: Path, also: Sequence[Path]) -> None:
     try:
         for path in (*also, *remains(state_dir)):
             remove(path)
+        for folder in {path.parent for path in also}:
+            settle(folder)  # before the marker goes, which has a folder of its own
     except OSError as error:
         raise BargeboxError(
             f"The factory reset cannot remove {error.filename}: {error.strerror}.", code="state"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -48,11 +49,13 @@ class Marker:
             raise self._failed(error) from error
 
     def write(self, ordered: Ordered) -> None:
-        """Order it; whoever owns the folder can carry it out."""
+        """Order it; whoever owns the folder can carry it out. What cannot be kept is no order."""
         try:
             write_whole(self._path, ordered.model_dump_json().encode(), like=self.folder)
             settle(self.folder)
         except OSError as error:
+            with suppress(OSError):  # else a start would do what was just refused
+                self._path.unlink(missing_ok=True)
             raise self._failed(error) from error
 
     def remove(self) -> None:

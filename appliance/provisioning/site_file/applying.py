@@ -92,7 +92,7 @@ class Applier:
         times; the others are applied all the same. Raises `PlanError`.
         """
         plan.tries += 1
-        await asyncio.to_thread(self._file.write, plan)
+        await asyncio.to_thread(self._file.keep, plan)
         document = await asyncio.to_thread(read_data, plan.data)
         for name in parts_of(document):
             if name != LAST and name not in plan.done:
@@ -113,7 +113,7 @@ class Applier:
                 return
             outcome = Outcome(part=name, good=False, words=f"Not applied. {error.detail}")
         plan.finish(name, outcome)
-        await asyncio.to_thread(self._file.write, plan)
+        await asyncio.to_thread(self._file.keep, plan)
 
     @staticmethod
     def left(plan: Plan) -> list[PartName]:

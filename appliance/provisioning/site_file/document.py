@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Final, Self
 
 from pydantic import (
@@ -17,7 +16,7 @@ from pydantic import (
 
 from appliance.monitoring import account_rows
 from appliance.monitoring.accounts import FIRST_ACCOUNT
-from appliance.monitoring.passwords import MAX_PASSWORD, AccountError, check_password
+from appliance.monitoring.passwords import MAX_PASSWORD, AccountError, check_password, is_hash
 from appliance.monitoring.policy import Permission
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.box.clock import MOST_SERVERS, TimeServer
@@ -26,16 +25,16 @@ from appliance.provisioning.chosen import HeadsetPart, PanelPart, SitePart
 from appliance.provisioning.network.addresses import distinct
 from appliance.provisioning.network.profiles import DEVICE_NAME_MOST
 from appliance.provisioning.network.wired import Wired
+from appliance.provisioning.words import said
 
 MOST_AUTHORITIES: Final = 50
 Pem = Annotated[SecretStr, Field(max_length=65_536)]
 Password = Annotated[SecretStr, Field(max_length=MAX_PASSWORD)]
-_HASH = re.compile(r"\$argon2id\$v=19\$m=(\d{1,5}),t=\d,p=\d(\$[A-Za-z0-9+/]{10,100}){2}")
 
 
 def _hash(given: SecretStr) -> SecretStr:
-    if not _HASH.fullmatch(given.get_secret_value()):
-        raise ValueError("This is no hash of a password as an export has it.")
+    if not is_hash(given.get_secret_value()):
+        raise ValueError(said("This is no hash of a password as an export has it."))
     return given
 
 
@@ -129,7 +128,7 @@ class AccountPart(Part):
     @model_validator(mode="after")
     def _one_password(self) -> Self:
         if self.password is not None and self.password_hash is not None:
-            raise ValueError("Give a password or a hash, and not both.")
+            raise ValueError(said("Give a password or a hash, and not both."))
         _checked(self.password, self.name)
         return self
 
@@ -173,7 +172,7 @@ class SiteFile(Part):
         seen: set[str] = set()
         for one in given:
             if account_rows.folded(one.name) in seen:
-                raise ValueError(f"{one.name} is there twice; give each name once.")
+                raise ValueError(said("{name} is there twice; give each name once.", name=one.name))
             seen.add(account_rows.folded(one.name))
         return given
 

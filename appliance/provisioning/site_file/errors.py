@@ -37,6 +37,7 @@ class SiteFileError(ValuesError):
             {fault.field: fault.words for fault in told},
             code=code,
         )
+        self.lines = {one.field: one.line for one in told if one.line is not None}
         self.faults: tuple[Fault, ...] = tuple(told)
 
     @classmethod

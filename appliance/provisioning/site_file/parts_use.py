@@ -16,9 +16,11 @@ from appliance.provisioning.chosen import ChosenSettings, HeadsetPart, PanelPart
 from appliance.provisioning.site_file.document import AccountPart, SiteFile
 from appliance.provisioning.site_file.plan import Outcome
 from appliance.provisioning.site_file.services import Faults, Services
+from appliance.provisioning.words import said
 from appliance.service.faults import by_field
 
-TYPE_AGAIN = "Give this: the box has none that was for this address."
+ONE_TIME_ONLY = said("Give this: the administrator has a one-time password only.")
+TYPE_AGAIN = said("Give this: the box has none that was for this address.")
 
 
 class CallPlatform:
@@ -101,7 +103,7 @@ class SitePeople:
 
     def concerns(self, document: SiteFile) -> bool:
         """Some are given."""
-        return bool(document.roles or document.accounts or _first(document))
+        return bool(document.roles or document.accounts or document.administrator)
 
     async def check(self, box: Services, document: SiteFile) -> Faults:
         """Whether they could be made, by a rehearsal."""
@@ -111,6 +113,12 @@ class SitePeople:
             await box.people.rehearse(roles, wanted)
         except PeopleError as error:
             return dict(error.fields)
+        if document.administrator is not None and _first(document) is None:
+            _, kept = await box.people.all()
+            accounts = [one.record.account for one in kept]
+            # As after a factory reset, where the file's secrets are erased already.
+            if any(a.name == FIRST_ACCOUNT and a.must_change_password for a in accounts):
+                return {"administrator.password": ONE_TIME_ONLY}
         return {}
 
     async def apply(self, box: Services, who: str, document: SiteFile) -> Outcome:

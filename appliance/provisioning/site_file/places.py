@@ -36,8 +36,10 @@ class Places:
         return [*candidates(self.boot), *candidates(sticks(self.media))]
 
     def something_new(self) -> bool:
-        """There is a plan, or a document that was not taken up. Waits for the disk."""
-        if self.plan.path.exists():
+        """There is a plan, or what a power cut left of one, or a document that was not taken up.
+        Waits for the disk.
+        """
+        if self.plan.path.exists() or any(self.own.glob("*.new")):
             return True
         return any(self._how(path) != "applied" for path in self.found())
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from appliance.provisioning.first_start.steps import Step
 from appliance.provisioning.site_file.erasing import settle
 from appliance.service.errors import BargeboxError
 from appliance.service.files import write_whole
@@ -28,6 +29,17 @@ PARTS: Final[tuple[PartName, ...]] = (
     "box", "time", "authorities", "certificate", "platform", "settings", "accounts", "network",
 )  # fmt: skip
 """In the order in which they are applied; the network comes last, once the page is there."""
+
+
+STEPS: Final[Mapping[PartName, frozenset[Step]]] = {
+    "box": frozenset({Step.NAME}),
+    "time": frozenset({Step.NAME, Step.TIME}),
+    "certificate": frozenset({Step.CERTIFICATE}),
+    "platform": frozenset({Step.PLATFORM}),
+    "accounts": frozenset({Step.SUPERVISOR}),
+    "network": frozenset({Step.NETWORK}),
+}
+"""What of the first start a part of the document sees to."""
 
 
 class PlanError(BargeboxError):
@@ -47,8 +59,10 @@ class Outcome(BaseModel):
 
 
 class Plan(BaseModel):
-    """A document on its way; changes are kept by `PlanFile.write`."""
+    """A document on its way; changes are kept by `PlanFile.keep`."""
 
+    id: str = ""
+    """Tells it from one that is made meanwhile."""
     who: str
     """In whose name, as the audit log tells it."""
     data: dict[str, Any]
@@ -66,6 +80,17 @@ class Plan(BaseModel):
     def finish(self, part: PartName, outcome: Outcome) -> None:
         """That part is done, for good or not."""
         self.done[part] = outcome
+
+    @property
+    def alone(self) -> bool:
+        """Nobody is at the page: it came as a file, with the password of the first step."""
+        password = self.data.get("administrator", {}).get("password")
+        return self.source is not None and bool(password)
+
+    @property
+    def steps(self) -> frozenset[Step]:
+        """The steps of the first start that its parts see to, as far as they are done."""
+        return frozenset(step for part in self.done for step in STEPS.get(part, ()))
 
 
 class PlanFile:
@@ -94,8 +119,18 @@ class PlanFile:
         except OSError as error:
             raise PlanError(f"{self.path} cannot be written: {error.strerror}.") from error
 
-    def delete(self) -> None:
-        """It is carried out. Raises `PlanError`."""
+    def keep(self, plan: Plan) -> None:
+        """How far *plan* has come. Raises `PlanError`, also where another was made meanwhile: that
+        one comes next.
+        """
+        now = self.read()
+        if now is None or now.id != plan.id:
+            raise PlanError("Another document was given meanwhile; the box goes on with that.")
+        self.write(plan)
+
+    def delete(self, plan: Plan) -> None:
+        """It is carried out. Raises as `keep` does."""
+        self.keep(plan)
         try:
             self.path.unlink(missing_ok=True)
             settle(self.path.parent)

@@ -11,16 +11,19 @@ import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import ClassVar, Final
+from uuid import uuid4
 
 from pydantic import JsonValue
 
 from appliance.monitoring.audit import Entry
-from appliance.provisioning.site_file import report
+from appliance.provisioning.first_start.steps import State
+from appliance.provisioning.first_start.unattended import Unattended
+from appliance.provisioning.site_file import clearing, report
 from appliance.provisioning.site_file.applying import Applier, checked
-from appliance.provisioning.site_file.erasing import rewrite, secret_places, shred, without
+from appliance.provisioning.site_file.erasing import secret_places
 from appliance.provisioning.site_file.errors import Fault, SiteFileError
 from appliance.provisioning.site_file.places import Places
-from appliance.provisioning.site_file.plan import Outcome, Plan, PlanError, Seen
+from appliance.provisioning.site_file.plan import Outcome, Plan, PlanError
 from appliance.provisioning.site_file.reading import (
     MAX_BYTES,
     GivenFile,
@@ -44,15 +47,23 @@ IN_SERVICE: Final = (
 
 
 class Provisioner:
-    """For the box *box*; *in_service* says whether its administrator has a password."""
+    """For the box *box*; *in_service* says whether its administrator has a password. *first_start*
+    is there once control serves.
+    """
 
     _begun_for: ClassVar[set[tuple[Path, float]]] = set()
     """What this process began anew for: once for each, also where the disk keeps no word of it."""
 
     def __init__(
-        self, box: Services, places: Places, *, in_service: Callable[[], Awaitable[bool]]
+        self,
+        box: Services,
+        places: Places,
+        *,
+        in_service: Callable[[], Awaitable[bool]],
+        first_start: Unattended | None = None,
     ) -> None:
         self._box, self._places, self._in_service = box, places, in_service
+        self._first_start = first_start
         self._applier = Applier(box, places.plan)
 
     async def before_the_page(self) -> bool:
@@ -70,7 +81,7 @@ class Provisioner:
         return True
 
     async def with_the_page(self) -> None:
-        """The network's part, a look at the platform, and the report."""
+        """The network's part, a look at the platform and the first start, and the report."""
         plan = await self._plan()
         if plan is None:
             return
@@ -78,16 +89,20 @@ class Provisioner:
         left = await asyncio.to_thread(self._applier.left, plan)
         more = [] if left else await self._looked_at(plan)
         await self._report(plan, more)
-        if not left:
-            await asyncio.to_thread(self.erase, plan)
-            await asyncio.to_thread(self._places.plan.delete)
-            good = all(one.good for one in plan.done.values())
-            detail: dict[str, JsonValue] = {
-                one.part: one.words for one in (*plan.done.values(), *more)
-            }
-            action = "settings_applied" if good else "settings_applied_in_part"
-            self._box.audit.note(Entry(plan.who, action, detail=detail))
-            log.info("the document of settings is applied")
+        if left:
+            return
+        # Before the plan goes, so that a power cut does not leave a box half in service.
+        more += await self._first_start_of(plan)
+        await self._report(plan, more)
+        await asyncio.to_thread(self.erase, plan)
+        await asyncio.to_thread(self._places.plan.delete, plan)
+        good = all(one.good for one in plan.done.values())
+        detail: dict[str, JsonValue] = {one.part: one.words for one in (*plan.done.values(), *more)}
+        action = "settings_applied" if good else "settings_applied_in_part"
+        self._box.audit.note(Entry(plan.who, action, detail=detail))
+        log.info("the document of settings is applied")
+        if self._first_start is not None:
+            await self._first_start.wait(plan.who, plan.steps, alone=plan.alone)
 
     async def go_on(self) -> None:
         """`with_the_page` as a job: what fails is tried again at the next start."""
@@ -122,10 +137,22 @@ class Provisioner:
             text = await asyncio.to_thread(read_plain, source, MAX_BYTES)
             digest = await asyncio.to_thread(self._places.seen.digest, text or b"")
         plan = Plan(
-            who=who, data=given.data, source=source, beside=tuple(sorted(beside)), digest=digest
+            id=uuid4().hex,
+            who=who,
+            data=given.data,
+            source=source,
+            beside=tuple(sorted(beside)),
+            digest=digest,
         )
         await self._applier.begin(plan)
         return plan
+
+    def erase(self, plan: Plan) -> None:
+        """The secrets leave the file, once all is safe in the plan. Waits for the disk.
+
+        Raises `PlanError`.
+        """
+        clearing.erase(plan, self._places)
 
     # -- inside
 
@@ -192,36 +219,25 @@ class Provisioner:
         words = wrong[0] if wrong else "The call platform answers, and lets the box in."
         return [Outcome(part="connection", good=not wrong, words=words)]
 
+    async def _first_start_of(self, plan: Plan) -> list[Outcome]:
+        """How far the first start has come with it; nothing on a box that was in service."""
+        if self._first_start is None:
+            return []
+        now = await self._first_start.look(plan.who, plan.steps, alone=plan.alone)
+        faults = self._first_start.faults
+        words = " ".join(f"{step}: {fault}" for step, fault in faults.items())
+        if now.unfinished:
+            words = words or "It goes on on the page."
+        elif now.steps:
+            aside = [one.step for one in now.steps if one.state is State.ASIDE]
+            words = f"The box is in service. Set aside: {', '.join(aside) or 'nothing'}."
+        return [Outcome(part="first start", good=not faults, words=words)] if words else []
+
     async def _report(self, plan: Plan, more: list[Outcome]) -> None:
         left = await asyncio.to_thread(self._applier.left, plan)
         text = report.of_plan(plan, left, more, report.now())
         beside = [] if plan.source is None else [plan.source.parent]
         await asyncio.to_thread(_write, text, *beside, self._places.own)
-
-    def erase(self, plan: Plan) -> None:
-        """The secrets leave the file, once all is safe in the plan. Waits for the disk."""
-        if plan.source is None or plan.erased:
-            return
-        try:
-            _erase_file(plan, plan.source, self._places.seen)
-            for name in plan.beside:
-                shred(plan.source.parent / name)
-        except OSError as error:
-            log.error("the secrets in %s cannot be erased: %s", plan.source, error.strerror)
-            return
-        plan.erased = True
-        self._places.plan.write(plan)
-
-
-def _erase_file(plan: Plan, source: Path, seen: Seen) -> None:
-    text = read_plain(source, MAX_BYTES)
-    digest = seen.digest(text or b"")
-    if text is None or digest != plan.digest:
-        seen.add({plan.digest: "applied"})
-        return  # it is another one by now, or was erased before the power went
-    erased = without(decoded(text), [*secret_places(read_data(plan.data))])
-    seen.add({digest: "applied", seen.digest(erased.encode()): "applied"})
-    rewrite(source, erased)
 
 
 def _write(text: str, *folders: Path) -> None:

@@ -18,6 +18,7 @@ from appliance.provisioning.site_file.document import SiteFile
 from appliance.provisioning.site_file.erasing import ERASED
 from appliance.provisioning.site_file.errors import SHOWN, Fault, SiteFileError
 from appliance.provisioning.site_file.lines import line_of
+from appliance.provisioning.words import said
 from appliance.service.faults import in_words, name_of
 
 MAX_BYTES: Final = 512 * 1024
@@ -27,8 +28,11 @@ MAX_BESIDE: Final = 64 * 1024
 Data = dict[str, Any]
 Where = tuple[str | int, ...]
 _LINE = re.compile(r" \(at line (\d+), column \d+\)$| \(at end of document\)$")
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*+"|\'[^\']*+\'|#.*')
+_MOST_DOTS = 50
+"""In a line, outside of its texts; what reads TOML takes the square of the parts of one name."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._-]{0,99}")
-_NO_FILES = "A file cannot be named here; give its text instead."
+_NO_FILES = said("A file cannot be named here; give its text instead.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,9 @@ def read_text(text: str, folder: Path | None = None) -> GivenFile:
 
     It waits for the disk, and takes its time: not for the event loop.
     """
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > _MOST_DOTS and _QUOTED.sub("", line).count(".") > _MOST_DOTS:
+            raise SiteFileError([Fault("file", "A name in it has too many parts.", number)])
     try:
         found = tomllib.loads(text)
         faults: list[Fault] = []
@@ -101,7 +108,7 @@ def _not_toml(text: str, words: str) -> Fault:
     last = text.count("\n") + 1
     line = None if found is None else int(found[1] or last)
     what = words[: found.start()] if found is not None else words
-    return Fault("file", f"This is not TOML: {what.rstrip('.')}.", line)
+    return Fault("file", said("This is not TOML: {what}.", what=what.rstrip(".")), line)
 
 
 def _of_toml(value: object) -> object:

@@ -9,6 +9,7 @@ from typing import Final
 
 from appliance.provisioning.site_file.errors import SiteFileError
 from appliance.provisioning.site_file.plan import Outcome, PartName, Plan
+from appliance.provisioning.site_file.reading import read_plain
 from appliance.service.files import write_whole
 
 NAME: Final = "bargebox-report.txt"
@@ -65,8 +66,16 @@ def write(text: str, *folders: Path) -> None:
     write_whole(own / KEPT, text.encode(), like=own)
     for folder in beside:
         file = folder / NAME
-        if not file.is_file() or file.read_bytes() != text.encode():
+        if not _is(file, text.encode()):
             write_whole(file, text.encode(), 0o644)
+
+
+def _is(file: Path, text: bytes) -> bool:
+    """Whether it says so already; a stick's may be anything, and of any size."""
+    try:
+        return read_plain(file, len(text)) == text
+    except OSError:
+        return False
 
 
 def now() -> datetime:

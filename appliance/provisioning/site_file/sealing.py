@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from appliance.provisioning.site_file.erasing import secret_places
 from appliance.provisioning.site_file.errors import SiteFileError
 from appliance.provisioning.site_file.reading import read_data
+from appliance.provisioning.words import said
 
 Data = dict[str, Any]
 
@@ -26,8 +27,10 @@ SHORTEST: Final = 10
 """Characters of a passphrase."""
 PART: Final = "sealed"
 _SALT, _NONCE = 16, 12
-_TOO_SHORT = f"A passphrase has {SHORTEST} characters or more."
-_WRONG = "It does not open with this passphrase, or the file was changed since it was exported."
+_TOO_SHORT = said("A passphrase has {count} characters or more.", count=SHORTEST)
+_WRONG = said(
+    "It does not open with this passphrase, or the file was changed since it was exported."
+)
 
 
 def seal(data: Data, passphrase: str) -> Data:
@@ -59,13 +62,14 @@ def opened(data: Data, passphrase: str) -> Data:
             for step in where[:-1]:
                 within = within[step]
             within[where[-1]] = secret
-    except (InvalidTag, ValueError, LookupError, TypeError) as error:
+    except (InvalidTag, ValueError, LookupError, TypeError, RecursionError) as error:
         raise SiteFileError.of({"passphrase": _WRONG}) from error
     return plain
 
 
 def _key(passphrase: str, salt: bytes) -> bytes:
-    return Scrypt(salt=salt, length=32, n=2**15, r=8, p=1).derive(passphrase.encode())
+    # OWASP's choice for 32 MiB: whoever has the file may guess for as long as they like.
+    return Scrypt(salt=salt, length=32, n=2**15, r=8, p=3).derive(passphrase.encode())
 
 
 def _canonical(plain: Data) -> bytes:

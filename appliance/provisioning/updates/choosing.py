@@ -79,7 +79,10 @@ class Chooser:
     async def on_server(self, address: str) -> Chosen:
         """The one at an address (https). Raises `NotChangedError`."""
         _check(address)
-        chosen = Chosen(address, _view("server", address, None))
+        # What follows a question mark is often a key to it, and this is shown and kept on record.
+        shown = address.partition("#")[0].partition("?")
+        name = f"{shown[0]}?…" if shown[1] else shown[0]
+        chosen = Chosen(address, _view("server", name, None))
         if site := self._authorities():
             text = await asyncio.to_thread(_with_the_system_s, site)
             path = await asyncio.to_thread(self._folder.write_authorities, text)

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -65,7 +66,7 @@ class BundleFolder:
             await asyncio.to_thread(self._part.unlink, missing_ok=True)
 
     async def _write(self, length: int, pieces: AsyncIterator[bytes]) -> None:
-        descriptor = await asyncio.to_thread(_create, self._part)
+        file = await asyncio.to_thread(_File, self._part)
         try:
             come, waiting, writes = 0, bytearray(), 0
             async for piece in pieces:
@@ -75,12 +76,12 @@ class BundleFolder:
                     continue
                 data, waiting = waiting, bytearray()
                 writes += 1
-                await asyncio.to_thread(_write, descriptor, data, writes % SYNC_EVERY == 0)
-            await asyncio.to_thread(_write, descriptor, waiting, True)
+                await asyncio.to_thread(file.write, data, writes % SYNC_EVERY == 0)
+            await asyncio.to_thread(file.write, waiting, True)
             if come != length:
                 raise UpdateError("bundle_cut_short")
         finally:
-            os.close(descriptor)
+            await asyncio.to_thread(file.close)
 
     def _make_room(self, length: int) -> None:
         try:
@@ -125,8 +126,26 @@ class BundleFolder:
         return self._authorities
 
 
-def _create(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+class _File:
+    """Made at *path*, written and closed in threads. A thread goes on when nobody waits for it any
+    more: were it closed meanwhile, it would write into what has the same number next.
+    """
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._descriptor: int | None = os.open(path, flags, 0o600)
+        self._lock = threading.Lock()
+
+    def write(self, data: bytes | bytearray, sync: bool) -> None:
+        with self._lock:
+            if self._descriptor is not None:
+                _write(self._descriptor, data, sync)
+
+    def close(self) -> None:
+        with self._lock:
+            descriptor, self._descriptor = self._descriptor, None
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 def _write(descriptor: int, data: bytes | bytearray, sync: bool) -> None:

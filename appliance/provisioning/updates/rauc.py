@@ -5,13 +5,14 @@ The interface is RAUC's own, ``de.pengutronix.rauc.Installer`` (RAUC's reference
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from dbus_fast import Variant
 
-from appliance.provisioning.bus import NoObjectError, Place, Talk
+from appliance.provisioning.bus import BusError, NoObjectError, Place, Talk
 
 SERVICE: Final = "de.pengutronix.rauc"
 INSTALLER: Final = f"{SERVICE}.Installer"
@@ -96,21 +97,28 @@ class Rauc:
 
     async def now(self) -> Now:
         """What it does."""
-        return Now().changed(await self._talk.properties(_ROOT))
+        with _understood():
+            return Now().changed(await self._talk.properties(_ROOT))
 
     async def slots(self) -> list[Slot]:
         """Those that the box can start from, by name; refused while RAUC does something."""
-        (rows,) = await self._talk.call(_ROOT, "GetSlotStatus")
-        found = [_slot(str(name), facts) for name, facts in rows if facts.get("bootname")]
-        return sorted(found, key=lambda slot: slot.name)
+        with _understood():
+            (rows,) = await self._talk.call(_ROOT, "GetSlotStatus")
+            found = [_slot(str(name), facts) for name, facts in rows if facts.get("bootname")]
+            return sorted(found, key=lambda slot: slot.name)
 
     async def next_slot(self) -> str:
         """The one that the box starts next time; refused while RAUC does something."""
-        (name,) = await self._talk.call(_ROOT, "GetPrimary")
-        return str(name)
+        with _understood():
+            (name,) = await self._talk.call(_ROOT, "GetPrimary")
+            return str(name)
 
     async def inspect(self, source: str, access: Mapping[str, str]) -> Found:
         """What is in the bundle at a path or an address; *access* as in `install`."""
+        with _understood():
+            return await self._inspected(source, access)
+
+    async def _inspected(self, source: str, access: Mapping[str, str]) -> Found:
         try:
             (facts,) = await self._talk.call(
                 _ROOT, "InspectBundle", "sa{sv}", source, _given(access), limit_s=LOOK_LIMIT_S
@@ -136,8 +144,18 @@ class Rauc:
 
     async def mark(self, state: Mark, slot: str) -> str:
         """Mark a slot, by its name or as ``booted``; the name of the one that was."""
-        name, _ = await self._talk.call(_ROOT, "Mark", "ss", state, slot)
-        return str(name)
+        with _understood():
+            name, _ = await self._talk.call(_ROOT, "Mark", "ss", state, slot)
+            return str(name)
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """An answer of another shape is the updater's fault, and ends nothing here."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise BusError(f"{SERVICE} answers what Bargebox does not understand.") from error
 
 
 def _given(access: Mapping[str, str]) -> dict[str, Variant]:

@@ -15,7 +15,7 @@ class UpdateSettings(BaseModel):
 
     folder: Path = Path("/var/cache/bargebox")
     """Where an uploaded bundle lies until it is installed; RAUC wants a disk and no tmpfs."""
-    sticks: Path = Path("/media")
+    sticks: Path = Path("/run/media/bargebox")
     """Below it USB sticks are mounted; bundles (`.raucb`) are looked for two folders deep."""
     largest_mb: Annotated[int, Field(ge=1, le=100_000)] = 1024
     """Largest bundle that may be uploaded, in MB of 1,000,000 bytes."""

@@ -52,7 +52,8 @@ def _files(folder: Path, depth: int) -> Iterator[Path]:
     except OSError:
         return
     for entry in entries:
-        if entry.name.startswith(".") or entry.is_symlink():
+        # A name that is no text, or breaks the line, can be neither shown nor told to RAUC.
+        if entry.name.startswith(".") or entry.is_symlink() or not entry.name.isprintable():
             continue
         if depth > 1 and entry.is_dir():
             yield from _files(entry, depth - 1)

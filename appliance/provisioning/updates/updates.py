@@ -14,6 +14,7 @@ from typing import Final
 
 from appliance.monitoring.audit import Entry
 from appliance.platforms import trust
+from appliance.provisioning.box.restart import Restart
 from appliance.provisioning.bus import BusError, ServiceAbsentError, SystemBus
 from appliance.provisioning.neighbours import Calls, Log
 from appliance.provisioning.updates.choosing import Chooser, Chosen
@@ -21,8 +22,7 @@ from appliance.provisioning.updates.errors import NO_UPDATER, UpdateError, of_bu
 from appliance.provisioning.updates.folder import BundleFolder, Note
 from appliance.provisioning.updates.follower import Follower
 from appliance.provisioning.updates.installation import Installation, moment
-from appliance.provisioning.updates.rauc import Rauc
-from appliance.provisioning.updates.restarting import Restarter
+from appliance.provisioning.updates.rauc import INSTALLING, Rauc
 from appliance.provisioning.updates.settings import UpdateSettings
 from appliance.provisioning.updates.slots import Slots, slots_of
 from appliance.provisioning.updates.starting import Starting
@@ -39,15 +39,10 @@ class Updates:
     """Updates of the box. Methods raise `UpdateError` and `BusError`."""
 
     def __init__(
-        self,
-        bus: SystemBus,
-        settings: UpdateSettings,
-        audit: Log,
-        calls: Calls,
-        restarter: Restarter,
+        self, bus: SystemBus, settings: UpdateSettings, audit: Log, calls: Calls, restart: Restart
     ) -> None:
         self._bus, self._settings, self._audit = bus, settings, audit
-        self._starting = Starting(audit, calls, restarter)
+        self._starting = Starting(audit, calls, restart)
         self._folder = BundleFolder(settings.folder)
         self._chooser = Chooser(self._folder, settings, audit, trust.site_authorities)
         self._installation = Installation(bus, self._folder, audit, self._tell)
@@ -71,7 +66,6 @@ class Updates:
         if self._following is not None:
             await stop_tasks(self._following)
         await self._installation.stop()
-        await self._starting.stop()
 
     @property
     def largest(self) -> int:
@@ -220,6 +214,12 @@ class Updates:
         async with self._order():
             await self._starting.restart(who, self._slots)
         return await self.view()
+
+    def refuse_while_writing(self) -> None:
+        """For whoever would cut it short. Raises ``installing`` while RAUC writes a slot."""
+        now = self._follower.now
+        if now is not None and now.operation == INSTALLING:
+            raise UpdateError("installing")
 
     async def mark_good(self) -> None:
         """What runs has passed its self-test: it is what the box starts from now on."""

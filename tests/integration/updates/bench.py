@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from appliance.provisioning.box.restart import Restart
 from appliance.provisioning.bus import SystemBus
 from appliance.provisioning.updates.settings import UpdateSettings
 from appliance.provisioning.updates.updates import Updates
@@ -17,22 +18,12 @@ from tests.support.rauc_box import RaucBox
 
 
 @dataclass
-class Restarts:
-    """How often the box was restarted."""
-
-    count: int = 0
-
-    async def restart(self) -> None:
-        self.count += 1
-
-
-@dataclass
 class Bench:
     """Updates in one life of control, and what is behind them."""
 
     updates: Updates
     notes: Notes
-    restarts: Restarts
+    restart: Restart
     box: RaucBox
     folder: Path
     told: list[Progress] = field(default_factory=list)
@@ -64,11 +55,12 @@ class Bench:
 
 def make_bench(box: RaucBox, tmp_path: Path, **settings: Any) -> Bench:
     """A life of control; to be started and stopped."""
-    notes, restarts = Notes(), Restarts()
+    notes, bus = Notes(), SystemBus(box.address)
+    restart = Restart(bus, notes, notes)
     folder = tmp_path / "cache"
     made = UpdateSettings(folder=folder, sticks=tmp_path / "sticks", **settings)
-    updates = Updates(SystemBus(box.address), made, notes, notes, restarts)
-    bench = Bench(updates, notes, restarts, box, folder)
+    updates = Updates(bus, made, notes, notes, restart)
+    bench = Bench(updates, notes, restart, box, folder)
     updates.listen(bench.told.append)
     return bench
 

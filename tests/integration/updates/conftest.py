@@ -23,3 +23,4 @@ async def bench(box: RaucBox, tmp_path: Path) -> AsyncIterator[Bench]:
     await bench.updates.start()
     yield bench
     await bench.updates.stop()
+    await bench.restart.stop()

@@ -10,9 +10,9 @@ import pytest
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-from appliance.provisioning.bus import ServiceAbsentError, SystemBus
+from appliance.provisioning.bus import ServiceAbsentError
+from appliance.provisioning.not_changed import NotChangedError
 from appliance.provisioning.updates.errors import UpdateError
-from appliance.provisioning.updates.restarting import LoginManager
 from appliance.service.errors import BargeboxError
 from tests.integration.updates.bench import Bench, make_bench, pieces_of
 from tests.support.rauc_box import RaucBox
@@ -344,6 +344,7 @@ async def test_there_is_no_room(bench: Bench) -> None:
 
 
 async def test_the_next_start_is_never_changed_in_a_call(bench: Bench) -> None:
+    await asyncio.to_thread(bench.box.stand_in_logind)
     bench.notes.in_a_call = True
     await bench.install(bench.box.bundle())  # this may be
     await bench.ended()
@@ -352,38 +353,33 @@ async def test_the_next_start_is_never_changed_in_a_call(bench: Bench) -> None:
         with pytest.raises(BargeboxError) as refused:
             await order
         assert refused.value.code == "busy"
-    assert (bench.box.boot("primary"), bench.restarts.count) == ("B", 0)
-    bench.notes.in_a_call = False
-    await bench.updates.restart("tom")
-    assert bench.restarts.count == 1
-    assert bench.notes.closed  # nobody joins what would be cut off
-    assert bench.notes.actions()[-1] == ("tom", "update_restart")
+    assert (bench.box.boot("primary"), bench.box.restarts()) == ("B", [])
 
 
-async def test_logind_restarts_the_box_and_a_box_without_one_says_so(box: RaucBox) -> None:
-    restarter = LoginManager(SystemBus(box.address))
-    with pytest.raises(ServiceAbsentError, match="login1"):
-        await restarter.restart()
-    await asyncio.to_thread(box.stand_in_logind)
-    await restarter.restart()
-    async with asyncio.timeout(10):
-        while not box.restarts():
-            await asyncio.sleep(0.02)
-    assert box.restarts() == ["Reboot False"]
-
-
-async def test_a_restart_that_is_refused_lets_calls_be_joined_again(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def refuses() -> None:
-        raise ServiceAbsentError("login1 does not run on this box.")
-
-    monkeypatch.setattr(bench.restarts, "restart", refuses)
+async def test_it_restarts_into_the_new_one_once(bench: Bench) -> None:
+    await asyncio.to_thread(bench.box.stand_in_logind)
     await bench.install(bench.box.bundle())
     await bench.ended()
-    with pytest.raises(ServiceAbsentError):
+    await bench.updates.restart("tom")
+    assert bench.notes.closed  # nobody joins what would be cut off
+    assert (await bench.restart.view()).restarting == "box"  # all pages tell the same
+    for order in (bench.updates.restart("ann"), bench.restart.order("ann", "services")):
+        with pytest.raises(NotChangedError) as refused:
+            await order
+        assert refused.value.code == "busy"
+    assert await asyncio.to_thread(bench.box.restarts) == ["Reboot False"]
+    entry = bench.notes.entries[-1]
+    assert (entry.actor, entry.action) == ("tom", "update_restart")
+    assert entry.detail == {"slot": "rootfs.1", "version": "2.0.0"}
+
+
+async def test_a_box_that_nobody_restarts_lets_calls_be_joined_again(bench: Bench) -> None:
+    await bench.install(bench.box.bundle())
+    await bench.ended()
+    with pytest.raises(ServiceAbsentError, match="login1"):  # there is none
         await bench.updates.restart("tom")
     assert not bench.notes.closed
+    assert (await bench.restart.view()).restarting is None
 
 
 async def test_into_the_new_one_and_back_again(bench: Bench, tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ import pytest
 from dbus_fast.aio import MessageBus
 
 from appliance.platforms import trust
+from appliance.provisioning.box.restart import Restart
 from appliance.provisioning.bus import SystemBus
 from appliance.provisioning.not_changed import NotChangedError
 from appliance.provisioning.updates.errors import UpdateError
 from appliance.provisioning.updates.settings import UpdateSettings
 from appliance.provisioning.updates.updates import Updates
-from tests.integration.updates.bench import Restarts
 from tests.support.certificate_site import SiteAuthority
 from tests.support.provisioning_notes import Notes
 from tests.support.rauc_box import RaucBox, asked_of, until
@@ -73,8 +73,9 @@ def mock() -> Iterator[MockBox]:
 
 @pytest.fixture
 async def updates(mock: MockBox, tmp_path: Path) -> AsyncIterator[Updates]:
-    notes, settings = Notes(), UpdateSettings(folder=tmp_path / "cache", sticks=tmp_path)
-    updates = Updates(SystemBus(mock.address), settings, notes, notes, Restarts())
+    notes, bus = Notes(), SystemBus(mock.address)
+    settings = UpdateSettings(folder=tmp_path / "cache", sticks=tmp_path)
+    updates = Updates(bus, settings, notes, notes, Restart(bus, notes, notes))
     await updates.start()
     yield updates
     await updates.stop()

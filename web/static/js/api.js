@@ -5,11 +5,12 @@ import { _, language } from "./format.js";
 const TIMEOUT_MS = 15000;
 
 export class Refusal extends Error {
-  constructor(status, code, detail, fields = {}) {
+  constructor(status, code, detail, fields = {}, lines = {}) {
     super(detail);
     this.status = status;
     this.code = code;
     this.fields = fields; // what is wrong with single values, by their names
+    this.lines = lines; // of a document, where each is
   }
 }
 
@@ -34,6 +35,7 @@ export async function call(method, path, body, timeout = TIMEOUT_MS) {
     problem.code ?? "failed",
     told?.detail ?? problem.detail ?? _("The box answered with status {status}.", { status: answer.status }),
     told?.fields ?? problem.fields,
+    problem.lines,
   );
   if (answer.status === 401 && path !== "/session") location.assign("/sign-in");
   if (refusal.code === "must_change_password") location.assign("/change-password");

@@ -87,13 +87,13 @@ export function clearFaults(form) {
 }
 
 /** Show what is wrong at each field and go to the first; the names that are not in the form. */
-export function showFaults(form, faults) {
+export function showFaults(form, faults, lines = {}) {
   const inputs = [];
   const unknown = [];
   for (const [name, words] of Object.entries(faults)) {
     const place = placeOf(form, name);
     if (!place?.line) {
-      unknown.push(`${name}: ${words}`);
+      unknown.push(lines[name] ? _("Line {line}, {name}: {words}", { line: lines[name], name, words }) : `${name}: ${words}`);
       continue;
     }
     place.line.textContent = [place.line.textContent, place.before + words].filter(Boolean).join(" ");
@@ -161,7 +161,7 @@ export async function attempt(form, words, work) {
   } catch (error) {
     if (!error.fields) throw error; // not the box's word but a fault of this page
     const count = Object.keys(error.fields).length;
-    const unknown = showFaults(form, error.fields);
+    const unknown = showFaults(form, error.fields, error.lines);
     const fields = ngettext("One field is not right; see there. Nothing was changed.", "{count} fields are not right; see there. Nothing was changed.", count);
     form.querySelector(":scope > [role=alert]").textContent = [count ? fields : error.message, ...unknown].join(" ");
     say("");
