@@ -26,7 +26,7 @@ from appliance.control_link.states import Press
 from appliance.control_link.words import Action, Button
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.presses import NOBODY
-from appliance.monitoring.session import MonitoringView
+from appliance.monitoring.session import DeviceView, MonitoringView
 from appliance.monitoring.session_machine import State as SessionState
 from appliance.service.errors import BargeboxError
 from appliance.service.jobs import Jobs
@@ -63,6 +63,7 @@ class Why(StrEnum):
     WRONG = "wrong"
     CANCELLED = "cancelled"
     CALL = "call"
+    UNHEARD = "unheard"
     DONE = "done"
 
 
@@ -200,8 +201,12 @@ class BoxRecovery:
                 self._later()
 
     def _noticed(self, notice: Notice) -> None:
-        if isinstance(notice, MonitoringView) and self._until is not None and _in_call(notice):
+        if self._until is None:
+            return
+        if isinstance(notice, MonitoringView) and _in_call(notice):
             self._close(Why.CALL)
+        elif isinstance(notice, DeviceView) and not notice.leg_connected:
+            self._close(Why.UNHEARD)  # a press would be missed, and the lamps tell of nothing
 
     def _open(self) -> None:
         if _in_call(self._monitoring.current()):
@@ -227,6 +232,8 @@ class BoxRecovery:
             over = now + CLAIM_S
         else:
             over = asked.at + CONFIRM_S
+            if asked.pressed == asked.presses:  # the last one came in time; its quiet may end later
+                over = max(over, asked.last + QUIET_S)
         if now >= over:
             self._close(Why.TIME)
         else:

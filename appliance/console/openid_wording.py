@@ -55,6 +55,7 @@ ANSWER_FAULTS: Final = {
     "no_algorithm": "it signs ID tokens by no method that the box takes.",
     "no_method": "it takes the secret in no way that the box has.",
     "no_token": "it gave no ID token.",
+    "no_access": "it gave no access token that can be sent.",
 }
 """What is wrong with an answer of the provider."""
 

@@ -44,8 +44,8 @@ class AccountRecord:
 
 
 def folded(name: str) -> str:
-    """All ways to type a name as one."""
-    return unicodedata.normalize("NFC", name.strip()).casefold()
+    """All ways to type a name as one, those that only look like it in another width included."""
+    return unicodedata.normalize("NFKC", name.strip()).casefold()
 
 
 def checked_name(name: str, what: str = "name") -> str:
@@ -53,7 +53,7 @@ def checked_name(name: str, what: str = "name") -> str:
     name = unicodedata.normalize("NFC", name.strip())
     if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or "/" in name:
         raise AccountError(f"A {what} has 1 to {MAX_NAME} printable characters, and no slash.")
-    if name.casefold() in RESERVED:
+    if folded(name) in RESERVED:
         raise AccountError(f"The {what} {name!r} is the box's own. Choose another.")
     return name
 
@@ -71,9 +71,12 @@ def every(database: sqlite3.Connection) -> list[AccountRecord]:
 
 
 def find_role(database: sqlite3.Connection, role: str) -> tuple[str, frozenset[Permission]] | None:
-    """A role as it is written, and what it may; None when there is no such role."""
-    if role in ROLES:
-        return role, ROLES[role]
+    """A role as it is written, and what it may; None when there is no such role. Case does not
+    matter.
+    """
+    for name, granted in ROLES.items():
+        if name.casefold() == role.casefold():
+            return name, granted
     row = database.execute("SELECT name, permissions FROM roles WHERE name = ?", (role,)).fetchone()
     return (str(row[0]), read_permissions(row[1])) if row else None
 

@@ -76,10 +76,11 @@ class Accounts:
         hashed = await self.passwords.hash(password)
 
         def work(database: sqlite3.Connection) -> AccountRecord:
-            if account_rows.find_role(database, role) is None:
+            given = account_rows.find_role(database, role)
+            if given is None:
                 raise AccountError(f"There is no role {role!r}. Use one of: {', '.join(ROLES)}.")
             return account_rows.add(
-                database, name, role, agent_ids or {}, hashed, must_change=must_change
+                database, name, given[0], agent_ids or {}, hashed, must_change=must_change
             )
 
         if by is None:

@@ -131,6 +131,13 @@ class OpenIdAccounts:
         return await self._audit.record(Entry(BY, "account_changed", detail=detail), work)
 
 
+def end_sign_ins(database: sqlite3.Connection) -> None:
+    """Of all of them, inside the caller's transaction; whoever may still come in signs in anew."""
+    database.execute(
+        "UPDATE accounts SET stamp = ? WHERE kind = 'openid'", (account_rows.new_stamp(),)
+    )
+
+
 def _found(
     database: sqlite3.Connection, person: Person
 ) -> tuple[AccountRecord | None, tuple[str, ...], AccountRecord | None]:

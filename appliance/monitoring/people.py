@@ -166,6 +166,9 @@ def _put_role(database: sqlite3.Connection, name: str, permissions: frozenset[Pe
 
 def _put_account(database: sqlite3.Connection, wanted: WantedAccount) -> None:
     now = account_rows.find(database, wanted.name)
+    if now is not None and now.account.kind != "local":
+        _put_foreign(database, now.account.name, wanted)
+        return
     role = wanted.role or ("" if now is None else now.account.role)
     if not role:
         raise AccountError("A new account needs a role.")
@@ -193,3 +196,21 @@ def _put_account(database: sqlite3.Connection, wanted: WantedAccount) -> None:
         (given[0], account_rows.write_agent_ids(ids), must_change, wanted.locked,
          account_rows.new_stamp(), now.account.name),
     )  # fmt: skip
+
+
+def _put_foreign(database: sqlite3.Connection, name: str, wanted: WantedAccount) -> None:
+    """Of somebody of the identity provider only what is the box's own to say."""
+    if any(one is not None for one in (wanted.role, wanted.hashed, wanted.must_change)):
+        raise AccountError(
+            "This account signs in at the identity provider, which says its role, and has no "
+            "password here. Give its agent ids or the lock alone, or choose another name."
+        )
+    if wanted.agent_ids is not None:
+        ids = account_rows.write_agent_ids(wanted.agent_ids)
+        database.execute("UPDATE accounts SET agent_ids = ? WHERE name = ?", (ids, name))
+    if wanted.locked is not None:
+        database.execute(
+            "UPDATE accounts SET stamp = CASE WHEN ?1 AND NOT locked THEN ?2 ELSE stamp END,"
+            " locked = ?1 WHERE name = ?3",
+            (wanted.locked, account_rows.new_stamp(), name),
+        )

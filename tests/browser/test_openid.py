@@ -193,6 +193,7 @@ def test_how_it_looks(
         page.get_by_label("Enabled").check()
         page.get_by_role("button", name="Test").click()
         expect(page.locator("#openid-steps li")).to_have_count(6)
+        page.evaluate("scrollTo(0, 0)")
         inspect(page, f"openid-{size}-{scheme}", whole=True)
         page.get_by_role("button", name="Save").click()
         expect(page.locator("#openid-saved")).to_be_visible()

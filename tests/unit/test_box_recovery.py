@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -300,3 +301,26 @@ async def test_presses_on_the_page_of_a_board_without_buttons_do_not_count(
             assert answer.is_success, answer.text
         hold_both(box, clock)
         assert (await seen(client))["state"] == "closed"
+
+
+async def test_it_ends_when_the_buttons_are_heard_no_more(box: AccountsWorld, clock: Clock) -> None:
+    """A press would be missed, and the lamps of a new leg process tell nothing of it."""
+    async with box.client() as client:
+        await confirmed(box, clock, client)
+        monitoring = box.world.monitoring
+        monitoring.box = replace(monitoring.box, leg_connected=False)
+        monitoring.tell(monitoring.box)
+        assert (await seen(client))["why"] == "unheard"
+        assert (await choose(client)).status_code == 403
+
+
+async def test_the_last_press_may_come_in_the_last_second(box: AccountsWorld, clock: Clock) -> None:
+    async with box.client() as client:
+        hold_both(box, clock)
+        number = (await ask(client))["presses"]
+        clock.ahead += box_recovery.CONFIRM_S - 1
+        press(box, clock, number)
+        clock.ahead += 1.5
+        assert (await seen(client))["state"] == "waiting"
+        clock.ahead += 1
+        assert (await seen(client))["state"] == "confirmed"

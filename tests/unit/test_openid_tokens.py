@@ -9,7 +9,8 @@ import time
 from typing import Any
 
 import pytest
-from joserfc import jwt
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey
 
 from appliance.console.openid import journey, known
 from appliance.console.openid.journey import COOKIE as JOURNEY
@@ -278,3 +279,47 @@ async def test_guessing_codes_is_braked_and_touches_no_password(
         assert provider.asked.count("/token") == before
         body = {"user": "sam", "password": PASSWORD}
         assert (await client.post("/api/v1/session", json=body)).status_code == 201
+
+
+HALVES = {
+    "name": lambda c: c.update(preferred_username="a\ud800"),
+    "subject": lambda c: c.update(sub="a\ud800"),
+    "nonce": lambda c: c.update(nonce="a\ud800"),
+    "access token": lambda c: c.update(at_hash="a\ud800"),
+}
+
+
+def escaped(claims: dict[str, Any]) -> str:
+    """Signed as pure ASCII, in which half a character can be written."""
+    head = {"alg": "ES256", "kid": signing_key().kid}
+    return jws.serialize_compact(head, json.dumps(claims), signing_key())
+
+
+@pytest.mark.parametrize("where", HALVES)
+async def test_half_a_character_is_refused_like_anything_else(
+    box: AccountsWorld, provider: FaultyProvider, where: str
+) -> None:
+    """JSON may hold one, and nothing can write it down."""
+    provider.claim, provider.sign = HALVES[where], escaped
+    async with browser(box) as client:
+        await refused(box, await try_in(client, provider), client, "does not believe")
+
+
+@pytest.mark.parametrize("access", ["tökén", "a\ud800", "a\nb"])
+async def test_an_access_token_that_cannot_be_sent_is_refused(
+    box: AccountsWorld, provider: FaultyProvider, access: str
+) -> None:
+    provider.in_userinfo, provider.access = True, access
+    async with browser(box) as client:
+        answer = await try_in(client, provider)
+        await refused(box, answer, client, "no access token that can be sent")
+
+
+async def test_a_key_of_another_curve_before_the_right_one_is_passed_over(
+    box: AccountsWorld, provider: FaultyProvider
+) -> None:
+    """Without a key id each may be the one (RFC 7515, 4.1.4)."""
+    provider.keys = [ECKey.generate_key("P-384"), signing_key()]
+    provider.sign = lambda claims: jwt.encode({"alg": "ES256"}, claims, signing_key())
+    async with browser(box) as client:
+        assert (await try_in(client, provider)).status_code == 200

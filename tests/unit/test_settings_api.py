@@ -13,6 +13,7 @@ import pytest
 import tomlkit
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from appliance.monitoring.openid_accounts import OpenIdAccounts, Person
 from appliance.provisioning.site_file import sealing
 from appliance.provisioning.site_file.exporting import document_of
 from tests.support.accounts_world import AccountsWorld, accounts_world
@@ -160,7 +161,10 @@ async def test_an_import_tells_what_it_changes_and_does_it(desk: AccountsWorld) 
 async def test_an_export_makes_a_fresh_box_the_same(desk: AccountsWorld, tmp_path: Path) -> None:
     assert (await taken(desk, DOCUMENT)).status_code == 200
     await desk.world.site.next_life()
+    people = OpenIdAccounts(desk.store, desk.audit)
+    await people.admit(Person("https://id.example.org", "1", "of the provider", ("Technician",)))
     sealed, plain = await exported(desk, PASSPHRASE), await exported(desk)
+    assert "of the provider" not in plain
     for secret in ("its API secret", "$argon2id$"):
         assert secret not in sealed + plain
     (tmp_path / "other").mkdir()

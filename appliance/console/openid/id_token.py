@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import BadSignatureError, JoseError
+from joserfc.errors import BadSignatureError, InvalidKeyCurveError, JoseError
 from joserfc.jws import JWSRegistry, extract_compact
 
 from appliance.console.openid.errors import TokenError
@@ -62,7 +62,7 @@ def claims_of(
     ):
         raise TokenError("access_token")
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 1 <= len(subject) <= MAX_SUBJECT:
+    if not isinstance(subject, str) or not 1 <= len(subject) <= MAX_SUBJECT or not is_text(subject):
         raise TokenError("subject")
     return claims
 
@@ -88,8 +88,8 @@ def _signed(token: str, keys: list[PublicKey]) -> tuple[str, Mapping[str, Any]]:
     for key in fitting:
         try:
             return str(algorithm), jwt.decode(token, key, registry=registry).claims
-        except BadSignatureError:
-            continue
+        except (BadSignatureError, InvalidKeyCurveError):
+            continue  # another of them may be the one
         except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise TokenError("format") from error
     raise UnknownKeyError("signature")
@@ -126,9 +126,14 @@ def _moment(claims: Mapping[str, Any], name: str) -> float:
 def half_hash(algorithm: str, access_token: str) -> str:
     """``at_hash``: the left half of the token's hash (Core 1.0, 3.1.3.6)."""
     size = algorithm[2:] if algorithm[2:] in {"256", "384", "512"} else "512"
-    digest = hashlib.new(f"sha{size}", access_token.encode()).digest()
+    digest = hashlib.new(f"sha{size}", access_token.encode("utf-8", "replace")).digest()
     return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
 
 
+def is_text(value: str) -> bool:
+    """Whether it can be written down: JSON may hold halves of characters (RFC 8259, 8.2)."""
+    return not any("\ud800" <= c <= "\udfff" for c in value)
+
+
 def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
+    return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))

@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 from appliance.console.openid.errors import AnswerError, OpenIdError, TokenError
 from appliance.console.openid.fetch import Answer, ask
-from appliance.console.openid.id_token import Expected, UnknownKeyError, claims_of
+from appliance.console.openid.id_token import Expected, UnknownKeyError, claims_of, is_text
 from appliance.console.openid.journey import Journey
 from appliance.console.openid.provider import Provider, PublicKey
 from appliance.console.openid.settings import OpenIdSettings
@@ -57,6 +57,8 @@ async def claims_for(
     token, access = answer.body.get("id_token"), answer.body.get("access_token", "")
     if not isinstance(token, str) or not isinstance(access, str):
         raise AnswerError("no_token")
+    if not (access.isascii() and access.isprintable()):  # RFC 6749, A.12; it becomes a header
+        raise AnswerError("no_access")
     expected = Expected(provider.issuer, settings.client_id, journey.nonce, access)
     try:
         claims = claims_of(token, await keys(False), expected)
@@ -84,7 +86,7 @@ async def _with_userinfo(
 def person_of(settings: OpenIdSettings, claims: Mapping[str, Any]) -> Person:
     """From claims that are believed, with the roles of the groups. Raises `TokenError`."""
     name = value_of(claims, settings.name_claim)
-    if not isinstance(name, str) or not name.strip():
+    if not isinstance(name, str) or not name.strip() or not is_text(name):
         raise TokenError("name", claim=settings.name_claim)
     value = value_of(claims, settings.groups_claim)
     listed = value[:MOST_GROUPS] if isinstance(value, list) else [value]

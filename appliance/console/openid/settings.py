@@ -76,6 +76,18 @@ class OpenIdSettings(BaseModel):
         """The sign-in page has its button."""
         return self.enabled and not self.lacking()
 
+    def takes_back(self, before: OpenIdSettings) -> bool:
+        """Whether somebody who came in by *before* might come in no more, or might do less."""
+        if not before.offered:
+            return False
+        kept = ("issuer", "client_id", "groups_claim")
+        return (
+            not self.offered
+            or any(getattr(self, name) != getattr(before, name) for name in kept)
+            or not {(row.group, row.role) for row in before.roles}
+            <= {(row.group, row.role) for row in self.roles}
+        )
+
     @property
     def asked_scopes(self) -> str:
         """With ``openid``, which makes it OpenID Connect (Core 1.0, 3.1.2.1)."""

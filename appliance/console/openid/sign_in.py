@@ -18,7 +18,7 @@ from appliance.console.openid.person import claims_for, person_of
 from appliance.console.openid.settings import OpenIdSettings
 from appliance.monitoring.accounts import SignInError
 from appliance.monitoring.audit import Audit, Entry
-from appliance.monitoring.openid_accounts import OpenIdAccounts, Person
+from appliance.monitoring.openid_accounts import OpenIdAccounts, Person, end_sign_ins
 from appliance.monitoring.policy import Account
 from appliance.platforms.withheld import without_secrets
 from appliance.service.errors import BargeboxError
@@ -68,17 +68,26 @@ class OpenIdSignIn:
     async def change(self, who: str, settings: OpenIdSettings) -> None:
         """Keep and use *settings*; on record first.
 
-        Raises `OpenIdFileError`, ``audit_unwritable``.
+        Where they take something back, the sign-ins by those of before end: groups are asked for
+        at a sign-in alone. Raises `OpenIdFileError`, ``audit_unwritable``.
         """
         shown: dict[str, JsonValue] = without_secrets(settings)
-        changed: list[JsonValue] = [
-            name
-            for name in OpenIdSettings.model_fields
-            if getattr(settings, name) != getattr(self.settings, name)
-        ]
-        entry = Entry(who, "openid_changed", detail={"changed": changed, "settings": shown})
         async with self._changing:
-            await self._audit.append(entry)
+            changed: list[JsonValue] = [
+                name
+                for name in OpenIdSettings.model_fields
+                if getattr(settings, name) != getattr(self.settings, name)
+            ]
+            ends = settings.takes_back(self.settings)
+            detail: dict[str, JsonValue] = {
+                "changed": changed,
+                "settings": shown,
+                "sign_ins_ended": ends,
+            }
+            await self._audit.append(
+                Entry(who, "openid_changed", detail=detail),
+                also=end_sign_ins if ends else None,
+            )
             await asyncio.to_thread(self._file.write, settings)
             self._use(settings)
 
@@ -141,15 +150,20 @@ class OpenIdSignIn:
                 person = await self._person(settings, journey, answer)
         except (AwayError, AnswerError, TokenError, TimeoutError) as error:
             raise _told(settings, error) from error
-        try:
-            return await self._people.admit(person)
-        except SignInError as error:
-            raise NotAdmittedError(error, person.name) from error
+        async with self._changing:
+            # Changed while the provider was asked: what counts now may let this person in no more.
+            if settings is not self.settings:
+                raise OpenIdError("openid_changed")
+            try:
+                return await self._people.admit(person)
+            except SignInError as error:
+                raise NotAdmittedError(error, person.name) from error
 
     async def _person(
         self, settings: OpenIdSettings, journey: Journey, answer: Mapping[str, str]
     ) -> Person:
-        provider = await self._known.get()
+        known = self._known
+        provider = await known.get()
         # Another provider's answer could bring a code of that one to this one (RFC 9207, 2.4).
         if answer.get("iss", journey.issuer) != journey.issuer:
             raise OpenIdError("openid_mixed_up")
@@ -161,7 +175,7 @@ class OpenIdSignIn:
         code = answer.get("code", "")
         if not 1 <= len(code) <= MAX_CODE:
             raise OpenIdError("openid_stale")
-        claims = await claims_for(settings, provider, self._known.keys, journey, code)
+        claims = await claims_for(settings, provider, known.keys, journey, code)
         return person_of(settings, claims)
 
 

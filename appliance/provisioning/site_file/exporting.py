@@ -44,7 +44,10 @@ async def document_of(box: Services, *, secrets: bool = False) -> Data:
         "roles": [
             {"name": name, "permissions": sorted(granted)} for name, granted in roles.items()
         ],
-        "accounts": [_account(one, secrets=secrets) for one in accounts],
+        # Those of the identity provider are made as they sign in, and have no password here.
+        "accounts": [
+            _account(one, secrets=secrets) for one in accounts if one.record.account.kind == "local"
+        ],
         **(await asyncio.to_thread(chosen_of, box)).model_dump(mode="json", exclude_none=True),
     }
     return {name: part for name, part in found.items() if part}

@@ -13,6 +13,7 @@ const WHY = {
   two: _("Another browser asked too, and the box cannot tell which of them is yours. Hold both buttons again, and ask once."),
   wrong: _("That was another number of presses. Hold both buttons of the box again."),
   cancelled: _("It was ended at the box. Hold both buttons again."),
+  unheard: _("The box did not hear its buttons for a moment. Hold both buttons again."),
   call: _("A call has begun. Hold both buttons of the box when it has ended."),
 };
 
