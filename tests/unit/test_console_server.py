@@ -56,7 +56,8 @@ def test_the_silent_at_the_door_of_tls_give_way_and_do_not_stay(
         for _ in range(SPARE + 50):
             knock()
         assert httpx.get(f"{server.url}/api/v1/interactions", headers=BEARER, verify=trust).json()
-        assert server.do(lambda: len(visitors)) == SPARE + 1
+        # With the one that asked, or without it when it is seen to have gone.
+        assert server.do(lambda: len(visitors)) in (SPARE, SPARE + 1)
         monkeypatch.setattr(door, "HANDSHAKE_S", 0.2)
         late = knock()
         late.settimeout(20)

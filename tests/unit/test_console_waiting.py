@@ -131,7 +131,8 @@ def test_an_answer_that_nobody_reads_is_given_up(server: Served, half_closed: bo
         file = b"GET /static/css/base.css HTTP/1.1\r\nHost: box\r\n\r\n" * 1_000
         with suppress(TimeoutError, ConnectionError):
             connection.sendall(file)
-        assert eventually(lambda: unread(server))
+        # On a busy machine it may be over before anybody looks.
+        assert eventually(lambda: unread(server) or visitors(server) == 0)
         if half_closed:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_WR)
