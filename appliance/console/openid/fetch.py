@@ -6,9 +6,8 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
-
-import httpx
 
 from appliance.console.openid.errors import AnswerError, AwayError, harmless
 from appliance.platforms import trust
@@ -37,6 +36,10 @@ async def ask(
 
     A status of 4xx is an answer if it comes with a JSON object (RFC 6749, 5.2).
     """
+    # Loading it takes a tenth of a second, which a start of control saves without a provider.
+    await asyncio.to_thread(import_module, "httpx")
+    import httpx
+
     try:
         async with asyncio.timeout(LIMIT_S):
             return await _ask(url, form, basic, bearer)
@@ -52,6 +55,8 @@ async def ask(
 async def _ask(
     url: str, form: Mapping[str, str] | None, basic: tuple[str, str] | None, bearer: str
 ) -> Answer:
+    import httpx
+
     # The system's authorities and those of the site, which may have changed since.
     context = await asyncio.to_thread(trust.client_context)
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
