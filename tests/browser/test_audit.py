@@ -101,7 +101,7 @@ def test_an_export_is_a_file(page: Page, server: Served) -> None:
     sign_in(page, "admin")
     page.goto("/audit")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Export").click()
+        page.get_by_role("link", name="Export", exact=True).click()
     assert download.value.suggested_filename.endswith(".ndjson")
     text = download.value.path().read_text()
     assert text.splitlines()[-1].startswith('{"audit_head":')
