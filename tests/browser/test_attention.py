@@ -114,6 +114,7 @@ def test_a_stream_that_died_in_sleep_is_opened_at_once(page: Page, waking: str) 
     streams = page.evaluate(f"() => {{ streams.at(-1).close(); {waking}; return streams.length }}")
     assert streams == 2
     expect(page.locator("#tool-state")).to_have_text("Listening – you are muted")
+    page.wait_for_function("streams.at(-1).readyState === EventSource.OPEN")
     assert page.evaluate(f"() => {{ {waking}; return streams.length }}") == 2  # it lives
 
 
