@@ -66,7 +66,7 @@ class LegDaemon:
         self.panel = Panel(
             panel, self._listener, virtual_socket=panel_socket, inherited=panel_inherited
         )
-        self.server = LinkServer(self._handle, self._snapshot)
+        self.server = LinkServer(self._handle, self._snapshot, self._new_control)
         self.leg = Leg(
             settings,
             self.panel,
@@ -123,16 +123,18 @@ class LegDaemon:
         """What must move for the watchdog to be fed, besides the loop itself."""
         return {"headset": self.headset.beats, "panel": self.panel.beats}
 
+    def _new_control(self) -> None:
+        """Before its first command: what the former one began is nobody's any more."""
+        self.leg.checks.end(CheckEnd.CONTROL)
+
     async def _watch_control(self) -> None:
         """An unattended leg does not linger: 5 s without a line from control hang it up. Nor does a
         check, for whoever asked for it is gone with the control process.
         """
-        controls = 0
         while True:
             await next_tick(WATCH_S)
-            if not self.server.control_is_there or self.server.controls != controls:
+            if not self.server.control_is_there:
                 self.leg.checks.end(CheckEnd.CONTROL)
-                controls = self.server.controls
             call = self.leg.call
             silent = time.monotonic() - self.server.heard_at
             limit_s = self._settings.control_timeout_s

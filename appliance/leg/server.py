@@ -39,12 +39,19 @@ class SocketError(BargeboxError):
 class LinkServer:
     """Listens on a Unix socket; *snapshot* is sent first on every connection.
 
-    Events for nobody are dropped: the next control process gets a snapshot.
+    Events for nobody are dropped: the next control process gets a snapshot. *new_control* is
+    called when another one takes over, before its first command is handled.
     """
 
-    def __init__(self, handle: Handler, snapshot: Callable[[], Snapshot]) -> None:
+    def __init__(
+        self,
+        handle: Handler,
+        snapshot: Callable[[], Snapshot],
+        new_control: Callable[[], None] = lambda: None,
+    ) -> None:
         self._handle = handle
         self._snapshot = snapshot
+        self._new_control = new_control
         self._channels: list[Channel[AnyCommand]] = []
         self._control: Channel[AnyCommand] | None = None
         self._server: asyncio.Server | None = None
@@ -52,8 +59,6 @@ class LinkServer:
         self.heard_at = time.monotonic()
         self.was_heard = False
         """Whether control has ever been there."""
-        self.controls = 0
-        """How many control processes there have been."""
 
     @property
     def control_is_there(self) -> bool:
@@ -127,7 +132,8 @@ class LinkServer:
         """Whoever sent a valid command last is control."""
         self.heard_at, self.was_heard = time.monotonic(), True
         former, self._control = self._control, channel
-        self.controls += former is not channel
+        if former is not channel:
+            self._new_control()
         if former is not None and former is not channel:
             log.warning("a newer control process takes the control link over")
             self._forget(former)

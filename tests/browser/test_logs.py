@@ -84,7 +84,9 @@ def test_a_server_that_is_away_is_told(page: Page, server: Served) -> None:
     expect(page.locator("#logs [role=status]")).to_have_text("Saved. It is used from now on.")
     page.wait_for_timeout(500)
     page.reload()
-    expect(page.locator(".banner")).to_contain_text("Nothing is sent now. 127.0.0.1, TCP")
+    expect(page.locator(".banner")).to_contain_text(
+        "Nothing is sent now. The log server 127.0.0.1, TCP"
+    )
     page.get_by_label("Send by").select_option("off")
     page.get_by_role("button", name="Save and use").click()
     expect(page.locator("#logs [role=status]")).to_have_text("Saved. Nothing is sent.")
