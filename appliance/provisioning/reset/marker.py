@@ -9,9 +9,9 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from appliance.provisioning.reset.made import MARKER, settle
+from appliance.provisioning.reset.made import MARKER
 from appliance.service.errors import BargeboxError
-from appliance.service.files import write_whole
+from appliance.service.files import settle, write_whole
 
 log = logging.getLogger(__name__)
 
