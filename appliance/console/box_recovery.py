@@ -20,7 +20,8 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from appliance.console.ports import AuditLog, Monitoring, Notice
+from appliance.console.ports.monitoring import Monitoring, Notice
+from appliance.console.ports.records import AuditLog
 from appliance.console.settings import ConsoleError
 from appliance.control_link.states import Press
 from appliance.control_link.words import Action, Button

@@ -13,7 +13,9 @@ from contextlib import ExitStack
 
 from pydantic import JsonValue
 
-from appliance.console.ports import AuditLog, Chosen, Monitoring, Platform
+from appliance.console.ports.monitoring import Monitoring
+from appliance.console.ports.provisioning import Chosen, Platform
+from appliance.console.ports.records import AuditLog
 from appliance.console.settings import ConsoleError
 from appliance.monitoring.audit import Entry
 from appliance.platforms.protocol import Check

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from appliance.console.language import later
-from appliance.console.ports import Monitoring
+from appliance.console.ports.monitoring import Monitoring
 from appliance.console.settings import ConsoleError
 from appliance.monitoring.audit import Entry
 from appliance.panel.board import board_names

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from appliance.console.ports import Notice
+from appliance.console.ports.monitoring import Notice
 from appliance.control_link.client import LegError
 from appliance.control_link.events import Levels, Quality
 from appliance.control_link.quality import SessionQuality, rating_of

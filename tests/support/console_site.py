@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from appliance.console.ports import Monitoring
+from appliance.console.ports.monitoring import Monitoring
 from appliance.console.settings_desk import SettingsDesk
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.passwords import Passwords
