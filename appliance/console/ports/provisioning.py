@@ -40,8 +40,10 @@ class PlatformChoice(Protocol):
     """Which call platform the box uses, and how it gets another one."""
 
     now: Chosen
-    restarting: bool
-    """Another one was chosen; the process is about to begin anew with it."""
+
+    @property
+    def restarting(self) -> bool:
+        """Another one was chosen; the process is about to begin anew with it."""
 
     async def check(self, settings: PlatformSettings) -> list[Check]:
         """Test the connection with *settings*, whether they are in use or not."""
@@ -77,8 +79,9 @@ class Health(Protocol):
 class SiteSettings(Protocol):
     """The box's settings as one document."""
 
-    restarting: bool
-    """Others were given; the process is about to begin anew with them."""
+    @property
+    def restarting(self) -> bool:
+        """Others were given; the process is about to begin anew with them."""
 
     async def chosen(self) -> ChosenSettings:
         """What is in force of the site's settings."""
