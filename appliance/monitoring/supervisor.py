@@ -118,7 +118,7 @@ class MonitoringService:
             LegRenewal(desk, leg_choice),
         )
         self._alerts = Alerts(desk, self.watches, accounts)
-        owner = Owner(desk, self._endings, accounts)
+        owner = Owner(desk, self._endings, self._microphone, accounts)
         self._platform_events = PlatformEvents(
             desk, self._endings, self._reconnecting, self._alerts, owner
         )
