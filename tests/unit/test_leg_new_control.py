@@ -37,6 +37,10 @@ async def joined(control: Control) -> Platform:
     return platform
 
 
+def gate(box: Box) -> Gate:
+    return box.leg.gate.state
+
+
 async def speak_loudly(box: Box) -> None:
     for _ in range(20):
         box.leg._uplink.push(LOUD, 0.0)
@@ -60,7 +64,7 @@ async def test_a_former_ones_consent_opens_nothing(box: Box) -> None:
     consent = {"type": "open_gate", "session_id": "s", "epoch": epoch, "audience": "everyone"}
     await in_one_turn(former, newer, **consent)
     await speak_loudly(box)
-    assert box.leg.gate.state is Gate.OPENING, "it waits for the newer one's, and not for long"
+    assert gate(box) is Gate.OPENING, "it waits for the newer one's, and not for long"
     assert len(platform.taken) > 15
     assert set(platform.taken) == {OPUS_SILENCE}
     await newer.ask("open_gate", session_id="s", epoch=epoch, audience="everyone")
@@ -75,21 +79,22 @@ async def test_a_former_ones_mute_is_done_all_the_same(box: Box) -> None:
     epoch = (await former.ask("prepare_gate", session_id="s"))["epoch"]
     former.send("open_gate", session_id="s", epoch=epoch, audience="everyone")
     await speak_loudly(box)
-    assert box.leg.gate.state is Gate.OPEN
+    assert gate(box) is Gate.OPEN
     await in_one_turn(former, newer, type="close_gate", session_id="s")
-    assert box.leg.gate.state is Gate.CLOSED
+    assert gate(box) is Gate.CLOSED
     await speak_loudly(box)
     assert await platform.some() == {OPUS_SILENCE}
     await platform.close()
 
 
 @pytest.mark.parametrize("command", ["begin_check", "self_test"])
-async def test_a_former_one_opens_no_microphone_in_idle(box: Box, command: str) -> None:
+async def test_a_former_one_opens_no_microphone_in_idle(
+    box: Box, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     former, newer = await box.connect(), await box.connect()
     await former.ask("ping")
     starts: list[object] = []
-    start = box.headset.start_capture
-    box.headset.start_capture = lambda sink: (starts.append(sink), start(sink))[1]  # type: ignore[method-assign]
+    monkeypatch.setattr(box.headset, "start_capture", starts.append)
     fields = {"kind": "headset"} if command == "begin_check" else {}
     await in_one_turn(former, newer, type=command, **fields)
     await asyncio.sleep(0.2)
