@@ -113,7 +113,7 @@ class MonitoringService:
             LegRenewal(desk, leg_choice),
         )
         self._alerts = Alerts(desk, self.watches, accounts)
-        owner = Owner(desk, self._endings, accounts)
+        owner = Owner(desk, self._endings, self._microphone, accounts)
         self._platform_events = PlatformEvents(
             desk, self._endings, self._reconnecting, self._alerts, owner
         )
@@ -209,9 +209,15 @@ class MonitoringService:
         return self.current()
 
     async def set_microphone(
-        self, account: Account, muted: bool, audience: Audience | None = None
+        self,
+        account: Account,
+        muted: bool,
+        audience: Audience | None = None,
+        *,
+        only_live: bool = False,
     ) -> MonitoringView:
-        """Barge in, coach, or mute. Muting with an audience chooses it for the next press.
+        """Barge in, coach, or mute. Muting with an audience chooses it for the next press. With
+        *only_live* who is heard already is heard by *audience*, and who is not stays muted.
 
         Raises `BargeboxError`: ``no_session``, ``not_permitted``, ``not_supported``,
         ``not_listening``, ``stale`` (muted meanwhile), ``audit_unwritable``, ``leg_unreachable``,
@@ -224,7 +230,9 @@ class MonitoringService:
             if audience is not None and account.name == session.owner.name:
                 self._choose(session, audience)
         else:
-            await self._microphone.unmute(session, account, audience or session.audience, "page")
+            await self._microphone.unmute(
+                session, account, audience or session.audience, "page", only_live=only_live
+            )
         return self.current()
 
     async def hang_up(self, account: Account) -> None:

@@ -40,9 +40,16 @@ class Monitoring(Protocol):
         """Leave and join the next of the account's last list silently; ``no_next``: stay."""
 
     async def set_microphone(
-        self, account: Account, muted: bool, audience: Audience | None = None
+        self,
+        account: Account,
+        muted: bool,
+        audience: Audience | None = None,
+        *,
+        only_live: bool = False,
     ) -> MonitoringView:
-        """Mute, barge in or coach; returns when the gate did. Without audience: as it was."""
+        """Mute, barge in or coach; returns when the gate did. Without audience: as it was. With
+        *only_live* who is muted stays so (``stale``).
+        """
 
     async def hang_up(self, account: Account) -> None:
         """Leave; the call itself goes on."""

@@ -165,9 +165,9 @@ function toggle() {
 function audienceChosen() {
   const session = box.monitoring;
   if (session.owner !== me) return;
-  // While muted, or not known, it only chooses who will hear the next press.
+  // While muted, or not known, it only chooses who will hear the next press; and it never un-mutes.
   const muted = !box.known || session.muted !== false;
-  attempt(() => call("PUT", "/monitoring/microphone", { muted, audience: chosenAudience() }));
+  attempt(() => call("PUT", "/monitoring/microphone", { muted, audience: chosenAudience(), only_live: !muted }));
 }
 
 let volumeTimer = 0;
