@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -233,11 +234,11 @@ async def test_nothing_begins_while_a_call_is_being_joined_and_its_packets_are_s
     box: Box, control: Control, what: str
 ) -> None:
     """Asked for by somebody else, between the join and the first packet."""
-    fields = {"begin_check": HEADSET, "show_recovery": {"on": True}}.get(what, {})
+    needed: dict[str, dict[str, Any]] = {"begin_check": HEADSET, "show_recovery": {"on": True}}
     platform = Platform()
     joining = control.send("join", session_id="s", offer=await platform.offer())
-    beginning = control.send(what, **fields)
-    replies = {}
+    beginning = control.send(what, **needed.get(what, {}))
+    replies: dict[int, dict[str, Any]] = {}
     while len(replies) < 2:
         reply = await control.next("reply")
         replies[reply["id"]] = reply
