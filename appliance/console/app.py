@@ -146,7 +146,7 @@ def create_app(
         counters=counters,
         visitors=Visitors(settings.max_event_clients + SPARE, counters),
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
-        templates=make_templates(settings, f"{ADDRESS}/{files.version}"),
+        templates=make_templates(settings, files),
         languages=languages,
         recovery=BoxRecovery(
             ports.monitoring,

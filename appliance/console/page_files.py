@@ -15,10 +15,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from appliance.console.page_scripts import PageScripts
+
 ADDRESS: Final = "/static"
 KEPT: Final = "max-age=31536000, immutable"
 """A browser keeps a file for a year and does not even ask whether it has changed (RFC 8246)."""
+MOST_JOINED: Final = 64
+"""Files that were joined and are kept: more than there are pages, and no more than that for anybody
+who asks for others."""
 _VERSION = re.compile(r"/v-[0-9a-f]{16}(?=/)")
+_JOINED = re.compile(r"/(?:js/page((?:\+\w+){0,8})\.js|css/(\w+(?:\+\w+){1,8})\.css)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +38,37 @@ class _File:
 class PageFiles:
     """ASGI app with the files of *folder* at ``/NAME`` and ``/VERSION/NAME``. Reads all, once.
 
-    They are small, and a page asks for twenty at a time: from the disk, and compressed each time,
-    they would keep the box's one web process busy for longer than the page itself.
+    ``/js/page+list+watching.js`` is a page's scripts in one file (`PageScripts`), with those two as
+    its own parts, and ``/css/base+list.css`` its sheets, one behind the other.
+
+    From the disk, and compressed each time, they would keep the box's one web process busy for
+    longer than the page itself.
 
     Only the version of now is kept by browsers. Another one, of a page from before an update, gets
     the files of now too, and asks again each time.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._files = {f"/{path.relative_to(folder)}": _read(path) for path in _all(folder)}
+        self._files = {
+            name: _file(name, path.read_bytes())
+            for path in _all(folder)
+            for name in [f"/{path.relative_to(folder)}"]
+        }
         digest = hashlib.sha256()
         for name, file in self._files.items():
             digest.update(f"{name} {len(file.plain)}\n".encode() + file.plain)
         self.version: Final = f"v-{digest.hexdigest()[:16]}"
         """Of all of them together."""
+        self.scripts: Final = PageScripts(
+            {path.stem: path.read_text("utf-8") for path in sorted((folder / "js").glob("*.js"))}
+        )
+        self._joined: dict[str, _File] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET and HEAD. Raises ``HTTPException`` (404, 405)."""
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        file = self._files.get(_VERSION.sub("", path, count=1))
+        name = _VERSION.sub("", path, count=1)
+        file = self._files.get(name) or self._joined_for(name)
         if scope["type"] != "http" or file is None:
             raise HTTPException(404)
         if scope["method"] not in ("GET", "HEAD"):
@@ -59,6 +77,25 @@ class PageFiles:
         headers = {"ETag": file.etag, "Vary": "Accept-Encoding"}
         headers["Cache-Control"] = KEPT if kept else "no-cache"
         await _answer(file, Headers(scope=scope), headers)(scope, receive, send)
+
+    def _joined_for(self, name: str) -> _File | None:
+        found, known = _JOINED.fullmatch(name), self._joined.get(name)
+        if found is None or known is not None:
+            return known
+        parts, sheets = found.groups()
+        try:
+            if sheets is None:
+                data = self.scripts.joined(parts.split("+")[1:]).encode()
+            else:
+                data = b"\n".join(
+                    self._files[f"/css/{sheet}.css"].plain for sheet in sheets.split("+")
+                )
+        except KeyError:
+            return None
+        while len(self._joined) >= MOST_JOINED:
+            del self._joined[next(iter(self._joined))]
+        self._joined[name] = _file(name, data)
+        return self._joined[name]
 
 
 def _answer(file: _File, asked: Headers, headers: dict[str, str]) -> Response:
@@ -75,8 +112,7 @@ def _all(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _read(path: Path) -> _File:
-    plain = path.read_bytes()
-    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+def _file(name: str, plain: bytes) -> _File:
+    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
     etag = f'"{hashlib.sha256(plain).hexdigest()[:32]}"'
     return _File(plain, gzip.compress(plain, 9, mtime=0), media_type, etag)

@@ -27,6 +27,7 @@ from appliance.console.language import (
     spoken,
 )
 from appliance.console.metrics import Counters
+from appliance.console.page_files import ADDRESS, PageFiles
 from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.settings import ConsoleSettings
@@ -83,11 +84,11 @@ def console(request: Request) -> Console:
     return cast(Console, request.app.state.console)
 
 
-def make_templates(settings: ConsoleSettings, files: str = "/static") -> Environment:
+def make_templates(settings: ConsoleSettings, files: PageFiles) -> Environment:
     """Jinja with escaping everywhere and a loud error for a missing value.
 
-    All templates are in memory, so that no request waits for the disk. *files* is where the page's
-    scripts and sheets are.
+    All templates are in memory, so that no request waits for the disk. *files* are the pages'
+    scripts and sheets.
     """
     folder = settings.web_root / "templates"
     environment = Environment(
@@ -111,7 +112,8 @@ def make_templates(settings: ConsoleSettings, files: str = "/static") -> Environ
     environment.filters["ending"] = wording.ending
     environment.filters["label"] = wording.label
     environment.filters["reason"] = wording.refusal
-    environment.globals["files"] = files
+    environment.globals["files"] = f"{ADDRESS}/{files.version}"
+    environment.globals["scripts_of"] = files.scripts.needed
     environment.globals["ear_url"] = settings.ear_url
     environment.globals["now"] = lambda: datetime.now(UTC)
     return environment

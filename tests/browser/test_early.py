@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Page, Route, expect
 
+from appliance.platforms.protocol import PlatformConnection
 from tests.support.browser import sign_in
 from tests.support.console_served import Served
 
@@ -23,7 +24,7 @@ def without_scripts(page: Page, address: str) -> Iterator[None]:
         else:
             held.append(route)
 
-    page.route("**/js/main.js", asked)
+    page.route("**/js/page*", asked)
     page.goto(address, wait_until="commit")
     yield
     over = True
@@ -59,3 +60,54 @@ def test_filters_that_need_no_scripts_do_not_wait_for_them(page: Page) -> None:
         page.get_by_label("Who").fill("sue")
         page.get_by_role("button", name="Show").click()
         page.wait_for_url("**/audit?*actor=sue*", wait_until="commit")
+
+
+TOLD = "() => globalThis.early?.stream.told.length > 0"
+
+
+def asked_for_events(page: Page) -> list[str]:
+    """Grows with each stream that the page opens."""
+    streams: list[str] = []
+    page.on("request", lambda one: streams.append(one.url) if "/events" in one.url else None)
+    return streams
+
+
+def test_what_the_box_says_meanwhile_is_shown_and_asked_for_once(
+    page: Page, server: Served
+) -> None:
+    sign_in(page)
+    streams = asked_for_events(page)
+    with without_scripts(page, "/interactions"):
+        page.wait_for_function(TOLD)
+        server.do(lambda: server.world.book.take(PlatformConnection(False, "It is away.")))
+        page.wait_for_function("() => early.stream.told.some(({ data }) => data.includes('away.'))")
+    expect(page.locator("#chip-box")).to_have_text("Platform not reachable")
+    assert len(streams) == 1
+
+
+def test_what_was_said_long_ago_is_not_known_to_be_true(page: Page, server: Served) -> None:
+    sign_in(page)
+    with without_scripts(page, "/interactions"):
+        page.wait_for_function(TOLD)
+        page.evaluate("early.stream.told.forEach((one) => { one.at -= 3000; one.date -= 3000; })")
+        page.evaluate("early.stream.source.close()")
+        page.evaluate("early.stream.source = new EventTarget()")
+    expect(page.locator("#chip-box")).to_have_attribute("data-tone", "bad")
+
+
+def test_a_page_that_waits_for_its_scripts_without_end_keeps_no_more_than_it_may(
+    page: Page,
+) -> None:
+    sign_in(page)
+    streams = asked_for_events(page)
+    with without_scripts(page, "/interactions"):
+        page.wait_for_function(TOLD)
+        page.evaluate(
+            """() => {
+              const beat = () => new MessageEvent("beat", { data: "{}" });
+              for (let i = 0; i < 1001; i++) early.stream.source.dispatchEvent(beat());
+            }"""
+        )
+        page.wait_for_function("() => early.stream.source.readyState === EventSource.CLOSED")
+    expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
+    assert len(streams) == 2

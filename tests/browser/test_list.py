@@ -205,7 +205,7 @@ def without_scripts(page: Page) -> Iterator[Locator]:
     """The first row's button, while the page's modules do not come; in the end they do."""
     sign_in(page)
     held: list[Route] = []
-    page.route("**/js/main.js", lambda route: held.append(route))
+    page.route("**/js/page*", lambda route: held.append(route))
     page.goto("/interactions", wait_until="commit")
     button = page.locator('tr[data-id="call-00001"] button')
     yield button

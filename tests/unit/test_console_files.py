@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
@@ -14,10 +15,11 @@ from jinja2 import UndefinedError
 
 from appliance.console import wording
 from appliance.console.language import read_languages
-from appliance.console.page_files import PageFiles
+from appliance.console.page_files import MOST_JOINED, PageFiles
 from appliance.console.settings import ConsoleSettings
 from appliance.console.state import make_templates
 from appliance.control_link.words import LampPattern
+from tests.support.console_memory import PASSWORD
 
 WEB = ConsoleSettings().web_root
 BROWSER_TESTS = Path(__file__).resolve().parents[1] / "browser" / "vendor"
@@ -32,7 +34,6 @@ MOST_BYTES = 100_000
 MOST_SENT = 80_000
 """Of all pages together, compressed, as they are sent."""
 TEMPLATES = sorted((WEB / "templates").glob("*.html"))
-APP = WEB / "templates/app.html"
 PAGES = [
     path for path in TEMPLATES if re.search(r"extends \"(app|settings_page)", path.read_text())
 ]
@@ -40,33 +41,47 @@ SCRIPTS = sorted((WEB / "static/js").glob("*.js"))
 STYLES = sorted((WEB / "static/css").glob("*.css"))
 
 
-@pytest.mark.parametrize("template", PAGES, ids=lambda path: path.stem)
-def test_a_page_asks_for_all_its_scripts_at_once(template: Path) -> None:
-    """Else each is asked for only when the one that imports it has come."""
-    common = re.search(r"set scripts = \[(\"api\".+?)\]", APP.read_text())
-    own = re.findall(r"set (?:parts|helpers) = \[(.+?)\]", template.read_text())
-    assert common is not None
-    parts = _names(*re.findall(r"set parts = \[(.+?)\]", template.read_text()))
-    assert _names(common[1], *own) == _imported({"main"} | parts)
+FILES = PageFiles(WEB / "static")
 
 
-def _names(*lists: str) -> set[str]:
-    return {name for text in lists for name in re.findall(r"\w+", text)}
+def _set(what: str, text: str) -> list[str]:
+    """The names that a template gives its parts or styles."""
+    found = re.findall(rf"set {what} = \[(.+?)\]", text)
+    return [name for names in found for name in re.findall(r'"(\w+)"', names)]
 
 
-def _imported(names: set[str]) -> set[str]:
-    """These modules and all that they import."""
-    texts = [(WEB / "static/js" / f"{name}.js").read_text() for name in names]
-    more = {name for text in texts for name in re.findall(r'from "\./(\w+)\.js"', text)}
-    return names if more <= names else _imported(names | more)
+async def test_a_page_has_one_script_and_one_sheet(client: httpx.AsyncClient) -> None:
+    """And the script that is there before them."""
+    await client.post("/api/v1/session", json={"user": "sam", "password": PASSWORD})
+    page = (await client.get("/interactions")).text
+    script, sheet = "page+list+watching.js", "base+toolbar+list.css"
+    files = re.findall(r'(?:src|href)="/static/[^/"]+/(?:js|css)/([^"]+)"', page)
+    assert files == [sheet, "early.js", script]
+    for name, folder, whole in ((script, "js", "rows"), (sheet, "css", "list")):
+        answer = await client.get(f"/static/{FILES.version}/{folder}/{name}")
+        assert answer.headers["cache-control"] == "max-age=31536000, immutable"
+        last = (WEB / "static" / folder / f"{whole}.{folder}").read_text().splitlines()[-2]
+        assert last in answer.text
+    for wrong in ("js/page+none.js", "js/page+list+.js", "css/base+none.css", "css/base+.css"):
+        assert (await client.get(f"/static/{wrong}")).status_code == 404
+
+
+async def test_files_that_nobody_needs_are_joined_and_not_kept_without_end() -> None:
+    files = await asyncio.to_thread(PageFiles, WEB / "static")
+    transport = httpx.ASGITransport(files)
+    async with httpx.AsyncClient(transport=transport, base_url="http://box") as client:
+        for number in range(MOST_JOINED + 20):
+            sheets = "+".join("base" if number >> bit & 1 else "list" for bit in range(7))
+            assert (await client.get(f"/css/{sheets}.css")).status_code == 200
+    assert len(files._joined) == MOST_JOINED
 
 
 @pytest.mark.parametrize("template", PAGES, ids=lambda path: path.stem)
 def test_no_page_loads_more_than_it_may(template: Path) -> None:
     """Its scripts, its sheets and the scripts' texts in German, which are in the page."""
     text = template.read_text()
-    scripts = _imported({"main", *_names(*re.findall(r"set parts = \[(.+?)\]", text))}) | {"early"}
-    sheets = {"base", "toolbar", *_names(*re.findall(r"set styles = \[(.+?)\]", text))}
+    scripts = {"early", *FILES.scripts.needed(_set("parts", text))}
+    sheets = {"base", "toolbar", *_set("styles", text)}
     if "settings_page" in text:
         sheets.add("settings")
     files = [path for path in SCRIPTS if path.stem in scripts]
@@ -159,7 +174,7 @@ def test_scripts_write_text_and_never_markup(path: Path) -> None:
 
 
 def test_a_missing_value_in_a_template_is_an_error_and_not_a_gap() -> None:
-    template = make_templates(ConsoleSettings()).from_string("{{ nothing }}")
+    template = make_templates(ConsoleSettings(), FILES).from_string("{{ nothing }}")
     with pytest.raises(UndefinedError):
         template.render()
 

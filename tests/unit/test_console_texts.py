@@ -15,6 +15,7 @@ from babel.messages.catalog import Catalog
 from appliance.console import wording
 from appliance.console.language import NAMES, read_languages, speak, wished
 from appliance.console.menu import MENU
+from appliance.console.page_files import PageFiles
 from appliance.console.settings import ConsoleSettings
 from appliance.console.state import make_templates
 from appliance.control_link.quality import SessionQuality
@@ -186,7 +187,11 @@ def test_which_language_somebody_wishes(cookie: str | None, header: str, languag
 def rendered(source: str, code: str = "en", **values: object) -> str:
     def render() -> str:
         speak(read_languages(WEB / "locale")[code])
-        return make_templates(ConsoleSettings()).from_string(source).render(**values)
+        return (
+            make_templates(ConsoleSettings(), PageFiles(ConsoleSettings().web_root / "static"))
+            .from_string(source)
+            .render(**values)
+        )
 
     return copy_context().run(render)
 

@@ -58,7 +58,6 @@ async def first_start(
         "step_states": STATES,
         "told": lambda words: spoken().of(words) or words,
         "step_parts": parts,
-        "step_helpers": _helpers(parts),
         "step_styles": styles,
         "asks": True,
         "zone_only": shown is Step.NAME,
@@ -67,13 +66,6 @@ async def first_start(
         **await _form(state, caller, shown, device, done),
     }
     return page(request, caller, "first_start.html", context)
-
-
-def _helpers(parts: list[str]) -> list[str]:
-    """The scripts that those of a form import."""
-    if not parts or parts == ["checks"]:
-        return []
-    return ["next_life", "settings_form", "steps"] if "platform" in parts else ["settings_form"]
 
 
 def _place(overview: Overview, shown: Step | None) -> dict[str, Any]:

@@ -32,11 +32,12 @@ document.querySelector("[data-language]").addEventListener("click", ({ target })
   location.reload();
 });
 
-localTimes(document);
-const names = document.body.dataset.parts.split(" ").filter(Boolean);
-const own = await Promise.all(names.map((name) => import(`./${name}.js`)));
-for (const part of [chips, ...own, toolbar, alerts, quality, room, attention, keys]) part.start();
-stream.start();
-const { button, at, over } = globalThis.early;
-over.abort();
-if (button?.isConnected && performance.now() - at < EARLY_MS) button.click();
+/** Start the page, whose own parts are `own`. */
+export function begin(own) {
+  localTimes(document);
+  for (const part of [chips, ...own, toolbar, alerts, quality, room, attention, keys]) part.start();
+  const { button, at, over, stream: told } = globalThis.early;
+  stream.start(told);
+  over.abort();
+  if (button?.isConnected && performance.now() - at < EARLY_MS) button.click();
+}

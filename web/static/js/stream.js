@@ -1,7 +1,6 @@
 // The event stream. After 2 s of silence nothing that is shown is known to be true any more.
 
 const SILENCE_MS = 2000;
-const NAMES = ["snapshot", "interaction", "monitoring", "levels", "quality", "device", "check", "watch", "update", "beat"];
 
 /** What the box said last. `known` is false when it has been silent; `offset` is its clock minus ours. */
 export const box = { known: false, monitoring: null, device: null, platform: null, offset: 0 };
@@ -10,6 +9,7 @@ export const box = { known: false, monitoring: null, device: null, platform: nul
 export const inCall = () => Boolean(box.monitoring) && !["idle", "ended"].includes(box.monitoring.state);
 
 const listeners = [];
+let names = [];
 let source = null;
 let heard = -Infinity;
 let heardAt = 0; // the same by the wall clock, which goes on while a laptop sleeps
@@ -36,10 +36,11 @@ function setKnown(known) {
   tell("known", known);
 }
 
-function take(name, data) {
-  heard = performance.now();
-  heardAt = Date.now();
-  if (data.as_of) box.offset = Date.parse(data.as_of) - Date.now();
+function take({ name, data: text, at = performance.now(), date = Date.now() }) {
+  const data = JSON.parse(text);
+  heard = at;
+  heardAt = date;
+  if (data.as_of) box.offset = Date.parse(data.as_of) - date;
   if (name === "snapshot") {
     box.monitoring = data.monitoring;
     box.device = data.device;
@@ -72,10 +73,12 @@ export function open() {
   source?.close();
   if (closed) return;
   opened = performance.now();
-  source = new EventSource("/api/v1/events");
-  for (const name of NAMES) {
-    source.addEventListener(name, (event) => take(name, JSON.parse(event.data)));
-  }
+  follow(new EventSource("/api/v1/events"));
+}
+
+function follow(one) {
+  source = one;
+  for (const name of names) source.addEventListener(name, ({ data }) => take({ name, data }));
   source.onerror = () => {
     if (source.readyState === EventSource.CLOSED) refused();
   };
@@ -97,8 +100,15 @@ function wake() {
   open();
 }
 
-export function start() {
-  open();
+/** Go on with the stream that early.js began, and what it has told since. */
+export function start(early) {
+  names = early.names;
+  if (early.source.readyState === EventSource.CLOSED) {
+    open();
+  } else {
+    follow(early.source);
+    early.told.forEach(take);
+  }
   setInterval(watch, 200);
   addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && wake());
