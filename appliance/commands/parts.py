@@ -20,7 +20,6 @@ from appliance.commands.services import (
 from appliance.console.app import create_app
 from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts
-from appliance.console.openid.file import OpenIdFile
 from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.console.platform_choice import PlatformChooser, choose
 from appliance.console.ports import Ports
@@ -49,6 +48,7 @@ from appliance.provisioning.health.monitor import HealthMonitor
 from appliance.provisioning.logs.forwarder import LogForwarder
 from appliance.provisioning.logs.position import PositionFile
 from appliance.provisioning.logs.settings import LogForwardingFile
+from appliance.provisioning.openid.file import OpenIdFile
 from appliance.provisioning.platform_file import PlatformFile
 from appliance.provisioning.reset.marker import Marker
 from appliance.provisioning.reset.order import FactoryReset

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from appliance.console.openid.settings import OpenIdSettings
 from appliance.platforms.withheld import with_secrets
+from appliance.provisioning.openid.settings import OpenIdSettings
 from appliance.service.errors import BargeboxError
 from appliance.service.faults import by_field
 from appliance.service.files import write_whole
