@@ -60,7 +60,7 @@ SOURCES: tuple[tuple[str, str, Mapping[str, Any], dict[str, Any]], ...] = (
     ("python", "appliance/provisioning/**/*.py", {"said": None}, {}),
     *(
         ("python", f"appliance/provisioning/{room}/*.py", OF_FIELDS, {})
-        for room in ("network", "box", "logs", "reset")
+        for room in ("network", "box", "logs", "openid", "reset")
     ),
     ("jinja2.ext:babel_extract", "web/templates/*.html", DEFAULT_KEYWORDS, {"silent": "no"}),
     ("javascript", "web/static/js/*.js", DEFAULT_KEYWORDS, {"parse_template_string": "yes"}),

@@ -19,7 +19,7 @@ from appliance.provisioning.site_file.services import Faults, Services
 from appliance.provisioning.words import said
 from appliance.service.faults import by_field
 
-UNREADABLE = said("What the box has of this cannot be read. Save it on the page Sign-in first.")
+UNREADABLE = said("What the box has of this cannot be read. Save it on the page “Sign-in” first.")
 
 
 class OpenIdPart:
