@@ -272,4 +272,4 @@ async def test_a_file_that_cannot_be_used_is_told(box: AccountsWorld) -> None:
     box.world.openid_file._path.write_text("{")
     await console.ports.openid.begin()
     async with box.signed_in("admin") as admin:
-        assert "Save it here again" in (await admin.get("/settings/sign-in")).text
+        assert "Save it again on the page" in (await admin.get("/settings/sign-in")).text

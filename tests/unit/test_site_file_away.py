@@ -223,3 +223,17 @@ async def test_a_box_without_them_says_so_and_nothing_changes(openid_box: Accoun
     }
     parts = {name: shown[name] for name in ("openid", "logs")}
     assert (await site.check(tomlkit.dumps(parts), ""))[1] == []
+
+
+async def test_an_export_without_what_cannot_be_read_is_refused_in_words(
+    openid_box: AccountsWorld,
+) -> None:
+    site = openid_box.world.site
+    site.folder.mkdir()
+    await openid_box.world.certificates.begin()
+    await asyncio.to_thread(openid_box.world.openid_file._path.write_text, "{")
+    async with openid_box.signed_in("admin") as admin:
+        answer = await admin.post("/api/v1/settings/export", json={"passphrase": ""})
+    assert (answer.status_code, answer.json()["code"]) == (503, "openid_file")
+    assert "Save it again on the page “Sign-in”." in answer.json()["detail"]
+    assert not await openid_box.records("settings_exported")

@@ -35,8 +35,10 @@ class OpenIdFile:
         try:
             return read_kept(self._path, OpenIdSettings, MAX_BYTES) or OpenIdSettings()
         except KeptError as error:
-            words = f"What was saved here ({self._path}) {error}. Save it here again."
-            raise OpenIdFileError(words) from error
+            raise OpenIdFileError(
+                f"What was saved of the sign-in at an identity provider ({self._path}) {error}. "
+                "Save it again on the page “Sign-in”."
+            ) from error
 
     def write(self, settings: OpenIdSettings) -> None:
         """Keep *settings*, the secret included; for this user only. Raises `OpenIdFileError`."""
