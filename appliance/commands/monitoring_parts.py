@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from appliance.commands.services import open_store
 from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts
-from appliance.console.openid.file import OpenIdFile
 from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.console.platform_choice import PlatformChooser, choose
 from appliance.control_link.states import LegChoice
@@ -18,6 +17,7 @@ from appliance.monitoring.store import Store
 from appliance.monitoring.supervisor import MonitoringService
 from appliance.platforms.drivers import make_driver
 from appliance.platforms.protocol import Driver
+from appliance.provisioning.openid.file import OpenIdFile
 from appliance.provisioning.platform_file import PlatformFile
 from appliance.settings import Settings
 

@@ -16,6 +16,9 @@ from appliance.provisioning.chosen import ChosenFile, HeadsetPart, PanelPart
 from appliance.provisioning.first_start.first_start import FirstStart
 from appliance.provisioning.first_start.steps import State, Step
 from appliance.provisioning.first_start.unattended import Unattended
+from appliance.provisioning.logs.settings import LogForwardingFile
+from appliance.provisioning.openid.file import OpenIdFile
+from appliance.provisioning.openid.keeper import OpenIdKeeper
 from appliance.provisioning.platform_file import PlatformFile
 from appliance.provisioning.site_file.places import Places
 from appliance.provisioning.site_file.provisioner import Provisioner
@@ -42,6 +45,8 @@ def services_of(
         authorities=box.authorities,
         platform=PlatformFile(plain.box.platform_file),
         people=People(store, audit),
+        openid=OpenIdKeeper(OpenIdFile(plain.box.openid_file), audit),
+        logs=LogForwardingFile(plain.box.log_forwarding),
         chosen=ChosenFile.beside(file),
         file=FileSettings(
             monitoring=plain.monitoring,

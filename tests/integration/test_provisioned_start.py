@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from appliance.console.api_client import call, find_access
+from tests.support.log_server import log_server
 from tests.support.site_box import PASSWORD, SiteBox
 from tests.support.waiting import eventually
 
@@ -27,6 +28,15 @@ role = "Supervisor"
 password = "for the first time"
 [site]
 confirmation = "Go on?"
+"""
+OPENID = """
+[openid]
+enabled = true
+label = "Example Ltd"
+issuer = "https://id.example.org"
+client_id = "bargebox"
+client_secret = "of that client"
+roles = [{ group = "leads", role = "Supervisor" }]
 """
 
 
@@ -107,6 +117,23 @@ async def test_a_box_with_a_document_comes_up_in_service(tmp_path: Path) -> None
     assert PASSWORD not in log + box.report()
     assert log.count("the document of settings is applied") == 1
     assert (await box.document())["site"]["confirmation"] == "Go on?"
+
+
+async def test_a_life_with_a_document_sends_its_logs_and_offers_the_identity_provider(
+    tmp_path: Path,
+) -> None:
+    box = await asyncio.to_thread(SiteBox, tmp_path)
+    with log_server(tmp_path / "rsyslog") as server:
+        logs = f'[logs]\ntransport = "tcp"\nserver = "127.0.0.1"\nport = {server.ports["tcp"]}\n'
+        path = box.put(DOCUMENT + OPENID + logs)
+        async with running(box) as local:
+            assert await signs_in(local, "Sam", "for the first time")
+            await eventually(lambda: "bargebox-audit" in str(server.received), 20)
+            async with httpx.AsyncClient(base_url=json.loads(local.read_text())["url"]) as client:
+                assert "Sign in with Example Ltd" in (await client.get("/sign-in")).text
+    assert "of that client" not in path.read_text() + (tmp_path / "log").read_text()
+    assert "of that client" not in str(server.received)
+    assert "\n[openid]\nenabled = true\n" in path.read_text()
 
 
 async def test_what_a_document_gives_and_the_box_does_not_find_stays_open(tmp_path: Path) -> None:

@@ -41,4 +41,6 @@ def test_a_cut_at_each_step_leaves_the_old_box_or_the_new_one(tmp_path: Path) ->
     steps = {one["step"] for one in seen}
     written = ("provisioning/plan.secret.new", "provisioning/seen.new", "platform.json.new")
     assert {f"open state/{name}" for name in written} <= steps
+    away = ("openid-secret.json.new", "log-forwarding.json.new")
+    assert {f"open state/{name}" for name in away} <= steps
     assert {"open boot/bargebox.toml.new", "open etc/bargebox.toml.chosen.new"} <= steps

@@ -16,7 +16,10 @@ from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.chosen import ChosenFile, HeadsetPart, PanelPart
+from appliance.provisioning.logs.settings import LogForwardingFile
 from appliance.provisioning.neighbours import Log
+from appliance.provisioning.openid.file import OpenIdFile
+from appliance.provisioning.openid.keeper import OpenIdKeeper
 from appliance.provisioning.platform_file import PlatformFile
 from appliance.provisioning.site_file.places import Places
 from appliance.provisioning.site_file.provisioner import Provisioner
@@ -38,18 +41,22 @@ class MemoryDesk(SettingsDesk):
         store: Store,
         audit: Log,
         monitoring: Monitoring,
+        openid: OpenIdFile,
     ) -> None:
         self.folder, self.lives, self.passwords = folder, 1, Passwords()
         self._memory = monitoring
         self.at_once = False
         """Its next life begins by itself."""
         self._life: asyncio.Task[None] | None = None
+        real = audit if isinstance(audit, Audit) else Audit(store)
         box = Services(
             system=system,
             certificates=certificates,
             authorities=authorities,
             platform=PlatformFile(folder / "platform.json"),
-            people=People(store, audit if isinstance(audit, Audit) else Audit(store)),
+            people=People(store, real),
+            openid=OpenIdKeeper(openid, real),
+            logs=LogForwardingFile(folder / "log-forwarding.json"),
             chosen=ChosenFile(folder / "bargebox.toml.chosen"),
             file=FileSettings(
                 monitoring=MonitoringSettings(),

@@ -16,7 +16,6 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from appliance.console.app import create_app
-from appliance.console.openid.file import OpenIdFile
 from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.console.ports import Ports
 from appliance.console.settings import ConsoleSettings
@@ -50,6 +49,7 @@ from appliance.provisioning.logs.position import PositionFile
 from appliance.provisioning.logs.settings import LogForwardingFile
 from appliance.provisioning.neighbours import Log
 from appliance.provisioning.network.settings import NetworkSettings
+from appliance.provisioning.openid.file import OpenIdFile
 from appliance.provisioning.reset.marker import Marker
 from appliance.provisioning.reset.order import FactoryReset
 from appliance.provisioning.system import System, make_system
@@ -160,7 +160,13 @@ class World:
             store,
             audit,
             self.monitoring,
+            self.openid_file,
         )
+
+    @property
+    def openid_file(self) -> OpenIdFile:
+        """Of the sign-in at a provider."""
+        return OpenIdFile(self.tls / "openid-secret.json")
 
     def keeper(self, fixed: tuple[Path, Path] | None = None) -> CertificateKeeper:
         """Of the certificates; still to begin."""
@@ -169,8 +175,7 @@ class World:
     def openid(self, store: Store) -> OpenIdSignIn:
         """The sign-in at a provider, for people on *store*; nothing is set."""
         audit = Audit(store)
-        file = OpenIdFile(self.tls / "openid-secret.json")
-        return OpenIdSignIn(file, OpenIdAccounts(store, audit), audit)
+        return OpenIdSignIn(self.openid_file, OpenIdAccounts(store, audit), audit)
 
     def ports(self) -> Ports:
         """As `create_app` takes it."""

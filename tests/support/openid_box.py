@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from appliance.console.openid.settings import OpenIdSettings
 from appliance.console.web_sessions import COOKIE
+from appliance.provisioning.openid.settings import OpenIdSettings
 from tests.support.accounts_world import AccountsWorld
 from tests.support.console_memory import PASSWORD
 from tests.support.faulty_provider import CLIENT, SECRET, FaultyProvider

@@ -46,8 +46,17 @@ password = "for the first time"
 barge_limit_s = 90
 [panel]
 push_to_talk = true
+[logs]
+transport = "tls"
+server = "logs.example.org"
+[openid]
+enabled = true
+issuer = "https://id.example.org"
+client_id = "bargebox"
+client_secret = "of that client"
+roles = [{ group = "leads", role = "Listener" }]
 """
-SECRETS = ("correct horse battery", "its API secret", "for the first time")
+SECRETS = ("correct horse battery", "its API secret", "for the first time", "of that client")
 
 
 def taken(box: SiteBox) -> None:

@@ -20,7 +20,6 @@ from pydantic import BaseModel
 
 from appliance import console
 from appliance.console.language import DOMAIN, NAMES
-from appliance.console.openid.settings import OpenIdSettings
 from appliance.console.platform_form import FormField, FormGroup, sections
 from appliance.console.system_forms import form_of
 from appliance.monitoring.reasons import WORDS
@@ -31,6 +30,7 @@ from appliance.provisioning.chosen import ChosenSettings
 from appliance.provisioning.first_start.words import NOT_VERIFIED, VERIFIED
 from appliance.provisioning.logs.settings import LogForwarding
 from appliance.provisioning.network.wired import Wired
+from appliance.provisioning.openid.settings import OpenIdSettings
 from appliance.service import faults
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ SOURCES: tuple[tuple[str, str, Mapping[str, Any], dict[str, Any]], ...] = (
     ("python", "appliance/provisioning/**/*.py", {"said": None}, {}),
     *(
         ("python", f"appliance/provisioning/{room}/*.py", OF_FIELDS, {})
-        for room in ("network", "box", "logs", "reset")
+        for room in ("network", "box", "logs", "openid", "reset")
     ),
     ("jinja2.ext:babel_extract", "web/templates/*.html", DEFAULT_KEYWORDS, {"silent": "no"}),
     ("javascript", "web/static/js/*.js", DEFAULT_KEYWORDS, {"parse_template_string": "yes"}),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from appliance.console.openid.file import MAX_BYTES, OpenIdFile, OpenIdFileError
+from appliance.provisioning.openid.file import MAX_BYTES, OpenIdFile, OpenIdFileError
 from appliance.service.kept import DamagedError, KeptError, read_kept
 
 MOST = 64
@@ -61,5 +61,5 @@ def test_the_sign_ins_settings_have_a_bound_too(tmp_path: Path) -> None:
     path.write_bytes(b"{}".ljust(MAX_BYTES))
     OpenIdFile(path).read()
     path.write_bytes(b"{}".ljust(MAX_BYTES + 1))
-    with pytest.raises(OpenIdFileError, match=r"is larger than 131072 bytes\. Save it here again"):
+    with pytest.raises(OpenIdFileError, match=r"is larger than 131072 bytes\. Save it again on"):
         OpenIdFile(path).read()

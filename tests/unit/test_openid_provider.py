@@ -269,7 +269,7 @@ async def test_the_test_speaks_the_page_s_language(
 
 async def test_a_file_that_cannot_be_used_is_told(box: AccountsWorld) -> None:
     console = box.app.state.console
-    console.ports.openid._file._path.write_text("{")
+    box.world.openid_file._path.write_text("{")
     await console.ports.openid.begin()
     async with box.signed_in("admin") as admin:
-        assert "Save it here again" in (await admin.get("/settings/sign-in")).text
+        assert "Save it again on the page" in (await admin.get("/settings/sign-in")).text

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from appliance.console.openid.file import OpenIdFile
 from appliance.console.openid.journey import COOKIE as JOURNEY
-from appliance.console.openid.settings import OpenIdSettings
 from appliance.console.web_sessions import COOKIE
 from appliance.monitoring.people import People, PeopleError, WantedAccount
 from appliance.monitoring.policy import Permission
+from appliance.provisioning.openid.file import OpenIdFile
+from appliance.provisioning.openid.settings import OpenIdSettings
 from tests.support.accounts_world import AccountsWorld
 from tests.support.console_memory import PASSWORD
 from tests.support.faulty_provider import CLIENT, SECRET, FaultyProvider

@@ -34,6 +34,20 @@ driver = "janus"
 [platform.janus]
 url = "wss://janus.example.org"
 api_secret = "its API secret"
+[logs]
+transport = "udp"
+server = "192.0.2.9"
+port = 5514
+lines = "none"
+[openid]
+enabled = true
+label = "Example Ltd"
+issuer = "https://id.example.org"
+client_id = "bargebox"
+client_secret = "of that client"
+[[openid.roles]]
+group = "listeners"
+role = "Listener"
 """
 
 
@@ -140,7 +154,12 @@ async def test_an_import_tells_what_it_changes_and_does_it(desk: AccountsWorld) 
     assert told["accounts.Ada.role"] == ("", "Listener")
     assert told["accounts.Ada.password"] == (None, None)
     assert told["platform.janus.api_secret"] == (None, None)
+    assert told["logs.transport"] == ("off", "udp")
+    assert told["logs.port"] == ("0", "5514")
+    assert told["openid.client_secret"] == (None, None)
+    assert told["openid.roles"] == ("", "listeners: Listener")
     assert "first time" not in answer.text
+    assert "of that client" not in answer.text
     assert answer.json()["restarting"] is False
     assert await exported(desk) == before
     assert (await taken(desk, DOCUMENT)).json()["restarting"] is True
@@ -165,7 +184,7 @@ async def test_an_export_makes_a_fresh_box_the_same(desk: AccountsWorld, tmp_pat
     await people.admit(Person("https://id.example.org", "1", "of the provider", ("Technician",)))
     sealed, plain = await exported(desk, PASSPHRASE), await exported(desk)
     assert "of the provider" not in plain
-    for secret in ("its API secret", "$argon2id$"):
+    for secret in ("its API secret", "of that client", "$argon2id$"):
         assert secret not in sealed + plain
     (tmp_path / "other").mkdir()
     async with accounts_world(tmp_path / "other") as other:

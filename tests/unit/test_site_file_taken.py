@@ -24,7 +24,12 @@ from appliance.provisioning.site_file.provisioner import Provisioner
 from appliance.provisioning.site_file.reading import read_text
 from tests.support.site_box import PASSWORD, SiteBox, example, put_beside, without_system
 
-SECRETS = ("its API secret", "at least ten characters", "for the first sign-in")
+SECRETS = (
+    "its API secret",
+    "at least ten characters",
+    "for the first sign-in",
+    "of that client",
+)
 
 
 @pytest.fixture
@@ -39,7 +44,7 @@ async def test_the_example_is_applied_told_of_and_its_secrets_are_gone(box: Site
     assert await box.start()
     text = path.read_text()
     assert not [secret for secret in SECRETS if secret in text]
-    assert text.count(ERASED) == 5  # of page.pem too: a key may be in it
+    assert text.count(ERASED) == 6  # of page.pem too: a key may be in it
     assert "# Sam chooses another one then" in text
     assert not (box.boot / "page.key").exists()
     assert (box.boot / "root.pem").exists()
@@ -58,6 +63,10 @@ async def test_the_example_is_applied_told_of_and_its_secrets_are_gone(box: Site
         "driver": "janus",
         "janus": {"url": given["platform"]["janus"]["url"]},
     }
+    assert state["logs"] == given["logs"]
+    assert state["openid"] | {"client_secret": ERASED} == tomllib.loads(text)["openid"]
+    kept = await box.document(secrets=True)
+    assert kept["openid"] == given["openid"]
     settings = (await box.found()).settings
     assert settings.monitoring.barge_limit_s == 600
     assert settings.panel.board == "raspberry-pi-5"
@@ -65,6 +74,8 @@ async def test_the_example_is_applied_told_of_and_its_secrets_are_gone(box: Site
     await box.finish()
     report = box.report()
     assert "APPLIED." in report
+    assert "The logs are sent to logs.example.org, TLS 6514." in report
+    assert "People sign in at https://id.example.org as well." in report
     assert "The page has the certificate for bargebox-desk-7" in report
     assert "were erased" in report
     assert not (box.state / "provisioning/plan.secret").exists()

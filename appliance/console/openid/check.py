@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from appliance.console.openid.errors import AnswerError, AwayError, harmless
 from appliance.console.openid.person import CLIENT_ERRORS, redeem
 from appliance.console.openid.provider import Provider
-from appliance.console.openid.settings import OpenIdSettings
 from appliance.console.openid_wording import FOUND
+from appliance.provisioning.openid.settings import OpenIdSettings
 
 LIMIT_S = 20.0
 NO_CODE = "bargebox-test"

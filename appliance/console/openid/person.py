@@ -11,8 +11,8 @@ from appliance.console.openid.fetch import Answer, ask
 from appliance.console.openid.id_token import Expected, UnknownKeyError, claims_of, is_text
 from appliance.console.openid.journey import Journey
 from appliance.console.openid.provider import Provider, PublicKey
-from appliance.console.openid.settings import OpenIdSettings
 from appliance.monitoring.openid_accounts import Person
+from appliance.provisioning.openid.settings import OpenIdSettings
 
 MOST_GROUPS: Final = 2000
 CLIENT_ERRORS: Final = frozenset({"invalid_client", "unauthorized_client"})

@@ -7,20 +7,18 @@ import logging
 from collections.abc import Collection, Mapping
 from urllib.parse import urlencode, urlsplit
 
-from pydantic import JsonValue
-
 from appliance.console.openid.check import Step, check
 from appliance.console.openid.errors import AnswerError, AwayError, OpenIdError, TokenError
-from appliance.console.openid.file import OpenIdFile, OpenIdFileError
 from appliance.console.openid.journey import Journey, Journeys
 from appliance.console.openid.known import KnownProvider
 from appliance.console.openid.person import claims_for, person_of
-from appliance.console.openid.settings import OpenIdSettings
 from appliance.monitoring.accounts import SignInError
-from appliance.monitoring.audit import Audit, Entry
-from appliance.monitoring.openid_accounts import OpenIdAccounts, Person, end_sign_ins
+from appliance.monitoring.audit import Audit
+from appliance.monitoring.openid_accounts import OpenIdAccounts, Person
 from appliance.monitoring.policy import Account
-from appliance.platforms.withheld import without_secrets
+from appliance.provisioning.openid.file import OpenIdFile, OpenIdFileError
+from appliance.provisioning.openid.keeper import OpenIdKeeper
+from appliance.provisioning.openid.settings import OpenIdSettings
 from appliance.service.errors import BargeboxError
 
 log = logging.getLogger(__name__)
@@ -46,7 +44,7 @@ class OpenIdSignIn:
         self.settings = OpenIdSettings()
         self.fault = ""
         """Why what was saved is not used, in words."""
-        self._file, self._people, self._audit = file, people, audit
+        self._keeper, self._people = OpenIdKeeper(file, audit), people
         self._journeys = Journeys()
         self._known = KnownProvider("")
         self._at_once = asyncio.Semaphore(AT_ONCE)
@@ -60,7 +58,7 @@ class OpenIdSignIn:
     async def begin(self) -> None:
         """Read the settings. What cannot be used is told, and the box's own accounts go on."""
         try:
-            self._use(await asyncio.to_thread(self._file.read))
+            self._use(await self._keeper.read())
         except OpenIdFileError as error:
             self.fault = error.detail
             log.error("%s", error.detail, extra={"CODE": error.code})
@@ -68,27 +66,11 @@ class OpenIdSignIn:
     async def change(self, who: str, settings: OpenIdSettings) -> None:
         """Keep and use *settings*; on record first.
 
-        Where they take something back, the sign-ins by those of before end: groups are asked for
-        at a sign-in alone. Raises `OpenIdFileError`, ``audit_unwritable``.
+        Where they take something back, the sign-ins by those of before end. Raises
+        `OpenIdFileError`, ``audit_unwritable``.
         """
-        shown: dict[str, JsonValue] = without_secrets(settings)
         async with self._changing:
-            changed: list[JsonValue] = [
-                name
-                for name in OpenIdSettings.model_fields
-                if getattr(settings, name) != getattr(self.settings, name)
-            ]
-            ends = settings.takes_back(self.settings)
-            detail: dict[str, JsonValue] = {
-                "changed": changed,
-                "settings": shown,
-                "sign_ins_ended": ends,
-            }
-            await self._audit.append(
-                Entry(who, "openid_changed", detail=detail),
-                also=end_sign_ins if ends else None,
-            )
-            await asyncio.to_thread(self._file.write, settings)
+            await self._keeper.change(who, self.settings, settings)
             self._use(settings)
 
     def _use(self, settings: OpenIdSettings) -> None:

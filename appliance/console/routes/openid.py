@@ -7,8 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request
 
 from appliance.console.access import CSRF_HEADER, AccountManager
-from appliance.console.language import ENGLISH, later
-from appliance.console.openid.settings import OpenIdSettings
+from appliance.console.language import ENGLISH
 from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.console.openid_views import (
     OpenIdCheckOut,
@@ -20,6 +19,7 @@ from appliance.console.openid_views import (
 from appliance.console.settings import ConsoleError
 from appliance.console.state import console
 from appliance.platforms.withheld import SecretNeededError, completed
+from appliance.provisioning.openid.settings import OpenIdSettings
 
 router = APIRouter(tags=["openid"])
 
@@ -47,12 +47,7 @@ async def change(request: Request, caller: AccountManager, body: Given) -> OpenI
     """
     ports = console(request).ports
     wanted = _completed(ports.openid, body)
-    there = {role.name.casefold() for role in await ports.roles.all()}
-    wrong = dict.fromkeys(wanted.lacking(), "This is needed.") | {
-        f"roles.{number}.role": later("There is no such role.")
-        for number, row in enumerate(wanted.roles)
-        if row.role.casefold() not in there
-    }
+    wrong = wanted.wrong([role.name for role in await ports.roles.all()])
     if wrong:
         raise ConsoleError(422, "invalid_input", "Something in it is not right.", fields=wrong)
     await ports.openid.change(caller.account.name, wanted)

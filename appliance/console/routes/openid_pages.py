@@ -13,7 +13,6 @@ from appliance.console.errors import status_of
 from appliance.console.language import spoken
 from appliance.console.openid.errors import OpenIdError
 from appliance.console.openid.journey import BACK, COOKIE, LASTS_S, PATH, local_page
-from appliance.console.openid.settings import OpenIdSettings
 from appliance.console.openid.sign_in import NotAdmittedError
 from appliance.console.openid_views import redirect_of, redirects_of
 from appliance.console.page import page
@@ -23,6 +22,7 @@ from appliance.console.state import Console, console
 from appliance.console.system_forms import form_of
 from appliance.monitoring.policy import Account
 from appliance.platforms.withheld import secrets_of, without_secrets
+from appliance.provisioning.openid.settings import OpenIdSettings
 from appliance.service.errors import BargeboxError
 
 router = APIRouter(include_in_schema=False)

@@ -13,9 +13,9 @@ from datetime import datetime
 from secrets import token_hex
 from typing import Final, Protocol
 
-from appliance.monitoring.audit import Entry
 from appliance.monitoring.store import StoreError
 from appliance.provisioning.logs.connection import LogServerError, connected
+from appliance.provisioning.logs.keeping import keep
 from appliance.provisioning.logs.lines import Source, source_of
 from appliance.provisioning.logs.message import Line, formed
 from appliance.provisioning.logs.position import Position, PositionFile
@@ -122,10 +122,8 @@ class LogForwarder:
 
     async def change(self, who: str, settings: LogForwarding) -> None:
         """Send them there from now on, on record first. Raises `BargeboxError`."""
-        detail = settings.model_dump(mode="json")
         async with self._changing:  # what is kept and what is done are the same
-            await self._audit.append(Entry(who, "log_forwarding_changed", detail=detail))
-            await asyncio.to_thread(self._file.write, settings)
+            await keep(self._file, self._audit, who, settings)
             await self._rest()
             await self._use(settings)
 

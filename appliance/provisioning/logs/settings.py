@@ -45,6 +45,12 @@ def _server(text: str) -> str:
     return str(address(found))
 
 
+ServerName = Annotated[
+    str, Field(max_length=253, examples=["logs.example.org"]), AfterValidator(_server)
+]
+Lines = Literal["bargebox", "all", "none"]
+
+
 class LogForwarding(BaseModel):
     """Where, how and what."""
 
@@ -54,18 +60,14 @@ class LogForwarding(BaseModel):
     """With TLS the server has to show a certificate for its name, of an authority that the box
     believes."""
 
-    server: Annotated[
-        str,
-        Field(max_length=253, validate_default=True, examples=["logs.example.org"]),
-        AfterValidator(_server),
-    ] = ""
+    server: Annotated[ServerName, Field(validate_default=True)] = ""
 
     port: Annotated[int | None, Field(ge=1, le=65535)] = None
     """Empty: 514 with UDP, 601 with TCP, 6514 with TLS."""
 
     facility: Facility = "local0"
 
-    lines: Literal["bargebox", "all", "none"] = "bargebox"
+    lines: Lines = "bargebox"
     """Telephone numbers in lines become #. What other programs write may hold more than Bargebox
     knows of."""
 

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from appliance.monitoring.audit import Entry
 from appliance.provisioning.site_file.document import SiteFile
+from appliance.provisioning.site_file.parts_away import LogServer, OpenIdPart
 from appliance.provisioning.site_file.parts_box import BoxName, BoxTime
 from appliance.provisioning.site_file.parts_network import SiteNetwork
 from appliance.provisioning.site_file.parts_trust import PageCertificate, SiteAuthorities
@@ -38,6 +39,8 @@ WORKS: Final[Mapping[PartName, Part]] = {
     "platform": CallPlatform(),
     "settings": SiteSettings(),
     "accounts": SitePeople(),
+    "openid": OpenIdPart(),
+    "logs": LogServer(),
     "network": SiteNetwork(),
 }
 LAST: Final[PartName] = "network"

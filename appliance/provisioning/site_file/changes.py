@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from appliance.provisioning.site_file.erasing import secret_places
+from appliance.provisioning.site_file.erasing import Where, secret_places
 from appliance.provisioning.site_file.reading import GivenFile
 
 Data = dict[str, Any]
@@ -23,8 +23,10 @@ class Change:
 
 def changes(now: Data, given: GivenFile) -> list[Change]:
     """What *given* says otherwise than the box's document *now*."""
-    secret = {".".join(map(str, where)) for where in secret_places(given.document)}
     before = dict(_flat(now))
+    secret = _names(secret_places(given.document))
+    # One that goes is told of too; where there is none, the box's document says so.
+    secret |= _names(secret_places(given.document, empty=True)) - before.keys()
     found = []
     for name, value in _flat(given.data, secret=secret):
         if value is None:
@@ -32,6 +34,10 @@ def changes(now: Data, given: GivenFile) -> list[Change]:
         elif before.get(name) != value:
             found.append(Change(name, before.get(name, ""), value))
     return found
+
+
+def _names(places: Iterator[Where]) -> set[str]:
+    return {".".join(map(str, where)) for where in places}
 
 
 def _flat(
@@ -43,7 +49,9 @@ def _flat(
     elif isinstance(value, dict):
         for key, one in value.items():
             yield from _flat(one, _join(name, key), _join(place, key), secret)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
+    elif isinstance(value, list) and all(isinstance(row, dict) and "group" in row for row in value):
+        yield name, "; ".join(f"{row['group']}: {row['role']}" for row in value)  # all in its place
+    elif isinstance(value, list) and isinstance(value[0], dict):
         for number, one in enumerate(value):
             called = one.get("name", number)
             yield from _flat(one, _join(name, str(called)), _join(place, str(number)), secret)

@@ -22,9 +22,17 @@ from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.box.clock import MOST_SERVERS, TimeServer
 from appliance.provisioning.box.names import BoxDescription, HostName
 from appliance.provisioning.chosen import HeadsetPart, PanelPart, SitePart
+from appliance.provisioning.logs.settings import (
+    Facility,
+    Lines,
+    LogForwarding,
+    ServerName,
+    Transport,
+)
 from appliance.provisioning.network.addresses import distinct
 from appliance.provisioning.network.profiles import DEVICE_NAME_MOST
 from appliance.provisioning.network.wired import Wired
+from appliance.provisioning.openid.settings import OpenIdSettings
 from appliance.provisioning.words import said
 
 MOST_AUTHORITIES: Final = 50
@@ -142,6 +150,30 @@ class AccountPart(Part):
         return given
 
 
+class LogsPart(Part):
+    """Where the logs are sent."""
+
+    transport: Transport | None = None
+    server: ServerName | None = None
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """0: the usual one."""
+    facility: Facility | None = None
+    lines: Lines | None = None
+    audit: bool | None = None
+
+    @classmethod
+    def of(cls, settings: LogForwarding) -> LogsPart:
+        """As it is in force."""
+        return cls(**settings.model_dump(exclude={"port"}), port=settings.port or 0)
+
+    def over(self, settings: LogForwarding) -> LogForwarding:
+        """*settings* with what is given here. Raises ``ValidationError``."""
+        given = self.model_dump(exclude_none=True)
+        if "port" in given:
+            given["port"] = given["port"] or None
+        return LogForwarding.model_validate(settings.model_dump() | given)
+
+
 class SealedPart(Part):
     """The secrets of an export, which a passphrase opens."""
 
@@ -164,6 +196,8 @@ class SiteFile(Part):
     site: SitePart | None = None
     headset: HeadsetPart | None = None
     panel: PanelPart | None = None
+    logs: LogsPart | None = None
+    openid: OpenIdSettings | None = None
     sealed: SealedPart | None = None
 
     @field_validator("roles", "accounts")

@@ -24,21 +24,22 @@ Where = tuple[str | int, ...]
 MODE: Final = 0o600
 
 
-def secret_places(model: BaseModel) -> Iterator[Where]:
-    """Where in a document the secrets are that are given in it."""
+def secret_places(model: BaseModel, *, empty: bool = False) -> Iterator[Where]:
+    """Where in a document the secrets are that are given in it, or with *empty* could be."""
     for name in type(model).model_fields:
-        yield from _within(getattr(model, name), (name,))
+        yield from _within(getattr(model, name), (name,), empty)
 
 
-def _within(value: object, where: Where) -> Iterator[Where]:
-    if isinstance(value, SecretStr) and value.get_secret_value():
-        yield where
+def _within(value: object, where: Where, empty: bool) -> Iterator[Where]:
+    if isinstance(value, SecretStr):
+        if empty or value.get_secret_value():
+            yield where
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
-            yield from _within(getattr(value, name), (*where, name))
+            yield from _within(getattr(value, name), (*where, name), empty)
     elif isinstance(value, tuple | list):
         for number, one in enumerate(value):
-            yield from _within(one, (*where, number))
+            yield from _within(one, (*where, number), empty)
 
 
 def without(text: str, places: Sequence[Where]) -> str:

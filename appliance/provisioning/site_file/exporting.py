@@ -7,6 +7,7 @@ default, and the network of a machine that the box does not manage.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any, Final
 
 import tomlkit
@@ -14,9 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import SecretStr
 
 from appliance.monitoring.people import KeptAccount
+from appliance.monitoring.policy import ROLES
 from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.certificates.folder import UPLOADED
 from appliance.provisioning.chosen import ChosenSettings, HeadsetPart, PanelPart, SitePart
+from appliance.provisioning.openid.settings import OpenIdSettings
+from appliance.provisioning.site_file.document import LogsPart
 from appliance.provisioning.site_file.parts_network import settings_of
 from appliance.provisioning.site_file.services import Services
 
@@ -49,6 +53,8 @@ async def document_of(box: Services, *, secrets: bool = False) -> Data:
             _account(one, secrets=secrets) for one in accounts if one.record.account.kind == "local"
         ],
         **(await asyncio.to_thread(chosen_of, box)).model_dump(mode="json", exclude_none=True),
+        "logs": LogsPart.of(await asyncio.to_thread(box.logs.read)).model_dump(),
+        "openid": _openid(await box.openid.read(), [*ROLES, *roles], secrets=secrets),
     }
     return {name: part for name, part in found.items() if part}
 
@@ -113,6 +119,18 @@ def _open(value: Any, *, secrets: bool) -> Any:
 def _without_none(values: Data) -> Data:
     found: Data = _open(values, secrets=False)
     return found
+
+
+def _openid(settings: OpenIdSettings, roles: Collection[str], *, secrets: bool) -> Data:
+    """Without the rows for roles that are gone: they give nobody anything, and no box takes them.
+
+    That there is no secret is none.
+    """
+    there = {role.casefold() for role in roles}
+    rows = tuple(row for row in settings.roles if row.role.casefold() in there)
+    shown = settings.model_copy(update={"roles": rows})
+    found = _open(shown.model_dump(), secrets=secrets or not settings.client_secret)
+    return {**found, "enabled": shown.offered}
 
 
 def _account(one: KeptAccount, *, secrets: bool) -> Data:

@@ -22,10 +22,12 @@ MOST_TRIES: Final = 3
 """Starts that a part which fails is tried at."""
 
 PartName = Literal[
-    "box", "time", "authorities", "certificate", "platform", "settings", "accounts", "network",
+    "box", "time", "authorities", "certificate", "platform", "settings", "accounts", "openid",
+    "logs", "network",
 ]  # fmt: skip
 PARTS: Final[tuple[PartName, ...]] = (
-    "box", "time", "authorities", "certificate", "platform", "settings", "accounts", "network",
+    "box", "time", "authorities", "certificate", "platform", "settings", "accounts", "openid",
+    "logs", "network",
 )  # fmt: skip
 """In the order in which they are applied; the network comes last, once the page is there."""
 

@@ -14,8 +14,10 @@ from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.certificates.authorities import Authorities
 from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.chosen import ChosenFile, HeadsetPart, PanelPart
+from appliance.provisioning.logs.settings import LogForwardingFile
 from appliance.provisioning.neighbours import Log
 from appliance.provisioning.network.router import router_fault
+from appliance.provisioning.openid.keeper import OpenIdKeeper
 from appliance.provisioning.platform_file import PlatformFile
 from appliance.provisioning.site_file.document import SiteFile
 from appliance.provisioning.site_file.plan import Outcome
@@ -46,6 +48,8 @@ class Services:
     authorities: Authorities
     platform: PlatformFile
     people: People
+    openid: OpenIdKeeper
+    logs: LogForwardingFile
     chosen: ChosenFile
     file: FileSettings
     audit: Log

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StrictBool
 
 from appliance.platforms.addresses import LONGEST, is_address
+from appliance.provisioning.words import said
 
 ISSUER = r"^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?$"
 """For those who read the API's description; what is wrong is told by a check in words."""
@@ -70,6 +72,15 @@ class OpenIdSettings(BaseModel):
         """The settings that it needs to be offered, and that are empty."""
         needed = ("issuer", "client_id", "roles") if self.enabled else ()
         return [name for name in needed if not getattr(self, name)]
+
+    def wrong(self, roles: Collection[str]) -> dict[str, str]:
+        """What keeps it from being used on a box with those *roles*, by the names of the values."""
+        there = {role.casefold() for role in roles}
+        return dict.fromkeys(self.lacking(), said("This is needed.")) | {
+            f"roles.{number}.role": said("There is no such role.")
+            for number, row in enumerate(self.roles)
+            if row.role.casefold() not in there
+        }
 
     @property
     def offered(self) -> bool:

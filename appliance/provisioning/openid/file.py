@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from appliance.console.openid.settings import OpenIdSettings
 from appliance.platforms.withheld import with_secrets
+from appliance.provisioning.openid.settings import OpenIdSettings
 from appliance.service.errors import BargeboxError
 from appliance.service.files import write_whole
 from appliance.service.kept import KeptError, read_kept
@@ -35,8 +35,10 @@ class OpenIdFile:
         try:
             return read_kept(self._path, OpenIdSettings, MAX_BYTES) or OpenIdSettings()
         except KeptError as error:
-            words = f"What was saved here ({self._path}) {error}. Save it here again."
-            raise OpenIdFileError(words) from error
+            raise OpenIdFileError(
+                f"What was saved of the sign-in at an identity provider ({self._path}) {error}. "
+                "Save it again on the page “Sign-in”."
+            ) from error
 
     def write(self, settings: OpenIdSettings) -> None:
         """Keep *settings*, the secret included; for this user only. Raises `OpenIdFileError`."""

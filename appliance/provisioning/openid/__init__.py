@@ -1,0 +1,1 @@
+"""The settings of the sign-in by OpenID Connect: what they are, and how they are kept."""
