@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 import pytest
 
@@ -17,6 +17,8 @@ from appliance.provisioning.logs.connection import LogServerError
 from appliance.provisioning.logs.settings import LogForwarding, LogForwardingFile
 from tests.support.log_box import Box, by, log, texts, until
 from tests.support.log_server import LogServer
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -30,8 +32,11 @@ def silent() -> Iterator[int]:
 
 
 def connections() -> int:
-    names = (Path("/proc/self/fd") / one for one in os.listdir("/proc/self/fd"))
-    return sum(one.is_symlink() and str(os.readlink(one)).startswith("socket:") for one in names)
+    found = 0
+    for one in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # a thread has closed its file meanwhile
+            found += os.readlink(f"/proc/self/fd/{one}").startswith("socket:")
+    return found
 
 
 async def test_a_connection_that_is_given_up_is_closed(
@@ -47,6 +52,47 @@ async def test_a_connection_that_is_given_up_is_closed(
         await one.close()
         await asyncio.sleep(0)
         assert connections() == before
+
+
+async def cancelled_after(steps: int, work: Coroutine[Any, Any, T]) -> T | None:
+    """What *work* gives, cancelled after so many *steps* of the loop; ``None`` if in time."""
+    task = asyncio.create_task(work)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task], timeout=10)
+    await asyncio.sleep(0)
+    return None if task.cancelled() else task.result()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+async def test_a_close_that_is_cancelled_leaves_nothing_open(
+    box: Box, server: LogServer, transport: str
+) -> None:
+    """As when the sending ends while it closes what the server has just ended."""
+    trust.believe_too(server.site.pem)
+    before = connections()
+    for steps in range(1, 12):
+        one = await connection.connected(by(server, transport), lambda: None)
+        await cancelled_after(steps, one.close())
+        assert connections() == before, f"cancelled after {steps} steps"
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+async def test_a_connect_that_is_cancelled_leaves_nothing_open(
+    box: Box, server: LogServer, transport: str
+) -> None:
+    trust.believe_too(server.site.pem)
+    before = connections()
+    for steps in range(1, 40):
+        one = await cancelled_after(
+            steps, connection.connected(by(server, transport), lambda: None)
+        )
+        if one is not None:
+            await one.close()
+        async with asyncio.timeout(10):  # TLS says farewell first, where it was made in time
+            while connections() != before:
+                await asyncio.sleep(0.01)
 
 
 async def test_what_nobody_acknowledges_is_not_taken_for_sent(
