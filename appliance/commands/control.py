@@ -87,16 +87,16 @@ async def _serve(
     settings, fault = found.settings, found.fault
     parts = await make_parts(found, file, renew)
     if reset is not None:
-        parts.service.audit.note(begun_after(reset))
+        parts.monitoring.service.audit.note(begun_after(reset))
     watchdog = notify.Watchdog()
 
     def ready(url: str) -> None:
         def tell(now: InUse) -> None:
             shown = now.facts.fingerprint if settings.console.secure else None
-            tell_local(settings.box.local_access, url, parts.accounts.local_token, shown)
+            tell_local(settings.box.local_access, url, parts.monitoring.accounts.local_token, shown)
 
-        tell(parts.certificates.now)
-        parts.certificates.start(partial(_tell_again, tell))
+        tell(parts.box.certificates.now)
+        parts.box.certificates.start(partial(_tell_again, tell))
         if fault is None:
             _keep(file)
         watchdog.start()

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
+from appliance.commands.box_parts import make_box_parts
 from appliance.commands.services import (
     begin_first_start,
     make_provisioner,
@@ -20,14 +20,8 @@ from appliance.console.first_password import FirstPassword
 from appliance.console.local_access import BoxAccounts
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.history import History
-from appliance.provisioning.certificates.authorities import Authorities
-from appliance.provisioning.certificates.folder import CertificateFolder
-from appliance.provisioning.certificates.keeper import CertificateKeeper
-from appliance.provisioning.certificates.names import box_names
-from appliance.provisioning.first_start.first_start import FirstStart
 from appliance.provisioning.site_file.provisioner import Provisioner
 from appliance.provisioning.site_file.services import Services
-from appliance.provisioning.system import make_system
 from appliance.service.errors import BargeboxError
 from appliance.settings import InForce
 
@@ -70,8 +64,7 @@ async def _in_a_call(database: Path) -> bool:
 @asynccontextmanager
 async def offline(found: InForce, file: Path) -> AsyncIterator[tuple[Provisioner, Services]]:
     """The box's services, while control does not serve. Raises `BargeboxError`."""
-    settings = found.file
-    box = settings.box
+    box = found.file.box
     store = await asyncio.to_thread(open_store, box.database)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
@@ -79,31 +72,15 @@ async def offline(found: InForce, file: Path) -> AsyncIterator[tuple[Provisioner
         stack.push_async_callback(accounts.close)
         audit = Audit(store)
         stack.push_async_callback(audit.stop)
-        system = make_system(
-            box.system_bus,
-            settings.network,
-            box.time_servers,
-            audit,
-            _Nobody(),
-            settings.updates,
-        )
-        stack.push_async_callback(system.stop)
-        folder = CertificateFolder(box.certificates)
-        names = partial(
-            box_names,
-            (*settings.console.names, settings.console.host),
-            lambda: system.names.now,
-        )
-        keeper = CertificateKeeper(folder, audit, names, fixed=settings.console.tls_pair)
-        authorities = Authorities(folder, audit)
+        parts = make_box_parts(found.file, store, audit, _Nobody())
+        stack.push_async_callback(parts.system.stop)
         await accounts.begin()
-        first_start = FirstStart(store, audit)
-        await begin_first_start(first_start, accounts)  # before there is a second account
-        await system.names.start()
-        await keeper.begin()
-        await authorities.begin()
-        services = services_of(found, file, accounts, audit, system, keeper, authorities, store)
-        yield make_provisioner(services, box, accounts, first_start), services
+        await begin_first_start(parts.first_start, accounts)  # before there is a second account
+        await parts.system.names.start()
+        await parts.certificates.begin()
+        await parts.authorities.begin()
+        services = services_of(found, file, store, accounts, audit, parts)
+        yield make_provisioner(services, box, accounts, parts.first_start), services
 
 
 class _Nobody:

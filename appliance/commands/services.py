@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from appliance.commands.box_parts import BoxParts
 from appliance.console.local_access import BoxAccounts
 from appliance.monitoring.accounts import FIRST_ACCOUNT
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.people import People
 from appliance.monitoring.store import Store
 from appliance.platforms.protocol import Check
-from appliance.provisioning.certificates.authorities import Authorities
-from appliance.provisioning.certificates.keeper import CertificateKeeper
 from appliance.provisioning.chosen import ChosenFile, HeadsetPart, PanelPart
 from appliance.provisioning.first_start.first_start import FirstStart
 from appliance.provisioning.first_start.steps import State, Step
@@ -21,7 +20,6 @@ from appliance.provisioning.platform_file import PlatformFile
 from appliance.provisioning.site_file.places import Places
 from appliance.provisioning.site_file.provisioner import Provisioner
 from appliance.provisioning.site_file.services import FileSettings, Services
-from appliance.provisioning.system import System
 from appliance.service.errors import BargeboxError
 from appliance.settings import BoxSettings, InForce
 
@@ -29,21 +27,19 @@ from appliance.settings import BoxSettings, InForce
 def services_of(
     found: InForce,
     file: Path,
+    store: Store,
     accounts: BoxAccounts,
     audit: Audit,
-    system: System,
-    certificates: CertificateKeeper,
-    authorities: Authorities,
-    store: Store,
+    box: BoxParts,
     *,
     check_platform: Callable[[], Awaitable[list[Check]]] | None = None,
 ) -> Services:
-    """Those of the box with the settings *found* for the settings *file*."""
+    """Those of the *box* with the settings *found* for the settings *file*."""
     plain = found.file
     return Services(
-        system=system,
-        certificates=certificates,
-        authorities=authorities,
+        system=box.system,
+        certificates=box.certificates,
+        authorities=box.authorities,
         platform=PlatformFile(plain.box.platform_file),
         people=People(store, audit),
         chosen=ChosenFile.beside(file),

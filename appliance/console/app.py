@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import mimetypes
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import Depends, FastAPI
-from starlette.middleware.gzip import GZipMiddleware
 
 from appliance.console.asked_once import asked_once
 from appliance.console.box_recovery import BoxRecovery
@@ -24,7 +22,7 @@ from appliance.console.language import InTheirLanguage, read_languages
 from appliance.console.metrics import Counters
 from appliance.console.openapi import ABOUT, operation_id, tags_of
 from appliance.console.own_names import OwnNames
-from appliance.console.page_files import ADDRESS, PageFiles, version_of
+from appliance.console.page_files import ADDRESS, PageFiles
 from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.routes import (
@@ -123,9 +121,8 @@ def create_app(
         responses=PROBLEMS,
         generate_unique_id_function=operation_id,
     )
-    mimetypes.init()  # reads the system's tables; else the first static file would, on the loop
     languages = read_languages(settings.web_root / "locale")
-    version = version_of(settings.web_root / "static")
+    files = PageFiles(settings.web_root / "static")
     counters = Counters()
     sessions = WebSessions(
         idle=settings.session_idle,
@@ -149,7 +146,7 @@ def create_app(
         counters=counters,
         visitors=Visitors(settings.max_event_clients + SPARE, counters),
         hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
-        templates=make_templates(settings, f"{ADDRESS}/{version}"),
+        templates=make_templates(settings, f"{ADDRESS}/{files.version}"),
         languages=languages,
         recovery=BoxRecovery(
             ports.monitoring,
@@ -175,7 +172,6 @@ def create_app(
     app.include_router(logs.pages)
     # Only these are compressed: a stream would wait for more, and an answer that holds a secret
     # beside what a stranger chose would tell of it by its length (BREACH).
-    files = GZipMiddleware(PageFiles(settings.web_root / "static", version), compresslevel=6)
     app.mount(ADDRESS, files, name="static")
     app.add_middleware(InTheirLanguage, languages=languages)
     app.add_middleware(

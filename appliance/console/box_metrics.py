@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.console.metrics import family, labelled
-from appliance.console.ports import Health
+from appliance.console.ports.provisioning import Health
 from appliance.provisioning.logs.forwarder import LogState
 
 VERSION: Final = version("bargebox")

@@ -9,9 +9,7 @@ of them the presses were meant for.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +18,9 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from appliance.console.ports import AuditLog, Monitoring, Notice
+from appliance.console.ports.monitoring import Monitoring, Notice
+from appliance.console.ports.records import AuditLog
+from appliance.console.recovery_request import Asked, new_secret
 from appliance.console.settings import ConsoleError
 from appliance.control_link.states import Press
 from appliance.control_link.words import Action, Button
@@ -34,16 +34,10 @@ from appliance.service.jobs import Jobs
 log = logging.getLogger(__name__)
 
 OPEN_S: Final = 300.0
-CONFIRM_S: Final = 60.0
-"""From the request to the last press."""
-QUIET_S: Final = 2.0
-"""Without another press; then the number is complete."""
-CLAIM_S: Final = 120.0
-"""From the presses to the choice of the account."""
 FRESH_S: Final = 3.0
 """A press that is told later means something else."""
-FEWEST, MOST = 3, 6
-"""Presses; each number is as likely."""
+LOOK_S: Final = 1.0
+"""Between two looks at the clock, so that the lamps tell the truth though nobody asks."""
 
 
 class Stage(StrEnum):
@@ -65,18 +59,6 @@ class Why(StrEnum):
     CALL = "call"
     UNHEARD = "unheard"
     DONE = "done"
-
-
-@dataclass(slots=True)
-class Asked:
-    """The one request; times are seconds of the monotonic clock."""
-
-    secret: str
-    presses: int
-    at: float
-    pressed: int = 0
-    last: float = 0.0
-    confirmed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +121,7 @@ class BoxRecovery:
             )
         self._note("recovery_asked", told)
         if self._asked is not None:
-            secret = secrets.token_urlsafe(32)
+            secret = new_secret()
             self._close(Why.TWO, secret)
             raise ConsoleError(
                 409,
@@ -147,8 +129,7 @@ class BoxRecovery:
                 "Two browsers asked, and the box cannot tell which of them is yours. Hold both "
                 "buttons again, and ask once.",
             )
-        number = FEWEST + secrets.randbelow(MOST - FEWEST + 1)
-        self._asked = Asked(secrets.token_urlsafe(32), number, self._clock())
+        self._asked = Asked(self._clock())
         self._later()
         return self._asked.secret
 
@@ -159,11 +140,11 @@ class BoxRecovery:
         if self._until is None:
             owners, why = self._over
             return Seen(Stage.CLOSED, why=why if secret in owners else None)
-        if asked is None or not _same(asked.secret, secret):
+        if asked is None or not asked.is_by(secret):
             return Seen(Stage.OPEN)
         if asked.confirmed_at is None:
-            return Seen(Stage.WAITING, asked.presses, self._left(asked.at + CONFIRM_S))
-        return Seen(Stage.CONFIRMED, 0, self._left(asked.confirmed_at + CLAIM_S))
+            return Seen(Stage.WAITING, asked.presses, self._left(asked.until))
+        return Seen(Stage.CONFIRMED, 0, self._left(asked.until))
 
     def require_confirmed(self, secret: str) -> None:
         """Raise `ConsoleError` unless that browser's person stands at the box."""
@@ -193,12 +174,10 @@ class BoxRecovery:
         elif press.button is Button.HANG_UP:
             self._close(Why.CANCELLED)
         elif self._asked is not None and self._asked.confirmed_at is None:
-            self._asked.pressed += 1
-            self._asked.last = self._clock()
-            if self._asked.pressed > self._asked.presses:
-                self._close(Why.WRONG)
-            else:
+            if self._asked.press(self._clock()):
                 self._later()
+            else:
+                self._close(Why.WRONG)
 
     def _noticed(self, notice: Notice) -> None:
         if self._until is None:
@@ -222,28 +201,17 @@ class BoxRecovery:
         """Do what time does."""
         if self._until is None:
             return
-        now, asked = self._clock(), self._asked
-        if asked is None:
-            over = self._until
-        elif asked.confirmed_at is not None:
-            over = asked.confirmed_at + CLAIM_S
-        elif asked.pressed == asked.presses and now >= asked.last + QUIET_S:
-            asked.confirmed_at = now
-            over = now + CLAIM_S
-        else:
-            over = asked.at + CONFIRM_S
-            if asked.pressed == asked.presses:  # the last one came in time; its quiet may end later
-                over = max(over, asked.last + QUIET_S)
-        if now >= over:
+        now = self._clock()
+        if now >= (self._until if self._asked is None else self._asked.settle(now)):
             self._close(Why.TIME)
         else:
             self._later()
 
     def _later(self) -> None:
-        """Look again soon, so that the lamps tell the truth though nobody asks."""
+        """Look again soon."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(QUIET_S / 2, self.settle)
+        self._timer = asyncio.get_running_loop().call_later(LOOK_S, self.settle)
 
     def _close(self, why: Why, *more: str) -> None:
         if self._timer is not None:
@@ -275,7 +243,3 @@ class BoxRecovery:
 
 def _in_call(view: MonitoringView) -> bool:
     return view.state not in (SessionState.IDLE, SessionState.ENDED)
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode("utf-8", "replace"))

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 
-from appliance.console.ports import Panel
+from appliance.console.ports.monitoring import Panel
 from appliance.control_link.words import Button
 from appliance.service.errors import BargeboxError
 

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel
 
-from appliance.console.ports import Health
+from appliance.console.ports.provisioning import Health
 from appliance.console.views import Moment
 from appliance.provisioning.health.finding import Severity
 from appliance.provisioning.health.monitor import Told

@@ -9,11 +9,8 @@ from typing import Any
 from appliance.console.check_views import CheckOut
 from appliance.console.feed import Event, Feed
 from appliance.console.metrics import Counters
-from appliance.console.ports import (
-    Notice,
-    Ports,
-    Unlisten,
-)
+from appliance.console.ports import Ports
+from appliance.console.ports.monitoring import Notice, Unlisten
 from appliance.console.settings import ConsoleError
 from appliance.console.snapshot_view import SnapshotOut
 from appliance.console.views import (

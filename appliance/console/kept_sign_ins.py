@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from pydantic import TypeAdapter
 
-from appliance.console.ports import Accounts
+from appliance.console.ports.people import Accounts
 from appliance.console.settings import ConsoleError
 from appliance.console.web_sessions import KeptSession, WebSessions
 from appliance.service.errors import BargeboxError

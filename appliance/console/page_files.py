@@ -1,58 +1,82 @@
-"""The page's own files, under an address that changes with them."""
+"""The page's own files, from memory, under an address that changes with them."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
-import os
+import mimetypes
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 ADDRESS: Final = "/static"
 KEPT: Final = "max-age=31536000, immutable"
 """A browser keeps a file for a year and does not even ask whether it has changed (RFC 8246)."""
-_VERSION = re.compile(r"v-[0-9a-f]{16}")
+_VERSION = re.compile(r"/v-[0-9a-f]{16}(?=/)")
 
 
-class PageFiles(StaticFiles):
-    """Files of *folder*, as they are, at ``/NAME`` and ``/VERSION/NAME``.
+@dataclass(frozen=True, slots=True)
+class _File:
+    plain: bytes
+    zipped: bytes
+    media_type: str
+    etag: str
+
+
+class PageFiles:
+    """ASGI app with the files of *folder* at ``/NAME`` and ``/VERSION/NAME``. Reads all, once.
+
+    They are small, and a page asks for twenty at a time: from the disk, and compressed each time,
+    they would keep the box's one web process busy for longer than the page itself.
 
     Only the version of now is kept by browsers. Another one, of a page from before an update, gets
     the files of now too, and asks again each time.
     """
 
-    def __init__(self, folder: Path, version: str) -> None:
-        super().__init__(directory=folder)
-        self._version = version
+    def __init__(self, folder: Path) -> None:
+        self._files = {f"/{path.relative_to(folder)}": _read(path) for path in _all(folder)}
+        digest = hashlib.sha256()
+        for name, file in self._files.items():
+            digest.update(f"{name} {len(file.plain)}\n".encode() + file.plain)
+        self.version: Final = f"v-{digest.hexdigest()[:16]}"
+        """Of all of them together."""
 
-    def get_path(self, scope: Scope) -> str:
-        """The file's path in the folder."""
-        path = super().get_path(scope)
-        version, _, rest = path.partition(os.sep)
-        return rest if _VERSION.fullmatch(version) else path
-
-    def file_response(
-        self,
-        full_path: str | os.PathLike[str],
-        stat_result: os.stat_result,
-        scope: Scope,
-        status_code: int = 200,
-    ) -> Response:
-        """The file, or that it is not modified."""
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        if super().get_path(scope).startswith(self._version + os.sep):
-            response.headers["Cache-Control"] = KEPT
-        return response
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer GET and HEAD. Raises ``HTTPException`` (404, 405)."""
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        file = self._files.get(_VERSION.sub("", path, count=1))
+        if scope["type"] != "http" or file is None:
+            raise HTTPException(404)
+        if scope["method"] not in ("GET", "HEAD"):
+            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
+        kept = path.startswith(f"/{self.version}/")
+        headers = {"ETag": file.etag, "Vary": "Accept-Encoding"}
+        headers["Cache-Control"] = KEPT if kept else "no-cache"
+        await _answer(file, Headers(scope=scope), headers)(scope, receive, send)
 
 
-def version_of(folder: Path) -> str:
-    """The name of what is in *folder* now. Reads all of it: call it once."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(folder)} {len(content)}\n".encode() + content)
-    return f"v-{digest.hexdigest()[:16]}"
+def _answer(file: _File, asked: Headers, headers: dict[str, str]) -> Response:
+    known = asked.get("if-none-match", "").split(",")
+    if file.etag in [tag.strip().removeprefix("W/") for tag in known]:
+        return Response(status_code=304, headers=headers)
+    if "gzip" in asked.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return Response(file.zipped, headers=headers, media_type=file.media_type)
+    return Response(file.plain, headers=headers, media_type=file.media_type)
+
+
+def _all(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _read(path: Path) -> _File:
+    plain = path.read_bytes()
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    etag = f'"{hashlib.sha256(plain).hexdigest()[:32]}"'
+    return _File(plain, gzip.compress(plain, 9, mtime=0), media_type, etag)

@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
 
 from pydantic import JsonValue
 
-from appliance.console.ports import AuditLog, Chosen, Monitoring, Platform
+from appliance.console.ports.monitoring import Monitoring
+from appliance.console.ports.provisioning import Chosen, Platform
+from appliance.console.ports.records import AuditLog
 from appliance.console.settings import ConsoleError
 from appliance.monitoring.audit import Entry
 from appliance.platforms.protocol import Check
 from appliance.platforms.settings import PlatformSettings
 from appliance.platforms.withheld import without_secrets
 from appliance.provisioning.platform_file import PlatformFile, PlatformFileError
+from appliance.provisioning.renewal import Renewal
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +54,15 @@ class PlatformChooser:
         renew: Callable[[], None],
     ) -> None:
         self.now = now
-        self.restarting = False
+        self.renewal = Renewal(monitoring, renew)
         self._file, self._platform = file, platform
-        self._monitoring, self._audit = monitoring, audit
-        self._make, self._renew = make, renew
+        self._audit, self._make = audit, make
         self._checking = asyncio.Lock()
+
+    @property
+    def restarting(self) -> bool:
+        """Another one was chosen; the process is about to begin anew with it."""
+        return self.renewal.begun
 
     async def check(self, settings: PlatformSettings) -> list[Check]:
         """Test the connection with *settings*; one test at a time, else ``busy``."""
@@ -92,15 +98,10 @@ class PlatformChooser:
     async def _begin_anew(self, entry: Entry, write: Callable[[], None]) -> None:
         if self.restarting:
             raise ConsoleError(409, "busy", "The box restarts its connection already.")
-        with ExitStack() as undone:
-            undone.callback(setattr, self, "restarting", False)
-            self.restarting = True  # before the first wait, so that two cannot both begin
-            undone.callback(await self._monitoring.close())
+        async with self.renewal.once():
             await self._audit.append(entry)
             await asyncio.to_thread(write)
-            undone.pop_all()
-        log.info("%s: %s; beginning anew", entry.actor, entry.action)
-        self._renew()
+            log.info("%s: %s; beginning anew", entry.actor, entry.action)
 
 
 def _in_force(settings: PlatformSettings) -> object:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from appliance.console.language import later
-from appliance.console.ports import Monitoring
+from appliance.console.ports.monitoring import Monitoring
 from appliance.console.settings import ConsoleError
 from appliance.monitoring.audit import Entry
 from appliance.panel.board import board_names
 from appliance.provisioning.chosen import ChosenSettings
+from appliance.provisioning.renewal import Renewal
 from appliance.provisioning.site_file.applying import faults_of
 from appliance.provisioning.site_file.changes import Change, changes
 from appliance.provisioning.site_file.errors import SiteFileError
@@ -50,9 +50,13 @@ class SettingsDesk:
         *,
         renew: Callable[[], None],
     ) -> None:
-        self.restarting = False
-        self._box, self._provisioner, self._monitoring = box, provisioner, monitoring
-        self._report, self._renew = report, renew
+        self.renewal = Renewal(monitoring, renew)
+        self._box, self._provisioner, self._report = box, provisioner, report
+
+    @property
+    def restarting(self) -> bool:
+        """Others were given; the process is about to begin anew with them."""
+        return self.renewal.begun
 
     async def chosen(self) -> ChosenSettings:
         """What is in force of the site's settings. Raises `ChosenFileError`."""
@@ -118,14 +122,9 @@ class SettingsDesk:
     async def _begin_anew(self, work: Callable[[], Awaitable[object]] | None) -> None:
         if self.restarting:
             raise ConsoleError(409, "busy", "The box is about to use other settings already.")
-        with ExitStack() as undone:
-            undone.callback(setattr, self, "restarting", False)
-            self.restarting = True  # before the first wait, so that two cannot both begin
-            undone.callback(await self._monitoring.close())
+        async with self.renewal.once():
             if work is not None:
                 await work()
-            undone.pop_all()
-        self._renew()
 
 
 def _text_of(path: Path) -> str:

@@ -70,11 +70,14 @@ class PrepareGate(Command):
     """Start the microphone for an un-mute that a person asked for elsewhere than at the button.
 
     The gate goes to ``opening`` and back to ``closed`` after 2 s without `OpenGate`. The reply's
-    ``epoch`` is the one to open with. Idempotent while opening.
+    ``epoch`` is the one to open with. Idempotent while opening. With *epoch* it is refused
+    (``stale``) once the gate was closed since, for whom an open one is to be heard by may change
+    without anybody asking for a closed one.
     """
 
     type: Literal["prepare_gate"] = "prepare_gate"
     session_id: SessionId
+    epoch: int | None = None
 
 
 class OpenGate(Command):

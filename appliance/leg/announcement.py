@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from appliance.leg.aside import Aside
 from appliance.leg.indicators import Indicators
 
 SHOWN_S = 6.0
@@ -37,15 +38,17 @@ class Announcement:
 class RecoveryLamps:
     """On the loop only. Control switches them off; if it has died, time does."""
 
-    def __init__(self, indicators: Indicators) -> None:
+    def __init__(self, indicators: Indicators, aside: Aside) -> None:
         self._indicators = indicators
+        self._aside = aside
         self._end: asyncio.TimerHandle | None = None
 
     def show(self, on: bool) -> None:
-        """Have both lamps tell it, or no more."""
+        """Have both lamps tell it, or no more: somebody may be counting presses still."""
         if self._end is not None:
             self._end.cancel()
             self._end = None
+            self._aside.begin()
         self._indicators.show_recovery(on)
         if on:
             loop = asyncio.get_running_loop()

@@ -80,9 +80,9 @@ async def _dispatch(
             await leg.accept(session_id, sdp, speaking=speaking)
         case Place(session_id=session_id, parties=parties):
             leg.place(session_id, parties)
-        case PrepareGate(session_id=session_id):
+        case PrepareGate(session_id=session_id, epoch=only):
             leg.in_call(session_id)
-            reply = Reply(id=command.id, epoch=leg.consent.prepare("control"))
+            reply = Reply(id=command.id, epoch=leg.consent.prepare("control", only))
         case OpenGate(session_id=session_id, epoch=epoch, audience=audience):
             await leg.open(session_id, epoch, audience)
         case RefuseGate(session_id=session_id, epoch=epoch):

@@ -38,16 +38,16 @@ class Consent:
         self._timer: asyncio.TimerHandle | None = None
         self._awaited_epoch = -1
 
-    def prepare(self, cause: str) -> int:
+    def prepare(self, cause: str, only: int | None = None) -> int:
         """Start the microphone and wait for consent; the epoch to consent to. Any thread.
 
         Of an open gate others are to hear from now on: what is not sent yet was not for them.
-        Raises `GateError` without a connected call or a headset.
+        Raises `GateError` without a connected call or a headset, and where the epoch is not *only*.
         """
         if not self._has_headset():
             raise GateError("the headset is not plugged in", code="headset_lost")
         was_open = self._gate.state is Gate.OPEN
-        epoch = self._gate.prepare(cause)
+        epoch = self._gate.prepare(cause, only)
         if was_open:
             self._flush()
         self._soon(self._await, epoch)

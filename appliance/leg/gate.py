@@ -125,14 +125,17 @@ class MicrophoneGate:
             self._epoch += 1
         self._let_follow()
 
-    def prepare(self, cause: str) -> int:
+    def prepare(self, cause: str, only: int | None = None) -> int:
         """Start the microphone and wait for consent; returns the epoch. Idempotent.
 
-        Raises `GateError` when no call is connected.
+        With the epoch *only*, nothing is started once the gate was closed since. Raises `GateError`
+        then (``stale``), and when no call is connected.
         """
         with self._lock:
             if self._session_id is None:
                 raise GateError("there is no connected call to speak into", code="not_in_call")
+            if only is not None and (only != self._epoch or self._state is Gate.CLOSED):
+                raise GateError("the microphone was muted meanwhile", code="stale")
             if self._state is Gate.CLOSED:
                 self._consented = self._has_frame = False
                 self._move(Gate.OPENING, cause)

@@ -18,6 +18,7 @@ from appliance.control_link.events import CallChanged, GateChanged
 from appliance.control_link.states import CallState, EndedCall, HeadsetState
 from appliance.control_link.words import Audience, CheckEnd, EndReason, Gate, Media, Party
 from appliance.leg.announcement import Announcement, RecoveryLamps
+from appliance.leg.aside import Aside
 from appliance.leg.call import Call, CallError
 from appliance.leg.checks import Checks
 from appliance.leg.consent import Consent
@@ -58,7 +59,8 @@ class Leg:
         self.downlink = Downlink(settings)
         self.indicators = Indicators(panel, self.downlink.play, lamps_changed)
         self._announcement = Announcement(self.indicators)
-        self._recovery = RecoveryLamps(self.indicators)
+        self.aside = Aside()
+        self._recovery = RecoveryLamps(self.indicators, self.aside)
         self.gate = MicrophoneGate(
             self.indicators.show_gate, self._capture, lambda: self._soon(self._drain_gate)
         )
@@ -137,6 +139,9 @@ class Leg:
             raise CallError("the self-test is running; try again in a moment", code="busy")
         if self._stopped:
             raise CallError("the leg is stopping", code="busy")
+        if self.checks.running:
+            self.aside.begin()
+        self._recovery.show(False)
         self.checks.end(CheckEnd.CALL)  # its microphone is closed before there is a leg
         # Before anything is awaited, so that no second call or self-test begins meanwhile, and
         # the hang-up button ends this one.

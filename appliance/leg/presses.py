@@ -100,7 +100,8 @@ class Presses:
         if call is None:
             self._keep(Button.MICROPHONE, Action.IGNORED, at, None)
             return
-        if call.media is not Media.CONNECTED or not self._control_is_there():
+        aside = self._leg.aside.goes_on()  # asked of each press, for each makes it last
+        if aside or call.media is not Media.CONNECTED or not self._control_is_there():
             self._refused(at, call.session_id)
             return
         try:

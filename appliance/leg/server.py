@@ -27,6 +27,9 @@ MAX_CONNECTIONS = 4
 MAX_IN_FLIGHT = 32
 """Commands that may be under way; one more is refused (``busy``), but never to mute or leave."""
 
+SAFE = (CloseGate, HangUp)
+"""Muting and leaving are done at once, whoever asked."""
+
 Handler = Callable[[AnyCommand], Awaitable[Reply]]
 
 
@@ -141,8 +144,7 @@ class LinkServer:
             self._control = channel
 
     def _begin(self, channel: Channel[AnyCommand], command: AnyCommand) -> None:
-        always = isinstance(command, CloseGate | HangUp)  # muting and leaving are done at once
-        if len(self._in_flight) >= MAX_IN_FLIGHT and not always:
+        if len(self._in_flight) >= MAX_IN_FLIGHT and not isinstance(command, SAFE):
             busy = Reply(id=command.id, ok=False, code="busy", detail="too many commands at once")
             self._send(channel, busy)
             return
@@ -151,6 +153,9 @@ class LinkServer:
         task.add_done_callback(self._ended)
 
     async def _answer(self, channel: Channel[AnyCommand], command: AnyCommand) -> None:
+        replaced = self._control not in (None, channel)
+        if replaced and not isinstance(command, SAFE):
+            return  # not begun yet when another took over, who was told of no microphone
         self._send(channel, await self._handle(command))
 
     def _ended(self, task: asyncio.Task[None]) -> None:

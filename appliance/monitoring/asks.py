@@ -28,6 +28,8 @@ class Ask:
     """The gate may be waiting for our consent."""
     consented: bool = False
     """The gate was told to open."""
+    only: int | None = None
+    """The epoch of the open gate that is to be heard by others, and that nobody asked to open."""
     closings: int = field(init=False)
     """How often the session had been muted when this was asked for."""
     done: asyncio.Future[None] = field(init=False)

@@ -52,9 +52,11 @@ class Consent:
 
     async def _prepare(self, ask: Ask) -> None:
         if ask.epoch is None:
-            session_id = ask.session.id
+            session_id, only = ask.session.id, ask.only
             link = self._desk.link
-            reply = await link.request(lambda n: PrepareGate(id=n, session_id=session_id))
+            reply = await link.request(
+                lambda n: PrepareGate(id=n, session_id=session_id, epoch=only)
+            )
             ask.epoch = reply.epoch
 
     async def _platform(self, ask: Ask, after: asyncio.Task[None] | None) -> None:

@@ -99,10 +99,22 @@ class Microphone:
         await self._desk.until(lambda: session.gate is Gate.CLOSED, REPORT_S)
 
     async def unmute(
-        self, session: Session, account: Account, audience: Audience, via: str
+        self,
+        session: Session,
+        account: Account,
+        audience: Audience,
+        via: str,
+        *,
+        only_live: bool = False,
     ) -> None:
-        """Open the gate for *audience*; returns when it is open, or raises why it is not."""
-        ask = Ask(session, account, audience, via)
+        """Open the gate for *audience*; returns when it is open, or raises why it is not.
+
+        With *only_live* one that is open already is to be heard by *audience*: where it was closed
+        meanwhile, by whatever, it stays closed (``stale``).
+        """
+        if only_live and session.gate is not Gate.OPEN:
+            raise overtaken()
+        ask = Ask(session, account, audience, via, only=session.epoch if only_live else None)
         self._asks.add(ask)
         self.settle_soon()
         await ask.done
@@ -241,9 +253,11 @@ class Microphone:
         if not ask.begun or session.ending is not None or desk.session is not session:
             return
         epoch = ask.epoch
+        if isinstance(fault, LegError) and fault.code == "stale":
+            return  # it is closed, or opening for another wish
         if epoch is None:
             await desk.tell_leg(lambda n: CloseGate(id=n, session_id=session.id))
-        elif not (isinstance(fault, LegError) and fault.code == "stale"):
+        else:
             await desk.tell_leg(lambda n: RefuseGate(id=n, session_id=session.id, epoch=epoch))
 
     def _note_refusal(self, ask: Ask, code: str) -> None:

@@ -1,27 +1,32 @@
-"""Whether the session's owner may monitor its call still, as the account is by now."""
+"""Whether the session's owner may still monitor the call and be heard, as the account is now."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
-from appliance.control_link.words import EndReason
+from appliance.control_link.words import EndReason, Gate
 from appliance.monitoring.accounts import Accounts
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.endings import Endings
-from appliance.monitoring.policy import Permission, is_own_call
+from appliance.monitoring.microphone import Microphone
+from appliance.monitoring.policy import Permission, is_own_call, unmute_refusal
 from appliance.monitoring.session import Session
 from appliance.monitoring.store import StoreError
+from appliance.service.errors import BargeboxError
 
 log = logging.getLogger(__name__)
 
 
 class Owner:
-    """Looks the account up and ends the session where it has to; nothing waits for it."""
+    """Looks the account up, and mutes or ends the session where it has to; nothing waits for it."""
 
-    def __init__(self, desk: Desk, endings: Endings, accounts: Accounts) -> None:
+    def __init__(
+        self, desk: Desk, endings: Endings, microphone: Microphone, accounts: Accounts
+    ) -> None:
         self._desk = desk
         self._endings = endings
+        self._microphone = microphone
         self._accounts = accounts
         self._looking: asyncio.Task[None] | None = None
         self._again = False
@@ -58,3 +63,16 @@ class Owner:
             self._endings.end(session, EndReason.OWN_CALL)
         else:
             session.owner = account
+            await self._mute_unless_permitted(session)
+
+    async def _mute_unless_permitted(self, session: Session) -> None:
+        """Whoever may listen, and speak no more, goes on listening."""
+        owner, capabilities = session.owner, self._desk.driver.capabilities
+        refusal = unmute_refusal(owner, owner.name, session.audience, capabilities)
+        if session.gate is not Gate.OPEN or refusal is None:
+            return
+        log.info("the owner may not be heard any more; muting")
+        try:
+            await self._microphone.mute(session, "bargebox")
+        except BargeboxError as fault:  # the watch asks again
+            log.error("the leg was not told to mute: %s", fault.detail)

@@ -7,11 +7,8 @@ It decides nothing itself: policy decides, the session machine keeps the state, 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from appliance.control_link.client import LegError, LegLink, LegUnreachableError
@@ -23,6 +20,7 @@ from appliance.monitoring.alerts import Alerts
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.audit_care import AuditCare
 from appliance.monitoring.checks import Checks
+from appliance.monitoring.closing import Closing
 from appliance.monitoring.desk import Desk, Listener
 from appliance.monitoring.endings import Endings
 from appliance.monitoring.history import History
@@ -41,7 +39,7 @@ from appliance.monitoring.recovery import Recovery
 from appliance.monitoring.session import DeviceView, MonitoringView, Session
 from appliance.monitoring.session_machine import State
 from appliance.monitoring.settings import MonitoringSettings
-from appliance.monitoring.store import Store, StoreError
+from appliance.monitoring.store import Store
 from appliance.monitoring.terms import NOTHING_GIVEN, Given, Terms
 from appliance.monitoring.watch import Watch
 from appliance.monitoring.watches import Watches
@@ -49,12 +47,8 @@ from appliance.platforms.protocol import Driver
 from appliance.service.jobs import Jobs
 from appliance.service.tasks import deadly_task, die, stop_tasks
 
-log = logging.getLogger(__name__)
-
 READY_LIMIT_S = 5.0
 TIDY_LIMIT_S = 3.0
-LOOKS, LOOK_S = 50, 0.1
-"""How often, and each how long, the last legs are given to be left."""
 RESTART_LIMIT_S = 0.5
 """What is under way gets this long at a restart; the next life finishes the rest."""
 SELF_TEST_LIMIT_S = 30.0
@@ -106,6 +100,7 @@ class MonitoringService:
         self._recovery = Recovery(
             desk, self._endings, self._microphone, self._presses, accounts, self._reconnecting
         )
+        self._closing = Closing(desk, self._recovery)
         self._leg_events = LegEvents(
             desk,
             self._endings,
@@ -118,7 +113,7 @@ class MonitoringService:
             LegRenewal(desk, leg_choice),
         )
         self._alerts = Alerts(desk, self.watches, accounts)
-        owner = Owner(desk, self._endings, accounts)
+        owner = Owner(desk, self._endings, self._microphone, accounts)
         self._platform_events = PlatformEvents(
             desk, self._endings, self._reconnecting, self._alerts, owner
         )
@@ -214,9 +209,15 @@ class MonitoringService:
         return self.current()
 
     async def set_microphone(
-        self, account: Account, muted: bool, audience: Audience | None = None
+        self,
+        account: Account,
+        muted: bool,
+        audience: Audience | None = None,
+        *,
+        only_live: bool = False,
     ) -> MonitoringView:
-        """Barge in, coach, or mute. Muting with an audience chooses it for the next press.
+        """Barge in, coach, or mute. Muting with an audience chooses it for the next press. With
+        *only_live* who is heard already is heard by *audience*, and who is not stays muted.
 
         Raises `BargeboxError`: ``no_session``, ``not_permitted``, ``not_supported``,
         ``not_listening``, ``stale`` (muted meanwhile), ``audit_unwritable``, ``leg_unreachable``,
@@ -229,7 +230,9 @@ class MonitoringService:
             if audience is not None and account.name == session.owner.name:
                 self._choose(session, audience)
         else:
-            await self._microphone.unmute(session, account, audience or session.audience, "page")
+            await self._microphone.unmute(
+                session, account, audience or session.audience, "page", only_live=only_live
+            )
         return self.current()
 
     async def hang_up(self, account: Account) -> None:
@@ -274,33 +277,7 @@ class MonitoringService:
 
         Raises ``busy`` while a call is monitored, or one of a former life may still be.
         """
-        desk = self._desk
-        await desk.until(lambda: desk.machine.state is not State.ENDED, TIDY_LIMIT_S)
-        if (session := desk.session) is not None:
-            words = f"{session.owner.name} is monitoring a call. Try again when it has ended."
-            raise RefusedError(words, code="busy")
-        if not self._recovery.met:
-            words = "The box has just started and looks for a call to go on with. Try again."
-            raise RefusedError(words, code="busy")
-        holder = object()
-        reopen = partial(desk.closed_by.discard, holder)
-        with ExitStack() as undone:
-            undone.callback(reopen)
-            desk.closed_by.add(holder)
-            await self._left_by_then()
-            undone.pop_all()
-        return reopen
-
-    async def _left_by_then(self) -> None:
-        """Give the legs that are being left a moment; a platform that is away keeps nobody."""
-        try:
-            for _ in range(LOOKS):
-                if not await self.history.open_legs():
-                    return
-                await asyncio.sleep(LOOK_S)
-        except StoreError as error:
-            log.error("whether a leg is left cannot be read: %s", error.detail)
-        log.warning("a leg may be left on the platform")
+        return await self._closing.close()
 
     # -- inside
 

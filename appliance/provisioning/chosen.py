@@ -10,14 +10,14 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
 
 from appliance.control_link.headset_name import HeadsetName
 from appliance.monitoring.settings import MonitoringSettings, Reason, SiteWords
 from appliance.panel.settings import BoardName
 from appliance.service.errors import BargeboxError
-from appliance.service.faults import by_field
 from appliance.service.files import write_draft
+from appliance.service.kept import KeptError, read_kept
 
 MAX_BYTES = 64 * 1024
 MODE = 0o640
@@ -128,20 +128,12 @@ class ChosenFile:
     def read(self) -> ChosenSettings:
         """What was chosen; nothing where there is no file. Raises `ChosenFileError`."""
         try:
-            with self.path.open("rb") as file:
-                text = file.read(MAX_BYTES + 1)
-        except FileNotFoundError:
-            return ChosenSettings()
-        except OSError as error:
-            raise self._unusable(f"cannot be read: {error.strerror}") from error
-        if len(text) > MAX_BYTES:
-            raise self._unusable(f"is larger than {MAX_BYTES} bytes")
-        try:
-            return ChosenSettings.model_validate_json(text)
-        except ValidationError as error:
-            faults = by_field(error.errors(include_url=False, include_input=False)[:5])
-            wrong = " ".join(f"{name}: {words}" for name, words in faults.items())
-            raise self._unusable(f"is not right. {wrong}") from error
+            return read_kept(self.path, ChosenSettings, MAX_BYTES) or ChosenSettings()
+        except KeptError as error:
+            raise ChosenFileError(
+                f"What was chosen on the page ({self.path}) {error}. "
+                "The settings file's own values are used."
+            ) from error
 
     def write(self, chosen: ChosenSettings) -> None:
         """Keep *chosen*: old or new, never a mix. Raises `ChosenFileError`."""
@@ -155,7 +147,3 @@ class ChosenFile:
             raise ChosenFileError(
                 f"What was chosen cannot be saved to {self.path}: {error.strerror}."
             ) from error
-
-    def _unusable(self, what: str) -> ChosenFileError:
-        words = f"What was chosen on the page ({self.path}) {what.rstrip('.')}."
-        return ChosenFileError(f"{words} The settings file's own values are used.")

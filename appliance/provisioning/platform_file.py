@@ -6,18 +6,13 @@ it goes before that one's section ``platform``.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from appliance.platforms.settings import PlatformSettings
 from appliance.platforms.withheld import with_secrets
 from appliance.service.errors import BargeboxError
-from appliance.service.faults import by_field
 from appliance.service.files import write_whole
-
-log = logging.getLogger(__name__)
+from appliance.service.kept import KeptError, read_kept
 
 MAX_BYTES = 256 * 1024
 OTHERWISE = "The settings file's platform is used until one is saved here again."
@@ -38,20 +33,10 @@ class PlatformFile:
     def read(self) -> PlatformSettings | None:
         """The chosen platform; None when none was chosen. Raises `PlatformFileError`."""
         try:
-            with self._path.open("rb") as file:
-                text = file.read(MAX_BYTES + 1)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._unusable(f"cannot be read: {error.strerror}") from error
-        if len(text) > MAX_BYTES:
-            raise self._unusable(f"is larger than {MAX_BYTES} bytes")
-        try:
-            return PlatformSettings.model_validate_json(text)
-        except ValidationError as error:
-            faults = by_field(error.errors(include_url=False, include_input=False)[:5])
-            wrong = " ".join(f"{name}: {words}" for name, words in faults.items())
-            raise self._unusable(f"is not right. {wrong}") from error
+            return read_kept(self._path, PlatformSettings, MAX_BYTES)
+        except KeptError as error:
+            words = f"What was saved here ({self._path}) {error}. {OTHERWISE}"
+            raise PlatformFileError(words) from error
 
     def write(self, settings: PlatformSettings) -> None:
         """Keep *settings*, secrets included; for this user only. Raises `PlatformFileError`."""
@@ -71,7 +56,3 @@ class PlatformFile:
             self._path.unlink(missing_ok=True)
         except OSError as error:
             raise PlatformFileError(f"{self._path} cannot be deleted: {error.strerror}.") from error
-
-    def _unusable(self, what: str) -> PlatformFileError:
-        words = f"What was saved here ({self._path}) {what.rstrip('.')}. {OTHERWISE}"
-        return PlatformFileError(words)

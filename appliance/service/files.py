@@ -26,3 +26,14 @@ def write_draft(draft: Path, data: bytes, mode: int = 0o600, *, like: Path | Non
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def settle(folder: Path) -> None:
+    """Have *folder* itself on the disk: which files there are, and which is which. Raises
+    ``OSError``.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

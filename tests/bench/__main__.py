@@ -26,13 +26,14 @@ from tests.bench.history import measure_history
 from tests.bench.load import measure_load
 from tests.bench.pages import measure_pages
 from tests.bench.pressing import measure_presses
+from tests.bench.sign_in import measure_sign_in
 from tests.bench.stock_peer import measure_stock_peer
 from tests.bench.underruns import measure_underruns
 from tests.support.centre import SPEECH_DIRECTORY
 
 RESULT = Path("build/bench.json")
 PLATFORMS = "platforms"
-APART = {"headset-path", "history", "underruns", "audit", "pages"}
+APART = {"headset-path", "history", "underruns", "audit", "pages", "sign-in"}
 """Measured in worlds of their own."""
 MOST_AT_PLATFORMS = 30
 """Repetitions there, since one takes 4 s."""
@@ -63,6 +64,10 @@ async def bench(repetitions: int, only: set[str], seconds: float) -> list[Figure
         print("measuring pages …", flush=True)
         with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
             figures += await measure_pages(Path(folder), repetitions)
+    if not only or "sign-in" in only:
+        print("measuring sign-in …", flush=True)
+        with tempfile.TemporaryDirectory(prefix="bargebox-bench-") as folder:
+            figures += await measure_sign_in(Path(folder), repetitions)
     return figures
 
 
@@ -102,7 +107,7 @@ def main() -> None:
         nargs="*",
         default=[],
         help="mute, join, ear, peer, cpu, leg-live, headset-path, history, underruns, audit,"
-        " pages, platforms",
+        " pages, sign-in, platforms",
     )
     parser.add_argument("--seconds", type=float, default=600, help="of looking for underruns")
     chosen = parser.parse_args()

@@ -13,6 +13,7 @@ import pytest
 
 from appliance.control_link.words import Button, LampPattern
 from appliance.demo.world import World
+from appliance.leg.aside import PAUSE_S
 from appliance.panel.patterns import Lamp
 from appliance.panel.virtual_client import VirtualPanelClient
 from tests.support.box_people import audit
@@ -164,3 +165,37 @@ async def test_presses_reach_the_page_and_nothing_else_and_lamps_blink(
     async with asyncio.timeout(5):
         while not [row for row in await audit(person) if row[1] == "press"]:
             await asyncio.sleep(0.05)
+
+
+async def test_a_row_of_presses_goes_on_into_a_call_and_un_mutes_nobody(
+    world: World, person: Person, panel: VirtualPanelClient
+) -> None:
+    """Somebody tries the buttons while somebody else joins, and does not look up."""
+    async with open_centre(world) as admin:
+        call = await admin.create_call()
+        await person.listed(call)
+        await person.post("/device/check", {"kind": "panel"})
+        await asyncio.to_thread(panel.tap, Button.MICROPHONE)
+        joining = asyncio.create_task(person.post(f"/interactions/{call}/monitor"))
+        while not joining.done():
+            await asyncio.to_thread(panel.tap, Button.MICROPHONE)
+            await asyncio.sleep(0.1)
+        await joining
+        (leg,) = (await admin.do("legs"))["legs"]
+        for _ in range(8):
+            await asyncio.to_thread(panel.tap, Button.MICROPHONE)
+            await asyncio.sleep(0.4)
+            assert (await person.get("/device"))["headset"]["capturing"] is False
+        view = await person.get("/monitoring")
+        assert (view["state"], view["muted"]) == ("listening", True)
+        packets = await admin.uplink(leg["handle"])
+        assert len(packets) > 100
+        assert all(packet[4] for packet in packets)
+        for party in ("agent", "customer"):
+            assert await admin.measure(call, party, HERTZ) < SILENT_DBFS
+        assert not [row for row in await audit(person) if row[1] == "unmute"]
+        await asyncio.sleep(PAUSE_S + 0.2)
+        await asyncio.to_thread(panel.tap, Button.MICROPHONE)
+        await person.until("/monitoring", muted=False)
+        await person.delete("/monitoring")
+        await admin.do("end", call=call)

@@ -133,6 +133,26 @@ async def test_the_next_call_is_joined_muted_from_an_open_microphone(world: Worl
         assert agent < SILENT_DBFS
 
 
+async def test_another_audience_un_mutes_nobody_whom_the_button_has_muted(world: World) -> None:
+    async with Person(world) as person, monitored(world, person) as call:
+        wish = {"muted": False, "audience": "agent", "only_live": True}
+        asked = await person.request("PUT", "/monitoring/microphone", wish)
+        assert (asked.status_code, asked.json()["code"]) == (409, "stale"), "not heard at all yet"
+        await by_api(world, person, "everyone")
+        assert (await person.put("/monitoring/microphone", wish))["audience"] == "agent"
+        with VirtualPanelClient(world.panel_socket) as panel:
+            pressed_at = await asyncio.to_thread(panel.press, Button.MICROPHONE)
+            asked = await person.request("PUT", "/monitoring/microphone", wish)
+            await asyncio.to_thread(panel.release, Button.MICROPHONE)
+        assert (asked.status_code, asked.json()["code"]) == (409, "stale")
+        await asyncio.sleep(1.3)
+        assert (await person.get("/monitoring"))["muted"] is True
+        assert max(await heard(call)) < SILENT_DBFS
+        packets = await call.admin.uplink(call.handle)
+        assert any(not p[4] for p in packets)
+        assert all(p[4] for p in packets if p[0] > pressed_at + FRAME_S + ON_ITS_WAY_S)
+
+
 async def test_muted_leg_that_only_receives_sends_nothing(tmp_path: Path) -> None:
     options = Options(settings={"platform.sandbox": {"leg_direction": "recvonly"}})
     async with demo_world(tmp_path, options) as world:

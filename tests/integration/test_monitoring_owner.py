@@ -11,7 +11,8 @@ import pytest
 
 from appliance.control_link.words import EndReason, Gate
 from appliance.monitoring.account_manager import AccountManager
-from appliance.monitoring.policy import Account
+from appliance.monitoring.policy import Account, Permission
+from appliance.monitoring.roles import Roles
 from appliance.monitoring.session_machine import State
 from appliance.monitoring.store import StoreError
 from appliance.platforms.protocol import Agent
@@ -70,6 +71,20 @@ async def test_a_change_of_the_account_ends_a_barge_soon(
         await eventually(lambda: w.leg.call is None or w.leg.call.gate is Gate.CLOSED, 2.5)
         assert (await ended(life))[0] is reason
         assert w.leg.ear[-1] == reason
+
+
+async def test_who_may_speak_no_more_is_muted_and_listens_on(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        manager, admin = await _manager(life)
+        roles = Roles(life.store, life.service.audit)
+        await roles.create(admin, "Ear", {Permission.MONITOR_ALL_CALLS})
+        await life.service.monitor(w.ann, "call-1")
+        await life.service.set_microphone(w.ann, muted=False)
+        await manager.change(admin, "ann", role="Ear")
+        await eventually(lambda: w.leg.call is not None and w.leg.call.gate is Gate.CLOSED, 2.5)
+        await eventually(lambda: set(w.driver.legs.values()) == {None}, 2.5)
+        assert life.state is State.LISTENING
+        assert await life.who_muted(1) == ["bargebox"]
 
 
 async def _unreadable(name: str) -> Account | None:

@@ -220,6 +220,27 @@ async def test_the_barge_limit_mutes(tmp_path: Path) -> None:
         assert actors in ([], ["bargebox"])
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["told", "not told yet"])
+async def test_another_audience_un_mutes_nobody_who_was_muted_meanwhile(
+    tmp_path: Path, known: bool
+) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await life.service.monitor(w.ann, "call-1")
+        await life.service.set_microphone(w.ann, muted=False)
+        await life.service.set_microphone(w.ann, False, Audience.AGENT, only_live=True)
+        assert set(w.driver.legs.values()) == {Audience.AGENT}
+        w.leg.press_microphone()
+        if known:
+            await eventually(lambda: life.state is State.LISTENING)
+        with pytest.raises(BargeboxError) as refused:
+            await life.service.set_microphone(w.ann, False, Audience.EVERYONE, only_live=True)
+        assert refused.value.code == "stale"
+        assert w.leg.call is not None
+        assert w.leg.call.gate is Gate.CLOSED
+        await eventually(lambda: w.agreed and set(w.driver.legs.values()) == {None})
+        assert life.state is State.LISTENING
+
+
 async def test_nobody_joins_a_life_that_is_about_to_end(tmp_path: Path) -> None:
     async with world(tmp_path) as w, w.control() as life:
         reopen = await life.service.close()

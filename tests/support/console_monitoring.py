@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from appliance.console.ports import Notice
+from appliance.console.ports.monitoring import Notice
 from appliance.control_link.client import LegError
 from appliance.control_link.events import Levels, Quality
 from appliance.control_link.quality import SessionQuality, rating_of
@@ -158,11 +158,18 @@ class MemoryMonitoring(Holders):
         return await self.monitor(account, following.id, given)
 
     async def set_microphone(
-        self, account: Account, muted: bool, audience: Audience | None = None
+        self,
+        account: Account,
+        muted: bool,
+        audience: Audience | None = None,
+        *,
+        only_live: bool = False,
     ) -> MonitoringView:
         audience = audience or self.view.audience
         if self._owner is None:
             raise RefusedError("You are not monitoring a call.", code="no_session")
+        if only_live and self.view.muted:
+            raise RefusedError("Somebody muted meanwhile.", code="stale")
         refusal = (
             silence_refusal(account, self._owner.name)
             if muted

@@ -70,4 +70,4 @@ class MemoryChooser(PlatformChooser):
         self.lives += 1
         self.now = choose(self.file, self.otherwise)
         self._memory.closed_by.clear()
-        self.restarting = False
+        self.renewal.begun = False

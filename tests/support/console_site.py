@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from appliance.console.ports import Monitoring
+from appliance.console.ports.monitoring import Monitoring
 from appliance.console.settings_desk import SettingsDesk
 from appliance.monitoring.audit import Audit
 from appliance.monitoring.passwords import Passwords
@@ -40,6 +40,7 @@ class MemoryDesk(SettingsDesk):
         monitoring: Monitoring,
     ) -> None:
         self.folder, self.lives, self.passwords = folder, 1, Passwords()
+        self._memory = monitoring
         self.at_once = False
         """Its next life begins by itself."""
         self._life: asyncio.Task[None] | None = None
@@ -68,9 +69,9 @@ class MemoryDesk(SettingsDesk):
         """Apply what was planned, and serve again."""
         await self.provisioner.before_the_page()
         await self.provisioner.with_the_page()
-        if isinstance(self._monitoring, MemoryMonitoring):
-            self._monitoring.closed_by.clear()
-        self.restarting = False
+        if isinstance(self._memory, MemoryMonitoring):
+            self._memory.closed_by.clear()
+        self.renewal.begun = False
 
     def _renewed(self) -> None:
         self.lives += 1

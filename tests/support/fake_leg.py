@@ -211,9 +211,12 @@ class FakeLeg(FakeLink):
                 self._in_call(session_id)
                 if self.connects:
                     self.media(Media.CONNECTED)
-            case PrepareGate(session_id=session_id):
-                if self._in_call(session_id).media is not Media.CONNECTED:
+            case PrepareGate(session_id=session_id, epoch=only):
+                call = self._in_call(session_id)
+                if call.media is not Media.CONNECTED:
                     raise RefusalError("not_in_call")
+                if only is not None and (only != self.epoch or call.gate is Gate.CLOSED):
+                    raise RefusalError("stale")
                 reply = Reply(id=command.id, epoch=self._prepare("control"))
             case OpenGate():
                 await self._open(command)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from appliance.console import box_recovery
+from appliance.console import box_recovery, recovery_request
 from appliance.console.box_recovery import BoxRecovery
 from appliance.control_link.words import Action, Button
 from appliance.monitoring.session_machine import State
@@ -80,7 +80,7 @@ async def confirmed(box: AccountsWorld, clock: Clock, client: httpx.AsyncClient)
     hold_both(box, clock)
     press(box, clock, (await ask(client))["presses"])
     assert (await seen(client))["state"] == "waiting"
-    clock.ahead += box_recovery.QUIET_S + 0.1
+    clock.ahead += recovery_request.QUIET_S + 0.1
     return await seen(client)
 
 
@@ -226,8 +226,8 @@ async def test_a_call_ends_it_and_none_is_opened_in_one(box: AccountsWorld, cloc
 
 @pytest.mark.parametrize(
     ("step", "limit"),
-    [("opened", box_recovery.OPEN_S), ("asked", box_recovery.CONFIRM_S),
-     ("confirmed", box_recovery.CLAIM_S)],
+    [("opened", box_recovery.OPEN_S), ("asked", recovery_request.CONFIRM_S),
+     ("confirmed", recovery_request.CLAIM_S)],
 )  # fmt: skip
 async def test_each_step_has_its_time(
     box: AccountsWorld, clock: Clock, step: str, limit: float
@@ -251,7 +251,7 @@ async def test_each_step_has_its_time(
 async def test_the_lamps_go_out_in_time_though_nobody_asks(
     box: AccountsWorld, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(box_recovery, "QUIET_S", 0.02)
+    monkeypatch.setattr(box_recovery, "LOOK_S", 0.01)
     hold_both(box, clock)
     await asyncio.sleep(0)
     assert box.world.monitoring.recovery_shown == [True]
@@ -318,7 +318,7 @@ async def test_the_last_press_may_come_in_the_last_second(box: AccountsWorld, cl
     async with box.client() as client:
         hold_both(box, clock)
         number = (await ask(client))["presses"]
-        clock.ahead += box_recovery.CONFIRM_S - 1
+        clock.ahead += recovery_request.CONFIRM_S - 1
         press(box, clock, number)
         clock.ahead += 1.5
         assert (await seen(client))["state"] == "waiting"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import appliance
 from appliance.console import audit_wording
 from appliance.console.audit_views import AuditFilter, RowView
 from appliance.monitoring.audit import Audit, AuditRow, AuditUnwritableError, Entry
@@ -274,3 +276,20 @@ async def test_a_damaged_row_is_shown_and_exported_as_it_is(audit: Audit, tmp_pa
     assert [row.actor for row in (await audit.search()).rows] == ["bob", "a\ufffd"]
     text = "".join([part async for part in audit.export()])
     assert b'"actor":"a\xff"' in text.encode("utf-8", "surrogateescape")
+
+
+def test_all_that_is_written_has_words_and_can_be_searched_for() -> None:
+    written: set[str] = set()
+    said: set[str] = set()
+    for file in Path(appliance.__path__[0]).rglob("*.py"):
+        if file == Path(audit_wording.__file__):
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(func=ast.Name("Entry"), args=[_, ast.Constant(str(action)), *_]):
+                    written.add(action)
+                case ast.Constant(str(text)):
+                    said.add(text)
+    assert {"clock_changed", "monitor"} <= written
+    assert written - audit_wording.ACTIONS.keys() == set()
+    assert audit_wording.ACTIONS.keys() - said == set()

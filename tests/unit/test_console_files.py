@@ -14,7 +14,7 @@ from jinja2 import UndefinedError
 
 from appliance.console import wording
 from appliance.console.language import read_languages
-from appliance.console.page_files import version_of
+from appliance.console.page_files import PageFiles
 from appliance.console.settings import ConsoleSettings
 from appliance.console.state import make_templates
 from appliance.control_link.words import LampPattern
@@ -113,12 +113,12 @@ async def test_a_page_s_files_are_kept_until_they_change(client: httpx.AsyncClie
 
 
 def test_the_version_is_of_every_name_and_byte(tmp_path: Path) -> None:
-    seen = {version_of(tmp_path)}
+    seen = {PageFiles(tmp_path).version}
     for name, content in (("a", b"1"), ("a", b"2"), ("b", b""), ("c/d", b"2")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
-        assert version_of(tmp_path) == version_of(tmp_path)
-        seen.add(version_of(tmp_path))
+        assert PageFiles(tmp_path).version == PageFiles(tmp_path).version
+        seen.add(PageFiles(tmp_path).version)
     assert len(seen) == 5
 
 

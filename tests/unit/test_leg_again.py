@@ -6,40 +6,15 @@ import asyncio
 
 import numpy as np
 import pytest
-from aiortc.rtp import RtpPacket
 
 from appliance.control_link.words import Audience, Gate
 from appliance.leg import call as call_module
-from appliance.webrtc import OPUS_SILENCE, tap_receiver
+from appliance.webrtc import OPUS_SILENCE
 from tests.support.leg_box import Box
-from tests.support.peer import Peer as OtherEnd
 from tests.support.raw_control import Control, Json
+from tests.support.taker import Platform
 
 LOUD = (np.sin(np.arange(480) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.int16)
-
-
-class Platform(OtherEnd):
-    """Stock aiortc that keeps the payloads it was sent."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.taken: list[bytes] = []
-
-    async def offer(self) -> str:
-        offer = await super().offer()
-        tap_receiver(self.connection.getReceivers()[0], self._took)
-        return offer
-
-    def _took(self, packet: RtpPacket) -> None:
-        self.taken.append(packet.payload)
-
-    async def some(self, count: int = 10) -> set[bytes]:
-        """The payloads from now on until *count* have come."""
-        before = len(self.taken)
-        async with asyncio.timeout(10):
-            while len(self.taken) < before + count:
-                await asyncio.sleep(0.01)
-        return set(self.taken[before:])
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from appliance.control_link.words import Action, Button, CheckEnd, CheckKind, La
 from appliance.leg import checks as checks_module
 from appliance.leg.codecs.opus import Samples
 from appliance.leg.cues import Cue, cue
+from appliance.webrtc import OPUS_SILENCE
 from tests.support.leg_box import Box, connected
 from tests.support.raw_control import Control
+from tests.support.taker import Platform
 
 ON, OFF, QUICK = LampPattern.ON, LampPattern.OFF, LampPattern.QUICK_BLINK
 HEADSET, PANEL = {"kind": "headset"}, {"kind": "panel"}
@@ -219,3 +222,24 @@ async def test_the_tone_is_heard(
     monkeypatch.setattr(box.leg.checks, "_play", heard.append)
     assert (await control.ask("play_tone"))["ok"]
     assert heard == [cue(Cue.CHECK)]
+
+
+@pytest.mark.parametrize("what", ["begin_check", "self_test", "renew", "show_recovery"])
+async def test_nothing_begins_while_a_call_is_being_joined_and_its_packets_are_silence(
+    box: Box, control: Control, what: str
+) -> None:
+    """Asked for by somebody else, between the join and the first packet."""
+    needed: dict[str, dict[str, Any]] = {"begin_check": HEADSET, "show_recovery": {"on": True}}
+    platform = Platform()
+    joining = control.send("join", session_id="s", offer=await platform.offer())
+    beginning = control.send(what, **needed.get(what, {}))
+    replies: dict[int, dict[str, Any]] = {}
+    while len(replies) < 2:
+        reply = await control.next("reply")
+        replies[reply["id"]] = reply
+    assert replies[beginning]["code"] == "busy"
+    await platform.accept(replies[joining]["sdp"])
+    assert await platform.some(20) == {OPUS_SILENCE}
+    assert not box.headset.running()
+    await control.ask("hang_up", session_id="s", reason="hung_up")
+    await platform.close()

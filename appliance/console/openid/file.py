@@ -4,18 +4,13 @@ so it is called after that, and the support bundle leaves it out.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from appliance.console.openid.settings import OpenIdSettings
 from appliance.platforms.withheld import with_secrets
 from appliance.service.errors import BargeboxError
-from appliance.service.faults import by_field
 from appliance.service.files import write_whole
-
-log = logging.getLogger(__name__)
+from appliance.service.kept import KeptError, read_kept
 
 MAX_BYTES = 128 * 1024
 
@@ -38,18 +33,10 @@ class OpenIdFile:
         Raises `OpenIdFileError`.
         """
         try:
-            with self._path.open("rb") as file:
-                text = file.read(MAX_BYTES + 1)
-        except FileNotFoundError:
-            return OpenIdSettings()
-        except OSError as error:
-            raise self._unusable(f"cannot be read: {error.strerror}") from error
-        try:
-            return OpenIdSettings.model_validate_json(text)
-        except ValidationError as error:
-            faults = by_field(error.errors(include_url=False, include_input=False)[:5])
-            wrong = " ".join(f"{name}: {words}" for name, words in faults.items())
-            raise self._unusable(f"is not right. {wrong}") from error
+            return read_kept(self._path, OpenIdSettings, MAX_BYTES) or OpenIdSettings()
+        except KeptError as error:
+            words = f"What was saved here ({self._path}) {error}. Save it here again."
+            raise OpenIdFileError(words) from error
 
     def write(self, settings: OpenIdSettings) -> None:
         """Keep *settings*, the secret included; for this user only. Raises `OpenIdFileError`."""
@@ -60,8 +47,3 @@ class OpenIdFile:
             raise OpenIdFileError(
                 f"The settings cannot be saved to {self._path}: {error.strerror}."
             ) from error
-
-    def _unusable(self, what: str) -> OpenIdFileError:
-        return OpenIdFileError(
-            f"What was saved here ({self._path}) {what.rstrip('.')}. Save it here again."
-        )

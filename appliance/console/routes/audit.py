@@ -15,7 +15,7 @@ from appliance.console.access import AuditViewer
 from appliance.console.audit_views import MAX_ROWS, AuditFilter, AuditPage, AuditStateOut, RowView
 from appliance.console.audit_wording import ACTIONS
 from appliance.console.page import ROWS, page
-from appliance.console.ports import AuditLog
+from appliance.console.ports.records import AuditLog
 from appliance.console.state import console
 from appliance.console.views import now
 from appliance.monitoring.audit import Entry

@@ -73,7 +73,7 @@ def _helpers(parts: list[str]) -> list[str]:
     """The scripts that those of a form import."""
     if not parts or parts == ["checks"]:
         return []
-    return ["settings_form", "steps"] if "platform" in parts else ["settings_form"]
+    return ["next_life", "settings_form", "steps"] if "platform" in parts else ["settings_form"]
 
 
 def _place(overview: Overview, shown: Step | None) -> dict[str, Any]:

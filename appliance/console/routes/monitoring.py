@@ -24,11 +24,13 @@ class Microphone(BaseModel):
     """``muted`` false barges in; ``audience`` agent coaches.
 
     Without an audience it stays as it was; with ``muted`` true it is the one for the next press.
+    With ``only_live`` a microphone that was muted meanwhile stays so (409 ``stale``).
     """
 
     model_config = ConfigDict(extra="forbid")
     muted: StrictBool
     audience: Audience | None = None
+    only_live: StrictBool = False
 
 
 @router.get("/monitoring", responses=ANSWER)
@@ -58,7 +60,7 @@ async def terms(request: Request, caller: Viewer) -> TermsOut:
 async def set_microphone(request: Request, caller: PanelViewer, body: Microphone) -> JSONResponse:
     """Mute, barge in, or coach. Returns when the gate did, or the refusal."""
     view = await console(request).ports.monitoring.set_microphone(
-        caller.account, body.muted, body.audience
+        caller.account, body.muted, body.audience, only_live=body.only_live
     )
     return JSONResponse(monitoring_body(caller.account, view))
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel
 
 from appliance.console.access import DeviceManager
-from appliance.console.ports import PlatformChoice
+from appliance.console.ports.provisioning import PlatformChoice
 from appliance.console.settings import ConsoleError
 from appliance.console.state import console
 from appliance.platforms.settings import PlatformSettings

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from appliance.console.access import PUBLIC, refuse_foreign_page
 from appliance.console.account_views import OneTimePasswordOut
-from appliance.console.box_recovery import CLAIM_S, CONFIRM_S, Seen, Stage, Why
+from appliance.console.box_recovery import Seen, Stage, Why
+from appliance.console.recovery_request import CLAIM_S, CONFIRM_S
 from appliance.console.session_cookie import address_of, browser_in
 from appliance.console.settings import ConsoleError
 from appliance.console.state import Console, console

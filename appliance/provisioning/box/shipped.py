@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from appliance.service.errors import BargeboxError
 from appliance.service.files import write_whole
+from appliance.service.kept import KeptError, read_kept
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +48,9 @@ class ShippedFile:
     def read(self) -> Shipped:
         """What is known; nothing where the file is not there or cannot be used."""
         try:
-            with self._path.open("rb") as file:
-                return Shipped.model_validate_json(file.read(MAX_BYTES))
-        except FileNotFoundError:
-            return Shipped()
-        except (OSError, ValidationError) as error:
-            log.warning("%s cannot be used: %s", self._path, error)
+            return read_kept(self._path, Shipped, MAX_BYTES) or Shipped()
+        except KeptError as error:
+            log.warning("%s %s", self._path, error)
             return Shipped()
 
     def keep_first(self, values: Mapping[str, str | bool]) -> None:

@@ -6,7 +6,6 @@ another key's certificate.
 
 from __future__ import annotations
 
-import os
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from appliance.provisioning.certificates.facts import names_of
 from appliance.provisioning.certificates.judging import Pair
 from appliance.provisioning.certificates.own import PrivateKey, key_pem
 from appliance.provisioning.certificates.reading import read_pem
-from appliance.service.files import write_whole
+from appliance.service.files import settle, write_whole
 
 MAX_BYTES = 256 * 1024
 OWN, UPLOADED, REQUEST = "own.pem", "uploaded.pem", "request.pem"
@@ -114,7 +113,7 @@ class CertificateFolder:
         """Replace the file *name*, for the owner alone."""
         try:
             write_whole(self.path / name, data)
-            self._settle()
+            settle(self.path)
         except OSError as error:
             raise _disk(self.path / name, "written", error) from error
 
@@ -132,7 +131,9 @@ class CertificateFolder:
         """The draft becomes the file *name*; *answered*: it was what the request had asked for."""
         try:
             (self.path / _DRAFT).replace(self.path / name)
-            self._settle()  # the new file holds the key that the request's file held alone so far
+            settle(
+                self.path
+            )  # the new file holds the key that the request's file held alone so far
             if answered:
                 (self.path / REQUEST).unlink(missing_ok=True)
         except OSError as error:
@@ -146,17 +147,9 @@ class CertificateFolder:
         """Forget what was in the file *name*."""
         try:
             (self.path / name).unlink(missing_ok=True)
-            self._settle()
+            settle(self.path)
         except OSError as error:
             raise _disk(self.path / name, "deleted", error) from error
-
-    def _settle(self) -> None:
-        """Have the folder itself on the disk: which files there are, and which is which."""
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def server_context(certificate: Path, key: Path | None = None) -> ssl.SSLContext:

@@ -6,9 +6,10 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from appliance.service.files import write_whole
+from appliance.service.kept import KeptError, read_kept
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,9 @@ class PositionFile:
     def read(self) -> Position:
         """The last one that was kept."""
         try:
-            with self._path.open("rb") as file:
-                return Position.model_validate_json(file.read(MAX_BYTES))
-        except FileNotFoundError:
-            return Position()
-        except (OSError, ValidationError) as error:
-            log.warning("%s cannot be used: %s", self._path, error)
+            return read_kept(self._path, Position, MAX_BYTES) or Position()
+        except KeptError as error:
+            log.warning("%s %s", self._path, error)
             return Position()
 
     def write(self, position: Position) -> None:

@@ -13,7 +13,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
@@ -21,6 +20,7 @@ from pydantic import (
 from appliance.provisioning.network.addresses import address, domain
 from appliance.service.errors import BargeboxError
 from appliance.service.files import write_whole
+from appliance.service.kept import KeptError, read_kept
 
 log = logging.getLogger(__name__)
 
@@ -104,12 +104,9 @@ class LogForwardingFile:
     def read(self) -> LogForwarding:
         """What was chosen; off where nothing was, or where it cannot be used, which is logged."""
         try:
-            with self._path.open("rb") as file:
-                return LogForwarding.model_validate_json(file.read(MAX_BYTES))
-        except FileNotFoundError:
-            return OFF
-        except (OSError, ValidationError) as error:
-            log.error("the logs are not sent: %s cannot be used: %s", self._path, error)
+            return read_kept(self._path, LogForwarding, MAX_BYTES) or OFF
+        except KeptError as error:
+            log.error("the logs are not sent: %s %s", self._path, error)
             return OFF
 
     def write(self, settings: LogForwarding) -> None:

@@ -18,10 +18,11 @@ from appliance.monitoring.audit import Entry
 from appliance.monitoring.audit_seal import BOX
 from appliance.provisioning.box.shipped import Shipped, ShippedFile
 from appliance.provisioning.bus import BusError, ServiceAbsentError, SystemBus
-from appliance.provisioning.reset.made import remains, remove, settle
+from appliance.provisioning.reset.made import remains, remove
 from appliance.provisioning.reset.marker import Marker, Ordered
 from appliance.provisioning.reset.services import STEPS
 from appliance.service.errors import BargeboxError
+from appliance.service.files import settle
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from appliance.provisioning.reset.made import MARKER, settle
+from appliance.provisioning.reset.made import MARKER
 from appliance.service.errors import BargeboxError
-from appliance.service.files import write_whole
+from appliance.service.files import settle, write_whole
+from appliance.service.kept import DamagedError, KeptError, read_kept
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +39,12 @@ class Marker:
         it is written whole, so that somebody else damaged it.
         """
         try:
-            with self._path.open("rb") as file:
-                return Ordered.model_validate_json(file.read(MAX_BYTES))
-        except FileNotFoundError:
-            return None
-        except ValidationError:
-            log.warning("%s is damaged; the factory reset is done all the same", self._path)
+            return read_kept(self._path, Ordered, MAX_BYTES)
+        except DamagedError as error:
+            log.warning("%s %s; the factory reset is done all the same", self._path, error)
             return Ordered()
-        except OSError as error:
-            raise self._failed(error) from error
+        except KeptError as error:
+            raise self._failed(f"{MARKER} {error}") from error
 
     def write(self, ordered: Ordered) -> None:
         """Order it; whoever owns the folder can carry it out. What cannot be kept is no order."""
@@ -56,7 +54,7 @@ class Marker:
         except OSError as error:
             with suppress(OSError):  # else a start would do what was just refused
                 self._path.unlink(missing_ok=True)
-            raise self._failed(error) from error
+            raise self._failed(error.strerror) from error
 
     def remove(self) -> None:
         """It is done."""
@@ -65,8 +63,8 @@ class Marker:
             self._path.unlink(missing_ok=True)
             settle(self.folder)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._failed(error.strerror) from error
 
-    def _failed(self, error: OSError) -> BargeboxError:
-        words = f"The factory reset cannot be done in {self.folder}: {error.strerror}."
+    def _failed(self, why: str | None) -> BargeboxError:
+        words = f"The factory reset cannot be done in {self.folder}: {why}."
         return BargeboxError(words, code="state")

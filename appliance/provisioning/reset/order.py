@@ -6,7 +6,6 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from appliance.monitoring.audit_head import SignedHead
 from appliance.provisioning.box.names import Names
 from appliance.provisioning.neighbours import Calls, Log
 from appliance.provisioning.not_changed import NotChangedError
+from appliance.provisioning.renewal import Renewal
 from appliance.provisioning.reset.marker import Marker, Ordered
 from appliance.provisioning.words import said
 from appliance.service.journal import fields
@@ -41,9 +41,8 @@ class FactoryReset:
         *,
         renew: Callable[[], None],
     ) -> None:
-        self._marker, self._audit, self._calls = marker, audit, calls
-        self._names, self._renew = names, renew
-        self._ordered = False
+        self._marker, self._audit, self._names = marker, audit, names
+        self._renewal = Renewal(calls, renew)
 
     @property
     def name(self) -> str:
@@ -68,19 +67,14 @@ class FactoryReset:
         """
         if typed.strip().casefold() != self.name.casefold():
             raise NotChangedError.of({"name": said("This box is called {name}.", name=self.name)})
-        if self._ordered:
+        if self._renewal.begun:
             raise NotChangedError("The box is being reset already.", code="busy")
-        with ExitStack() as undone:
-            undone.callback(setattr, self, "_ordered", False)
-            self._ordered = True  # before the first wait, so that two cannot both begin
-            undone.callback(await self._calls.close())
+        async with self._renewal.once():
             await self._audit.append(Entry(who, "factory_reset"))
             head = await self._audit.head()
             ordered = Ordered() if head is None else Ordered(seq=head.seq, hash=head.hash)
             await asyncio.to_thread(self._marker.write, ordered)
-            undone.pop_all()
-        if head is not None:
-            told = fields(audit_seq=head.seq, audit_hash=head.hash)
-            log.warning("factory reset; the audit log ends here: %s", head.line(), extra=told)
-        self._renew()
+            if head is not None:
+                told = fields(audit_seq=head.seq, audit_hash=head.hash)
+                log.warning("factory reset; the audit log ends here: %s", head.line(), extra=told)
         return head

@@ -15,7 +15,7 @@ import tomlkit
 from pydantic import BaseModel, SecretStr
 from tomlkit.exceptions import TOMLKitError
 
-from appliance.service.files import write_draft
+from appliance.service.files import settle, write_draft
 
 ERASED: Final = "(erased by the box)"
 """What stands instead. Whoever reads it leaves that value out: what the box has stays."""
@@ -95,12 +95,3 @@ def shred(path: Path) -> None:
 def _blank(descriptor: int) -> None:
     os.pwrite(descriptor, bytes(os.fstat(descriptor).st_size), 0)
     os.fsync(descriptor)
-
-
-def settle(folder: Path) -> None:
-    """Have the folder itself on the disk. Raises ``OSError``."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,9 +15,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from appliance.provisioning.first_start.steps import Step
-from appliance.provisioning.site_file.erasing import settle
 from appliance.service.errors import BargeboxError
-from appliance.service.files import write_whole
+from appliance.service.files import settle, write_whole
 
 MOST_TRIES: Final = 3
 """Starts that a part which fails is tried at."""

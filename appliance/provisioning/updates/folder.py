@@ -12,10 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from appliance.provisioning.updates.errors import UpdateError
 from appliance.service.files import write_whole
+from appliance.service.kept import KeptError, read_kept
 
 SUFFIX: Final = ".raucb"
 SPARE: Final = 100_000_000
@@ -111,9 +112,8 @@ class BundleFolder:
     def read_note(self) -> Note | None:
         """The note, if there is one that can be read; waits for the disk."""
         try:
-            with self._note.open("rb") as file:
-                return Note.model_validate_json(file.read(MOST_NOTE))
-        except (OSError, ValidationError):
+            return read_kept(self._note, Note, MOST_NOTE)
+        except KeptError:
             return None
 
     def write_authorities(self, text: str) -> Path:

@@ -3,7 +3,7 @@
 
 import { _, language, setText, words } from "./format.js";
 import { notify } from "./notice.js";
-import { box, listen } from "./stream.js";
+import { box, inCall, listen } from "./stream.js";
 
 const WANTED = "bargebox-notifications";
 const button = document.getElementById("notifications");
@@ -24,7 +24,7 @@ function tell(head, body = "") {
 }
 
 function show() {
-  const running = box.monitoring && !["idle", "ended"].includes(box.monitoring.state);
+  const running = inCall();
   let shown = sign;
   if (running && (!box.known || box.monitoring.muted === null)) shown = `? ${_("State unknown")}`;
   else if (running && !box.monitoring.muted) shown = `● ${_("Live")}`;

@@ -63,6 +63,6 @@ export function start() {
     const answer = await attempt(into, _("Importing …"), () => given(false));
     if (!answer) return;
     say(into, _("Saved. The box restarts …"));
-    say(into, await nextLife("/settings/backup?saved=true"));
+    say(into, await nextLife(() => location.assign("/settings/backup?saved=true")));
   });
 }

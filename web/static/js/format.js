@@ -55,11 +55,14 @@ const FORMS = {
   clock: { timeStyle: "medium" },
 };
 
+const forms = {}; // a list has many moments, and a form is dear to make
+
 /** Every moment with `data-local` below *root*, in the reader's own zone and way of writing. */
 export function localTimes(root) {
   for (const element of root.querySelectorAll("[data-local]")) {
-    const form = new Intl.DateTimeFormat(locale, FORMS[element.dataset.local]);
-    setText(element, form.format(new Date(element.dateTime ?? element.dataset.at)));
+    const { local, at } = element.dataset;
+    forms[local] ??= new Intl.DateTimeFormat(locale, FORMS[local]);
+    setText(element, forms[local].format(new Date(element.dateTime ?? at)));
   }
 }
 

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { _, setText } from "./format.js";
 import { attempt, collect } from "./settings_form.js";
-import { box, close, listen } from "./stream.js";
+import { close, inCall, listen } from "./stream.js";
 
 const ASK_EVERY_MS = 1000;
 const ASK_LIMIT_MS = 3000;
@@ -58,7 +58,6 @@ export function start() {
   restart.addEventListener("submit", order);
   reset?.addEventListener("submit", removeAll);
   listen(() => {
-    const idle = !box.monitoring || ["idle", "ended"].includes(box.monitoring.state);
-    for (const line of document.querySelectorAll("[data-busy]")) line.hidden = idle;
+    for (const line of document.querySelectorAll("[data-busy]")) line.hidden = !inCall();
   });
 }

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { _, setText } from "./format.js";
 import { again, attempt, collect, showWhen } from "./settings_form.js";
-import { box, listen } from "./stream.js";
+import { inCall, listen } from "./stream.js";
 
 const LOOK_EVERY_MS = 1000;
 const LOOK_LIMIT_MS = 3000;
@@ -73,6 +73,6 @@ export function start() {
   showWhen(form);
   form.addEventListener("submit", change);
   listen(() => {
-    get("network-busy").hidden = !box.monitoring || ["idle", "ended"].includes(box.monitoring.state);
+    get("network-busy").hidden = !inCall();
   });
 }

@@ -2,13 +2,12 @@
 
 import { call } from "./api.js";
 import { _, ngettext, setText } from "./format.js";
+import { nextLife } from "./next_life.js";
 import { again, clearFaults, collect, makeRows, showFaults } from "./settings_form.js";
 import { showSteps } from "./steps.js";
-import { box, listen } from "./stream.js";
+import { inCall, listen } from "./stream.js";
 
 const TEST_LIMIT_MS = 40000;
-const RESTART_LIMIT_MS = 20000;
-const ASK_EVERY_MS = 300;
 
 const form = document.getElementById("platform-form");
 const get = (id) => document.getElementById(id);
@@ -63,16 +62,8 @@ async function restart(method, body) {
   await call(method, "/platform/settings", body);
   changed = false;
   setText(get("platform-result"), _("Saved. The box restarts its connection …"));
-  const until = performance.now() + RESTART_LIMIT_MS;
-  while (performance.now() < until) {
-    await new Promise((done) => setTimeout(done, ASK_EVERY_MS));
-    const answer = await call("GET", "/platform/settings").catch(() => null);
-    if (answer && !answer.restarting) {
-      again({ saved: true });
-      return;
-    }
-  }
-  setText(get("platform-result"), _("Saved, but the box does not answer yet. Reload this page in a moment."));
+  const words = await nextLife(() => again({ saved: true }), "/platform/settings");
+  if (words) setText(get("platform-result"), words);
 }
 
 /** Show the chosen platform's section; what was found of another one is no word about it. */
@@ -105,7 +96,7 @@ export function start() {
   });
   addEventListener("beforeunload", (event) => changed && event.preventDefault());
   listen(() => {
-    get("platform-busy").hidden = !box.monitoring || ["idle", "ended"].includes(box.monitoring.state);
+    get("platform-busy").hidden = !inCall();
   });
   show(); // a browser that goes back keeps what was chosen
 }

@@ -16,6 +16,6 @@ export function start() {
     const done = await attempt(form, _("Saving …"), () => call("PUT", "/settings", wanted));
     if (!done) return;
     said.textContent = _("Saved. The box restarts …");
-    said.textContent = await nextLife("/settings/site?saved=true");
+    said.textContent = await nextLife(() => location.assign("/settings/site?saved=true"));
   });
 }

@@ -6,6 +6,9 @@ const NAMES = ["snapshot", "interaction", "monitoring", "levels", "quality", "de
 /** What the box said last. `known` is false when it has been silent; `offset` is its clock minus ours. */
 export const box = { known: false, monitoring: null, device: null, platform: null, offset: 0 };
 
+/** Whether a call is monitored, by what the box said last. */
+export const inCall = () => Boolean(box.monitoring) && !["idle", "ended"].includes(box.monitoring.state);
+
 const listeners = [];
 let source = null;
 let heard = -Infinity;

@@ -4,7 +4,7 @@ import { call } from "./api.js";
 import { _, agentNames, elapsed, setText, words } from "./format.js";
 import { ask } from "./join.js";
 import { clearNotice, notify } from "./notice.js";
-import { box, listen, now } from "./stream.js";
+import { box, inCall, listen, now } from "./stream.js";
 
 const FLOOR_DBFS = -60;
 const VOLUME_EVERY_MS = 150;
@@ -20,8 +20,6 @@ const me = document.body.dataset.user;
 
 let pending = 0;
 let noted = "";
-
-const running = () => box.monitoring && !["idle", "ended"].includes(box.monitoring.state);
 
 function chosenAudience() {
   if (!audienceField) return allowed[0] ?? "everyone";
@@ -53,8 +51,8 @@ function microphoneReason(session, unknown) {
 
 function show() {
   const session = box.monitoring;
-  bar.hidden = !running();
-  if (!running()) return;
+  bar.hidden = !inCall();
+  if (!inCall()) return;
   const [text, tone] = describe(session);
   const unknown = tone === "unknown";
   bar.dataset.tone = tone;
@@ -94,7 +92,7 @@ function why(text, tone) {
 }
 
 function showTime() {
-  if (!running()) return;
+  if (!inCall()) return;
   const { started_at: started, live_until: until } = box.monitoring;
   if (started) setText(get("tool-timer"), elapsed(now() - Date.parse(started)));
   get("tool-limit").hidden = !until || !box.known;
@@ -125,7 +123,7 @@ function silence() {
 
 function showEnd() {
   const session = box.monitoring;
-  if (running()) {
+  if (inCall()) {
     if (session.session_id !== sessionStorage.getItem(WATCHED)) clearNotice();
     sessionStorage.setItem(WATCHED, session.session_id);
     return;
@@ -143,11 +141,11 @@ async function attempt(work) {
   try {
     await work(); // its answer may come after a later event: what is shown comes from events alone
   } catch (error) {
-    if (running()) why(error.message, "bad");
+    if (inCall()) why(error.message, "bad");
     else notify(error.message, "bad");
   } finally {
     pending -= 1;
-    if (running()) show();
+    if (inCall()) show();
   }
 }
 
@@ -167,9 +165,9 @@ function toggle() {
 function audienceChosen() {
   const session = box.monitoring;
   if (session.owner !== me) return;
-  // While muted, or not known, it only chooses who will hear the next press.
+  // While muted, or not known, it only chooses who will hear the next press; and it never un-mutes.
   const muted = !box.known || session.muted !== false;
-  attempt(() => call("PUT", "/monitoring/microphone", { muted, audience: chosenAudience() }));
+  attempt(() => call("PUT", "/monitoring/microphone", { muted, audience: chosenAudience(), only_live: !muted }));
 }
 
 let volumeTimer = 0;
@@ -194,10 +192,10 @@ function heard(name, data) {
     show();
     showNote();
     showEnd();
-    if (!box.known || !running()) silence();
+    if (!box.known || !inCall()) silence();
   }
   if (name === "snapshot" || name === "device") showVolume();
-  if (name === "levels" && running()) {
+  if (name === "levels" && inCall()) {
     showLevel(get("meter-call"), data.downlink);
     showLevel(get("meter-microphone"), data.uplink);
   }
@@ -211,7 +209,7 @@ export function start() {
   audienceField?.addEventListener("change", audienceChosen);
   volume.addEventListener("input", volumeMoved);
   get("notice-dismiss").addEventListener("click", () => {
-    if (!running()) sessionStorage.removeItem(WATCHED);
+    if (!inCall()) sessionStorage.removeItem(WATCHED);
   });
   listen(heard);
   setInterval(showTime, 500);

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { _, language, setText } from "./format.js";
 import { attempt, collect, showFaults } from "./settings_form.js";
-import { box, listen } from "./stream.js";
+import { inCall, listen } from "./stream.js";
 
 const LOOK_LIMIT_MS = 190000; // a large bundle is read as a whole
 const AGAIN_MS = 2000;
@@ -121,6 +121,6 @@ export function start() {
     if (name === "update") show(data);
     if (name === "snapshot") show(data.update);
     const busy = get("update-busy");
-    if (busy) busy.hidden = !box.monitoring || ["idle", "ended"].includes(box.monitoring.state);
+    if (busy) busy.hidden = !inCall();
   });
 }

@@ -1,0 +1,65 @@
+"""Reading what is kept: old files, damaged ones, and ones that are far too large."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from appliance.console.openid.file import MAX_BYTES, OpenIdFile, OpenIdFileError
+from appliance.service.kept import DamagedError, KeptError, read_kept
+
+MOST = 64
+
+
+class Kept(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    secret: SecretStr = SecretStr("")
+    count: int = 0
+
+
+def test_what_is_kept_is_read_up_to_its_bound(tmp_path: Path) -> None:
+    file = tmp_path / "kept.json"
+    assert read_kept(file, Kept, MOST) is None
+    file.write_text('{"count": 7}'.ljust(MOST))
+    assert read_kept(file, Kept, MOST) == Kept(count=7)
+    file.write_text('{"count": 7}'.ljust(MOST + 1))
+    with pytest.raises(DamagedError, match=r"^is larger than 64 bytes$"):
+        read_kept(file, Kept, MOST)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"secret": ["hunter2"], "count": 1}', r"^is not right\. secret: This must be text$"),
+        (b'{"hunter": 2}', r"^is not right\. hunter: There is no such setting$"),
+        (b'{"secret": "hunter2"', r"^is not right\. all: Invalid JSON"),
+        (b"\xff\xfe", r"^is not right\. all: "),
+        (b"", r"^is not right\. all: "),
+    ],
+)
+def test_a_damaged_one_is_told_without_what_is_in_it(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    file = tmp_path / "kept.json"
+    file.write_bytes(content)
+    with pytest.raises(DamagedError, match=words) as told:
+        read_kept(file, Kept, MOST)
+    assert "hunter2" not in str(told.value)
+
+
+def test_one_that_cannot_be_read_is_not_a_damaged_one(tmp_path: Path) -> None:
+    with pytest.raises(KeptError, match=r"^cannot be read: Is a directory$") as told:
+        read_kept(tmp_path, Kept, MOST)
+    assert not isinstance(told.value, DamagedError)
+
+
+def test_the_sign_ins_settings_have_a_bound_too(tmp_path: Path) -> None:
+    path = tmp_path / "openid-secret.json"
+    path.write_bytes(b"{}".ljust(MAX_BYTES))
+    OpenIdFile(path).read()
+    path.write_bytes(b"{}".ljust(MAX_BYTES + 1))
+    with pytest.raises(OpenIdFileError, match=r"is larger than 131072 bytes\. Save it here again"):
+        OpenIdFile(path).read()

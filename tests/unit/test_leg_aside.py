@@ -1,0 +1,141 @@
+"""Presses that were begun for something else than a call un-mute none that is joined meanwhile.
+
+Control consents to whatever it is asked here, so that only the leg keeps the packets silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance.control_link.words import Action, CheckKind, Gate
+from appliance.leg import aside as aside_module
+from appliance.webrtc import OPUS_SILENCE
+from tests.support.leg_box import Box, leg_box
+from tests.support.raw_control import Control
+from tests.support.taker import Platform
+
+LOUD = (np.sin(np.arange(960) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.int16)
+
+
+@pytest.fixture
+async def box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_loopback: None, aiortc_may_wait: None
+) -> AsyncIterator[Box]:
+    async with leg_box(tmp_path, monkeypatch) as box:
+        yield box
+
+
+async def press(box: Box, control: Control) -> None:
+    """The microphone button, with the panel's own sequence and somebody who talks meanwhile."""
+    control.send("ping")  # else the press is refused for another reason
+    await asyncio.sleep(0.05)
+    assert box.server.control_is_there
+    if not box.presses.microphone_edge(1.0):
+        box.presses.microphone_pressed(1.0)
+    for _ in range(10):
+        if box.headset.running():
+            box.leg._uplink.push(LOUD, 0.0)
+        await asyncio.sleep(0.02)
+    box.presses.microphone_released(1.2, 0.2)
+
+
+def gate(box: Box) -> Gate:
+    return box.leg.gate.state
+
+
+@asynccontextmanager
+async def consenting(control: Control) -> AsyncIterator[None]:
+    """Open the gate whenever the button asks."""
+
+    async def consent() -> None:
+        while True:
+            asked = await control.next("unmute_requested")
+            control.send("open_gate", session_id="s", epoch=asked["epoch"], audience="everyone")
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(consent())
+        yield
+        task.cancel()
+
+
+async def joined(control: Control) -> Platform:
+    platform = Platform()
+    offer = await platform.offer()
+    answer = await control.ask("join", session_id="s", offer=offer, direction="sendrecv")
+    await platform.accept(answer["sdp"])
+    while (await control.next("call_changed"))["media"] != "connected":
+        continue
+    return platform
+
+
+def actions(box: Box) -> list[Action]:
+    return [press.action for press in box.presses.kept()]
+
+
+async def begun(control: Control, what: str) -> None:
+    if what == "recovery":
+        assert (await control.ask("show_recovery", on=True))["ok"]
+    else:
+        assert (await control.ask("begin_check", kind=what))["ok"]
+
+
+@pytest.mark.parametrize("what", ["recovery", *CheckKind])
+async def test_a_row_of_presses_goes_on_into_a_call_and_nothing_is_sent(
+    box: Box, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(aside_module, "PAUSE_S", 0.8)
+    control = await box.connect()
+    await begun(control, what)
+    if what != CheckKind.HEADSET:  # whose first press ends it
+        await press(box, control)
+    if what == "recovery":  # control may end it just before the join, or not at all
+        await control.ask("show_recovery", on=False)
+    platform = await joined(control)
+    async with consenting(control):
+        for _ in range(6):  # for longer than the pause
+            await press(box, control)
+            assert not box.headset.running()
+        assert gate(box) is Gate.CLOSED
+        assert len(platform.taken) > 40
+        assert set(platform.taken) == {OPUS_SILENCE}, "the row of presses was heard in the call"
+        assert actions(box)[-6:] == [Action.UNMUTE_REFUSED] * 6
+        await asyncio.sleep(1.0)
+        await press(box, control)
+        assert actions(box)[-1] is Action.UNMUTE_ASKED
+        assert set(platform.taken) > {OPUS_SILENCE}, "a press after the pause is heard"
+        await press(box, control)
+        assert actions(box)[-1] is Action.MUTED
+    await platform.close()
+
+
+async def test_a_recovery_that_nobody_ended_before_the_join_counts_as_well(box: Box) -> None:
+    control = await box.connect()
+    await begun(control, "recovery")
+    platform = await joined(control)
+    async with consenting(control):
+        await press(box, control)
+    assert actions(box) == [Action.UNMUTE_REFUSED]
+    assert set(platform.taken) == {OPUS_SILENCE}
+    await platform.close()
+
+
+async def test_muting_waits_for_no_pause(box: Box) -> None:
+    control = await box.connect()
+    await begun(control, "recovery")
+    platform = await joined(control)
+    asked = await control.ask("prepare_gate", session_id="s")
+    control.send("open_gate", session_id="s", epoch=asked["epoch"], audience="everyone")
+    for _ in range(10):
+        box.leg._uplink.push(LOUD, 0.0)
+        await asyncio.sleep(0.02)
+    assert gate(box) is Gate.OPEN
+    await press(box, control)
+    assert gate(box) is Gate.CLOSED
+    assert await platform.some() == {OPUS_SILENCE}
+    await platform.close()

@@ -1,0 +1,69 @@
+"""Others are to hear an open microphone: one that was muted meanwhile stays so. Packets show it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance.control_link.words import Audience, Gate
+from appliance.webrtc import OPUS_SILENCE
+from tests.support.leg_box import Box, leg_box
+from tests.support.taker import Platform
+
+LOUD = (np.sin(np.arange(960) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.int16)
+
+
+@pytest.fixture
+async def box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_loopback: None, aiortc_may_wait: None
+) -> AsyncIterator[Box]:
+    async with leg_box(tmp_path, monkeypatch) as box:
+        yield box
+
+
+async def speak_loudly(box: Box) -> None:
+    for _ in range(20):
+        if box.headset.running():
+            box.leg._uplink.push(LOUD, 0.0)
+        await asyncio.sleep(0.02)
+
+
+def gate(box: Box) -> Gate:
+    return box.leg.gate.state
+
+
+async def test_another_audience_opens_no_gate_that_the_button_has_closed(box: Box) -> None:
+    control, platform = await box.connect(), Platform()
+    answer = await control.ask("join", session_id="s", offer=await platform.offer())
+    await platform.accept(answer["sdp"])
+    while (await control.next("call_changed"))["media"] != "connected":
+        continue
+    epoch = (await control.ask("prepare_gate", session_id="s"))["epoch"]
+    opening = control.send("open_gate", session_id="s", epoch=epoch)
+    await speak_loudly(box)
+    assert (await control.reply(opening))["ok"]
+    assert set(platform.taken) > {OPUS_SILENCE}
+
+    kept = await control.ask("prepare_gate", session_id="s", epoch=epoch)
+    assert (kept["ok"], kept["epoch"]) == (True, epoch)
+    coached = {"session_id": "s", "epoch": epoch, "audience": "agent"}
+    assert (await control.ask("open_gate", **coached))["ok"]
+    assert (gate(box), box.leg.gate.audience) == (Gate.OPEN, Audience.AGENT)
+
+    assert box.presses.microphone_edge(1.0)
+    asked = await control.ask("prepare_gate", session_id="s", epoch=epoch)
+    assert asked["code"] == "stale"
+    assert gate(box) is Gate.CLOSED
+    assert not box.headset.running()
+    assert (await control.ask("open_gate", **coached))["code"] == "stale"
+    await speak_loudly(box)
+    assert await platform.some(20) == {OPUS_SILENCE}
+
+    now = (await control.ask("prepare_gate", session_id="s"))["epoch"]
+    assert (await control.ask("prepare_gate", session_id="s", epoch=epoch))["code"] == "stale"
+    assert (gate(box), box.leg.gate.epoch) == (Gate.OPENING, now), "another wish's is left alone"
+    await platform.close()

@@ -1,0 +1,105 @@
+"""Another control process takes over: what the former one wanted opens nothing. Packets show it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance.control_link.words import Gate
+from appliance.webrtc import OPUS_SILENCE
+from tests.support.leg_box import Box, leg_box
+from tests.support.raw_control import Control
+from tests.support.taker import Platform
+
+LOUD = (np.sin(np.arange(960) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.int16)
+
+
+@pytest.fixture
+async def box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_loopback: None, aiortc_may_wait: None
+) -> AsyncIterator[Box]:
+    async with leg_box(tmp_path, monkeypatch) as box:
+        yield box
+
+
+async def joined(control: Control) -> Platform:
+    platform = Platform()
+    answer = await control.ask("join", session_id="s", offer=await platform.offer())
+    await platform.accept(answer["sdp"])
+    while (await control.next("call_changed"))["media"] != "connected":
+        continue
+    return platform
+
+
+def gate(box: Box) -> Gate:
+    return box.leg.gate.state
+
+
+async def speak_loudly(box: Box) -> None:
+    for _ in range(20):
+        box.leg._uplink.push(LOUD, 0.0)
+        await asyncio.sleep(0.02)
+
+
+async def in_one_turn(former: Control, newer: Control, **command: object) -> None:
+    """The former's last command and the newer one's first, in that order and at once."""
+    for control, fields in ((former, command), (newer, {"type": "ping"})):
+        pipe = control.writer.get_extra_info("socket")
+        with socket.socket(fileno=socket.dup(pipe.fileno())) as raw:
+            raw.sendall(json.dumps({"id": 77, **fields}).encode() + b"\n")
+    assert (await newer.reply(77))["ok"]
+    assert await former.closed()
+
+
+async def test_a_former_ones_consent_opens_nothing(box: Box) -> None:
+    former, newer = await box.connect(), await box.connect()
+    platform = await joined(former)
+    epoch = (await former.ask("prepare_gate", session_id="s"))["epoch"]
+    consent = {"type": "open_gate", "session_id": "s", "epoch": epoch, "audience": "everyone"}
+    await in_one_turn(former, newer, **consent)
+    await speak_loudly(box)
+    assert gate(box) is Gate.OPENING, "it waits for the newer one's, and not for long"
+    assert len(platform.taken) > 15
+    assert set(platform.taken) == {OPUS_SILENCE}
+    await newer.ask("open_gate", session_id="s", epoch=epoch, audience="everyone")
+    await speak_loudly(box)
+    assert set(platform.taken) > {OPUS_SILENCE}, "the newer one's counts"
+    await platform.close()
+
+
+async def test_a_former_ones_mute_is_done_all_the_same(box: Box) -> None:
+    former, newer = await box.connect(), await box.connect()
+    platform = await joined(former)
+    epoch = (await former.ask("prepare_gate", session_id="s"))["epoch"]
+    former.send("open_gate", session_id="s", epoch=epoch, audience="everyone")
+    await speak_loudly(box)
+    assert gate(box) is Gate.OPEN
+    await in_one_turn(former, newer, type="close_gate", session_id="s")
+    assert gate(box) is Gate.CLOSED
+    await speak_loudly(box)
+    assert await platform.some() == {OPUS_SILENCE}
+    await platform.close()
+
+
+@pytest.mark.parametrize("command", ["begin_check", "self_test"])
+async def test_a_former_one_opens_no_microphone_in_idle(
+    box: Box, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    former, newer = await box.connect(), await box.connect()
+    await former.ask("ping")
+    starts: list[object] = []
+    monkeypatch.setattr(box.headset, "start_capture", starts.append)
+    fields = {"kind": "headset"} if command == "begin_check" else {}
+    await in_one_turn(former, newer, type=command, **fields)
+    await asyncio.sleep(0.2)
+    assert starts == []
+    platform = await joined(newer)
+    await speak_loudly(box)
+    assert set(platform.taken) == {OPUS_SILENCE}
+    await platform.close()
