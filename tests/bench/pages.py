@@ -64,8 +64,7 @@ async def measure_pages(folder: Path, repetitions: int) -> list[Figure]:
     """
     web = folder / "web"
     await asyncio.to_thread(_copy_web, web)
-    with private_box() as services:
-        services.stand_in("systemd", "timesyncd", "avahi")
+    with private_box("systemd", "timesyncd", "avahi") as services:
         options = Options(
             centre={"lively": 4, "listed": LISTED, "changes_per_second": CHANGES_A_SECOND},
             settings={

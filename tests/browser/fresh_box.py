@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-import threading
 import urllib.request
-from collections.abc import Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
 
 from appliance.demo.world import Options, World
-from tests.support.centre import SPEECH_DIRECTORY, Administrator
+from tests.browser.real_box import HERTZ, RealBox
+from tests.support.centre import SPEECH_DIRECTORY
 from tests.support.demo_world import open_centre
+from tests.support.other_loop import other_loop
 from tests.support.private_box import PrivateBox
 from tests.support.soundcard import sine
 
-HERTZ = 997.0
-LIMIT_S = 90.0
 NOWHERE = "ws://127.0.0.1:9"
-
-T = TypeVar("T")
 
 
 class FreshWorld(World):
@@ -41,16 +36,8 @@ class FreshWorld(World):
             return False
 
 
-class FreshBox:
+class FreshBox(RealBox):
     """The box, what is printed on its label, and the contact centre that it is to be joined to."""
-
-    def __init__(self, world: FreshWorld, admin: Administrator, loop: Any) -> None:
-        self.world, self.admin = world, admin
-        self._loop = loop
-
-    def do(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run *work* where the world runs and wait for its result."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(LIMIT_S)
 
     def plug_in(self, document: str) -> Path:
         """A USB stick with that document on it; where the box's report will be."""
@@ -81,21 +68,8 @@ def fresh_box(directory: Path, services: PrivateBox) -> Iterator[FreshBox]:
         people=(),
         ear=False,
     )
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="fresh world")
-    thread.start()
-    stack = AsyncExitStack()
-
-    async def start() -> FreshBox:
-        world = await stack.enter_async_context(FreshWorld(directory, options))
-        admin = await stack.enter_async_context(open_centre(world))
-        await asyncio.to_thread(world.card.play, sine(HERTZ, -20.0))
-        return FreshBox(world, admin, loop)
-
-    try:
-        yield asyncio.run_coroutine_threadsafe(start(), loop).result(LIMIT_S)
-    finally:
-        asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(LIMIT_S)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(LIMIT_S)
-        loop.close()
+    with other_loop("fresh world") as loop:
+        world = loop.enter(FreshWorld(directory, options))
+        admin = loop.enter(open_centre(world))
+        world.card.play(sine(HERTZ, -20.0))
+        yield FreshBox(world, admin, loop)

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from tests.support.browser import Scheme, context, screenshot, watch
+from tests.support.browser import Scheme, context, screenshot, watched
 from tests.support.console_served import Served
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
@@ -47,10 +47,10 @@ def visit(
     browser: Browser, server: Served, size: str, scheme: Scheme, locale: str = "en-GB"
 ) -> Iterator[Page]:
     width, height = SIZES[size]
-    with context(
-        browser, server.url, width=width, height=height, scheme=scheme, locale=locale
-    ) as profile:
-        page = profile.new_page()
-        complaints = watch(page)
+    with (
+        context(
+            browser, server.url, width=width, height=height, scheme=scheme, locale=locale
+        ) as profile,
+        watched(profile) as page,
+    ):
         yield page
-        assert complaints == [], complaints

@@ -1,14 +1,12 @@
-"""The whole demo world for a test that drives a browser: it runs on a loop of its own thread."""
+"""The whole demo world for a test that drives a browser: it runs on another loop."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import threading
 import time
 from collections.abc import Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,13 +16,13 @@ from appliance.demo.box import Person
 from appliance.demo.world import Options, World
 from tests.support.centre import SPEECH_DIRECTORY, Administrator
 from tests.support.demo_world import open_centre
+from tests.support.other_loop import OtherLoop, other_loop
 from tests.support.soundcard import sine
 
 SUPERVISOR = Person("supervisor", "Administrator")
 HERTZ = 997.0
 TONE_DBFS = -3.0
 """What the headset's microphone hears all the time."""
-LIMIT_S = 90.0
 
 T = TypeVar("T")
 
@@ -32,14 +30,14 @@ T = TypeVar("T")
 class RealBox:
     """Box, contact centre and virtual headset, as a newcomer runs them, and the centre's boss."""
 
-    def __init__(self, world: World, admin: Administrator, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, world: World, admin: Administrator, loop: OtherLoop) -> None:
         self.world = world
         self.admin = admin
         self._loop = loop
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run *work* where the world runs and wait for its result."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(LIMIT_S)
+        return self._loop.do(work)
 
     def packets(self) -> list[list[Any]]:
         """Every uplink packet of the one leg; first its moment, last if it is the silence frame."""
@@ -66,24 +64,11 @@ def real_box(directory: Path) -> Iterator[RealBox]:
         settings={"leg": {"control_timeout_s": 20.0}},
         people=(SUPERVISOR,),
     )
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="demo world")
-    thread.start()
-    stack = AsyncExitStack()
-
-    async def start() -> RealBox:
-        world = await stack.enter_async_context(World(directory, options))
-        admin = await stack.enter_async_context(open_centre(world))
-        await asyncio.to_thread(world.card.play, sine(HERTZ, TONE_DBFS))
-        return RealBox(world, admin, loop)
-
-    try:
-        yield asyncio.run_coroutine_threadsafe(start(), loop).result(LIMIT_S)
-    finally:
-        asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(LIMIT_S)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(LIMIT_S)
-        loop.close()
+    with other_loop("demo world") as loop:
+        world = loop.enter(World(directory, options))
+        admin = loop.enter(open_centre(world))
+        world.card.play(sine(HERTZ, TONE_DBFS))
+        yield RealBox(world, admin, loop)
 
 
 @contextmanager

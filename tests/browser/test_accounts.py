@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 
@@ -14,9 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from appliance.monitoring.accounts import SignInError
 from appliance.monitoring.policy import Account
-from appliance.monitoring.store import Store
 from tests.browser.looks import SIZES, inspect, visit
-from tests.support.accounts_world import RealAccounts, fill
+from tests.support.accounts_world import RealAccounts, real_accounts
 from tests.support.browser import Scheme, context, sign_in
 from tests.support.console_memory import PASSWORD
 from tests.support.console_served import Served, served
@@ -24,16 +22,8 @@ from tests.support.console_served import Served, served
 
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[RealAccounts]:
-    def make() -> Store:
-        store = Store(tmp_path / "box.sqlite3")
-        fill(store._written)
-        return store
-
-    # In a thread, for Playwright runs a loop in this one.
-    with ThreadPoolExecutor(1) as thread:
-        made = RealAccounts(thread.submit(make).result(), tmp_path, 30)
-        yield made
-        thread.submit(lambda: asyncio.run(made.shut())).result()
+    with real_accounts(tmp_path, 30) as real:
+        yield real
 
 
 @pytest.fixture

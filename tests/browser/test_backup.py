@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import tomllib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from appliance.monitoring.store import Store
 from tests.browser.looks import SIZES, inspect, visit
-from tests.support.accounts_world import RealAccounts, fill
-from tests.support.browser import Scheme, context, sign_in
+from tests.support.accounts_world import real_accounts
+from tests.support.browser import Scheme, sign_in
 from tests.support.console_served import Served, served
 
 PASSPHRASE = "a passphrase of mine"
@@ -23,25 +20,14 @@ PASSPHRASE = "a passphrase of mine"
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Served]:
-    def make() -> Store:
-        store = Store(tmp_path / "box.sqlite3")
-        fill(store._written)
-        return store
-
-    # In a thread, for Playwright runs a loop in this one.
-    with ThreadPoolExecutor(1) as thread:
-        real = RealAccounts(thread.submit(make).result(), tmp_path, 3)
-        with served(real) as server:
-            yield server
-        thread.submit(lambda: asyncio.run(real.shut())).result()
+    with real_accounts(tmp_path, 3) as real, served(real) as server:
+        yield server
 
 
 @pytest.fixture
-def page(browser: Browser, server: Served) -> Iterator[Page]:
-    with context(browser, server.url) as profile:
-        page = profile.new_page()
-        sign_in(page, "admin")
-        yield page
+def page(page: Page) -> Page:
+    sign_in(page, "admin")
+    return page
 
 
 def test_the_sites_settings_are_changed_by_keyboard_and_used(page: Page) -> None:

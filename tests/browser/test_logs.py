@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.looks import SIZES, inspect, visit
-from tests.support.browser import Scheme, sign_in
+from tests.support.browser import Scheme, arrive, sign_in
 from tests.support.console_served import Served
 from tests.support.log_server import free_port
 
@@ -36,8 +36,7 @@ def listening() -> Iterator[Listening]:
 
 def go(page: Page, who: str = "tom") -> None:
     sign_in(page, who)
-    page.goto("/settings/logs")
-    expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
+    arrive(page, "/settings/logs")
 
 
 def choose(page: Page, transport: str, port: str) -> None:

@@ -12,17 +12,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.looks import SIZES, inspect, visit
-from tests.support.browser import Scheme, context, sign_in, watch
+from tests.support.browser import Scheme, arrive, context, sign_in
 from tests.support.console_served import Served, served
 from tests.support.console_world import make_world
-from tests.support.private_box import PrivateBox, private_box
-
-
-@pytest.fixture(scope="module")
-def services() -> Iterator[PrivateBox]:
-    with private_box() as box:
-        box.stand_in("systemd", "timesyncd", "avahi")
-        yield box
+from tests.support.private_box import PrivateBox
 
 
 @pytest.fixture
@@ -35,20 +28,15 @@ def server(services: PrivateBox, tmp_path: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
-def at(browser: Browser, server: Served) -> Iterator[Callable[[str], Page]]:
+def at(page: Page) -> Callable[[str], Page]:
     """A technician's browser, to be sent to a page."""
-    with context(browser, server.url) as profile:
-        page = profile.new_page()
-        complaints = watch(page)
-        sign_in(page, "tom")
+    sign_in(page, "tom")
 
-        def go(path: str) -> Page:
-            page.goto(path)
-            expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
-            return page
+    def go(path: str) -> Page:
+        arrive(page, path)
+        return page
 
-        yield go
-        assert complaints == []
+    return go
 
 
 def fill_static(page: Page, address: str = "10.99.0.7/24", gateway: str = "10.99.0.1") -> None:

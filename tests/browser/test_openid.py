@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from appliance.console.web_sessions import COOKIE
-from appliance.monitoring.store import Store
 from appliance.platforms import trust
-from tests.browser.looks import SIZES, inspect
-from tests.support.accounts_world import RealAccounts, fill
-from tests.support.browser import Scheme, context, sign_in, watch
+from tests.browser.looks import SIZES, inspect, visit
+from tests.support.accounts_world import RealAccounts, real_accounts
+from tests.support.browser import Scheme, context, sign_in
 from tests.support.console_served import Served, served
 from tests.support.identity_provider import (
     CLIENT,
@@ -29,16 +26,8 @@ from tests.support.identity_provider import (
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[RealAccounts]:
-    def make() -> Store:
-        store = Store(tmp_path / "box.sqlite3")
-        fill(store._written)
-        return store
-
-    # In a thread, for Playwright runs a loop in this one.
-    with ThreadPoolExecutor(1) as thread:
-        made = RealAccounts(thread.submit(make).result(), tmp_path, 30)
-        yield made
-        thread.submit(lambda: asyncio.run(made.shut())).result()
+    with real_accounts(tmp_path, 30) as world:
+        yield world
 
 
 @pytest.fixture
@@ -185,10 +174,7 @@ def test_the_test_says_step_by_step_what_is_right_and_wrong(
 def test_how_it_looks(
     browser: Browser, server: Served, provider: IdentityProvider, size: str, scheme: Scheme
 ) -> None:
-    width, height = SIZES[size]
-    with context(browser, server.url, width=width, height=height, scheme=scheme) as profile:
-        page = profile.new_page()
-        complaints = watch(page)
+    with visit(browser, server, size, scheme) as page:
         type_settings(page, provider)
         page.get_by_label("Enabled").check()
         page.get_by_role("button", name="Test").click()
@@ -199,4 +185,3 @@ def test_how_it_looks(
         expect(page.locator("#openid-saved")).to_be_visible()
         sign_out(page)
         inspect(page, f"openid-door-{size}-{scheme}")
-        assert complaints == []

@@ -17,7 +17,7 @@ from tests.support.private_journal import PrivateJournal, private_journal
 def journal(tmp_path: Path) -> Iterator[PrivateJournal]:
     with private_journal(tmp_path / "run") as journal:
         journal.say("bargebox-leg", "from before")
-        time.sleep(0.5)  # journald takes it in its own time
+        journal.until("from before")
         yield journal
 
 
@@ -27,6 +27,19 @@ class Told(list[Line]):
     def take(self, line: Line) -> bool:
         self.append(line)
         return False
+
+    def from_now_on(self, journal: PrivateJournal) -> None:
+        """Wait until it is read: all that is said later is told, and nothing of before is left."""
+        end = time.monotonic() + 10
+        said = 0
+        while not self:
+            assert time.monotonic() < end
+            said += 1
+            journal.say("bargebox-leg", f"call {said}.")
+            time.sleep(0.1)
+        self.until(f"call {said}.")
+        assert all(line.text.startswith("call ") for line in self)
+        self.clear()
 
     def until(self, text: str) -> None:
         end = time.monotonic() + 10
@@ -38,7 +51,7 @@ class Told(list[Line]):
 def test_the_own_processes_lines_from_now_on_without_numbers(journal: PrivateJournal) -> None:
     told, lines = Told(), JournalLines(PROCESSES, journal.journal)
     lines.start(told.take, "")
-    time.sleep(0.3)
+    told.from_now_on(journal)
     journal.say("sshd", "somebody came in")
     journal.say("bargebox-leg", "the headset is gone", 4)
     journal.say("bargebox-control", "said +491701234567, password=hunter22")
@@ -54,7 +67,7 @@ def test_the_own_processes_lines_from_now_on_without_numbers(journal: PrivateJou
 def test_the_whole_box_s_lines(journal: PrivateJournal) -> None:
     told, lines = Told(), JournalLines((), journal.journal)
     lines.start(told.take, "")
-    time.sleep(0.3)
+    told.from_now_on(journal)
     journal.say("sshd", "somebody came in")
     told.until("somebody came in")
     lines.stop()
@@ -64,7 +77,7 @@ def test_the_whole_box_s_lines(journal: PrivateJournal) -> None:
 def test_the_next_life_goes_on_where_the_former_one_was(journal: PrivateJournal) -> None:
     told, lines = Told(), JournalLines(PROCESSES, journal.journal)
     lines.start(told.take, "")
-    time.sleep(0.3)
+    told.from_now_on(journal)
     journal.say("bargebox-leg", "first")
     told.until("first")
     lines.stop()
@@ -81,13 +94,13 @@ def test_the_next_life_goes_on_where_the_former_one_was(journal: PrivateJournal)
 def test_it_reads_slowly_when_it_gets_tight(journal: PrivateJournal) -> None:
     told, lines = Told(), JournalLines(PROCESSES, journal.journal)
     lines.start(told.take, "")
-    time.sleep(0.3)
+    told.from_now_on(journal)
     journal.say("bargebox-leg", "first")
     told.until("first")
     lines.stop()
     for number in range(20):
         journal.say("bargebox-leg", f"line {number}.")
-    time.sleep(0.5)
+    journal.until("line 19.")
     again, later = Told(), JournalLines(PROCESSES, journal.journal)
     begun = time.monotonic()
     later.start(lambda line: again.take(line) or True, told[-1].cursor)
@@ -96,10 +109,16 @@ def test_it_reads_slowly_when_it_gets_tight(journal: PrivateJournal) -> None:
     assert time.monotonic() - begun > 19 * SLOWLY_S
 
 
-def test_a_journal_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
+def test_a_journal_that_is_not_there_is_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     lines = JournalLines(PROCESSES, tmp_path / "none")
-    begun = time.monotonic()
     lines.start(Told().take, "")
-    time.sleep(0.1)
+    end = time.monotonic() + 10
+    while "the journal cannot be read" not in caplog.text:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert lines._thread is not None
+    assert lines._thread.is_alive()
     lines.stop()
-    assert time.monotonic() - begun < 2
+    assert not lines._thread.is_alive(), "it waits for its next try"

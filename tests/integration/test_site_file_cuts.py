@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support import site_file_cuts
+from tests.support.cuts import cuts_of
 
 
 @pytest.mark.timeout(600)
 def test_a_cut_at_each_step_leaves_the_old_box_or_the_new_one(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", site_file_cuts.__name__, tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=560,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    old, *seen = [json.loads(line) for line in done.stdout.splitlines()]
+    old, *seen = cuts_of(site_file_cuts, tmp_path, limit_s=560)
     new = seen[-1]["state"]
     assert old["old"] != new
     assert len(seen) > 40

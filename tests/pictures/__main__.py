@@ -44,8 +44,10 @@ LIMIT_MS = 60_000
 async def main() -> None:
     """Start the box, take the pictures, stop it."""
     person = Person("supervisor", "Administrator")
-    with private_box() as services, tempfile.TemporaryDirectory(prefix="bargebox-") as folder:
-        services.stand_in("systemd", "timesyncd", "avahi")
+    with (
+        private_box("systemd", "timesyncd", "avahi") as services,
+        tempfile.TemporaryDirectory(prefix="bargebox-") as folder,
+    ):
         options = Options(
             centre=CENTRE,
             ear=False,

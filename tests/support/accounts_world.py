@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
@@ -178,3 +179,21 @@ class RealAccounts(World):
         await self.real.close()
         await self.site.passwords.close()
         await self._store.close()
+
+
+@contextmanager
+def real_accounts(directory: Path, calls: int = 12, bus: str = "") -> Iterator[RealAccounts]:
+    """That world, on a database in *directory*; closed when left."""
+
+    def make() -> Store:
+        store = Store(directory / "box.sqlite3")
+        fill(store._written)
+        return store
+
+    # In a thread, for whoever drives a browser has a loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        made = RealAccounts(thread.submit(make).result(), directory, calls, bus)
+        try:
+            yield made
+        finally:
+            thread.submit(lambda: asyncio.run(made.shut())).result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,6 +86,18 @@ def context(
         made.close()
 
 
+@contextmanager
+def watched(profile: BrowserContext, forgiven: re.Pattern[str] | None = None) -> Iterator[Page]:
+    """A page that must not complain until left: no script error, no breach of the security policy.
+
+    What is said in *forgiven* words is no complaint.
+    """
+    page = profile.new_page()
+    complaints = watch(page)
+    yield page
+    assert [words for words in complaints if not (forgiven and forgiven.search(words))] == []
+
+
 def watch(page: Page) -> list[str]:
     """Collect what the browser complains of: script errors and policy violations."""
     complaints: list[str] = []
@@ -106,6 +119,12 @@ def sign_in(page: Page, user: str = "sam", password: str = PASSWORD) -> None:
     page.locator("[name=password]").fill(password)
     page.locator("#sign-in button.primary").click()
     page.wait_for_url(lambda url: "sign-in" not in url)
+
+
+def arrive(page: Page, address: str) -> None:
+    """Go there, and until its scripts have come and hear of the box."""
+    page.goto(address)
+    expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
 
 
 def screenshot(page: Page, name: str, *, whole: bool = False) -> Path:

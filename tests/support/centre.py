@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,11 +12,11 @@ from typing import Any
 from appliance.platforms.sandbox.centre.settings import Ready
 from appliance.platforms.sandbox.link import Link
 from appliance.platforms.sandbox.settings import SandboxSettings
+from tests.support.child import ModuleChild
 
 SPEECH_DIRECTORY = Path(tempfile.gettempdir()) / "bargebox-test-speech"
 """Kept from run to run, so that only the first one waits for espeak-ng."""
 
-SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 15.0
 
 
@@ -64,40 +62,17 @@ class Administrator:
             following = page["next"]
 
 
-class CentreProcess:
+class CentreProcess(ModuleChild):
     """One centre after another with the same settings, as long as `start` and `stop` are called."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.ready: Ready
-        self._settings = {
-            "lively": 0,
-            "speech_directory": str(SPEECH_DIRECTORY),
-            **settings,
-        }
-        self._settings_file = directory / "centre.json"
-        self._ready_file = directory / "centre.ready"
-        self._process: asyncio.subprocess.Process | None = None
+        given = {"lively": 0, "speech_directory": str(SPEECH_DIRECTORY), **settings}
+        super().__init__("appliance.platforms.sandbox.centre", directory, "centre", given)
 
     async def start(self) -> None:
         """Returns when clients may come. A second start takes the first one's port and tokens."""
-        self._settings_file.write_text(json.dumps(self._settings))
-        self._ready_file.unlink(missing_ok=True)
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "appliance.platforms.sandbox.centre",
-            "--settings",
-            str(self._settings_file),
-            "--ready-file",
-            str(self._ready_file),
-            "--follow-parent",
-            stdout=asyncio.subprocess.DEVNULL,
-        )
-        async with asyncio.timeout(SECONDS_TO_START):
-            while not self._ready_file.exists():
-                assert self._process.returncode is None, "the centre did not start"
-                await asyncio.sleep(0.05)
-        self.ready = Ready.model_validate_json(self._ready_file.read_text())
+        self.ready = Ready.model_validate_json(await self._started())
         self._settings |= {
             "port": int(self.ready.url.rpartition(":")[2]),
             "token": self.ready.token,
@@ -111,18 +86,6 @@ class CentreProcess:
             self._process.terminate()
         async with asyncio.timeout(SECONDS_TO_STOP):
             return await self._process.wait()
-
-    @property
-    def pid(self) -> int:
-        """Of the process that runs."""
-        assert self._process is not None
-        return self._process.pid
-
-    async def kill(self) -> None:
-        """As an accident would."""
-        assert self._process is not None
-        self._process.kill()
-        await self._process.wait()
 
     def driver_settings(self, **fields: Any) -> SandboxSettings:
         """What a driver needs to reach this centre."""

@@ -8,12 +8,10 @@ pair and the request that are left.
 from __future__ import annotations
 
 import json
-import os
-import resource
-import signal
 import ssl
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -26,9 +24,9 @@ from appliance.provisioning.certificates.folder import (
 from appliance.provisioning.certificates.judging import Pair
 from appliance.provisioning.certificates.names import BoxNames
 from appliance.provisioning.certificates.own import make_key, make_own, make_request
+from tests.support.cuts import Named, cut_at
 
 STEPS = ("open", "os.rename", "os.remove")
-FIRST_BYTES = 100
 NEW_KEY = make_key()
 
 
@@ -43,36 +41,14 @@ def change(folder: CertificateFolder) -> None:
     folder.keep(UPLOADED, answered=True)
 
 
-def cut_at(number: int, folder: CertificateFolder, *, within: bool) -> str:
-    """A process of its own dies at its step *number*; which step that was, or nothing."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        seen = 0
+def step_in(folder: CertificateFolder) -> Named:
+    """A step is what opens or changes a file of that folder."""
 
-        def hook(event: str, arguments: tuple[object, ...]) -> None:
-            nonlocal seen
-            if event in STEPS and str(arguments[0]).startswith(str(folder.path)):
-                seen += 1
-                if seen == number:
-                    os.write(writing, event.encode())
-                    if within:
-                        resource.setrlimit(resource.RLIMIT_FSIZE, (FIRST_BYTES, FIRST_BYTES))
-                    else:
-                        os.kill(os.getpid(), signal.SIGKILL)
+    def named(event: str, arguments: tuple[object, ...]) -> str:
+        inside = event in STEPS and str(arguments[0]).startswith(str(folder.path))
+        return event if inside else ""
 
-        # Beyond the limit the kernel ends the process in the middle of its writing.
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        sys.addaudithook(hook)
-        change(folder)
-        os._exit(0)
-    os.close(writing)
-    _, status = os.waitpid(child, 0)
-    with os.fdopen(reading) as told:
-        step = told.read()
-    assert step or os.WIFEXITED(status), status
-    return step
+    return named
 
 
 def found(folder: CertificateFolder) -> dict[str, object]:
@@ -100,7 +76,7 @@ def main(path: Path) -> None:
         folder.try_out(pair("old"))
         folder.keep(UPLOADED)
         folder.open_request(NEW_KEY, make_request(NEW_KEY, ["new"]))
-        step = cut_at(number, folder, within=within)
+        step = cut_at(number, partial(change, folder), step_in(folder), within=within)
         print(json.dumps({"step": step, "within": within, **found(folder)}), flush=True)
         if not step:
             return

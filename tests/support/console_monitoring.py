@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 
 from appliance.console.ports.monitoring import Notice
 from appliance.control_link.client import LegError
@@ -37,6 +36,7 @@ from appliance.monitoring.session_machine import State
 from appliance.monitoring.terms import NOTHING_GIVEN, Given, Terms
 from appliance.platforms.protocol import Capability, Check, Monitor
 from tests.support.console_calls import PLATFORM
+from tests.support.holders import Holders
 
 
 @dataclass
@@ -54,10 +54,11 @@ class FakePlatform:
         return list(self.checks)
 
 
-class MemoryMonitoring:
+class MemoryMonitoring(Holders):
     """A session that does at once what is asked, under the domain's own rules."""
 
     def __init__(self, book: InteractionBook, platform: FakePlatform) -> None:
+        super().__init__()
         self._book, self._platform = book, platform
         self._listeners: list[Callable[[Notice], None]] = []
         self._owner: Account | None = None
@@ -76,7 +77,6 @@ class MemoryMonitoring:
         self.fail_with: Exception | None = None
         self.sound: SessionQuality | None = None
         """How the session will have sounded once it has ended."""
-        self.closed_by: set[object] = set()
         self.announced: list[str] = []
         self.press_listeners: list[Callable[[Press], None]] = []
         self.recovery_shown: list[bool] = []
@@ -205,14 +205,7 @@ class MemoryMonitoring:
     async def close(self) -> Callable[[], None]:
         if self._owner is not None:
             raise RefusedError(f"{self._owner.name} is monitoring a call.", code="busy")
-        holder = object()
-        self.closed_by.add(holder)
-        return partial(self.closed_by.discard, holder)
-
-    @property
-    def closed(self) -> bool:
-        """Whether nobody may join."""
-        return bool(self.closed_by)
+        return self.hold()
 
     # -- what happens to the box
 

@@ -61,9 +61,13 @@ class FaultyProvider:
     raw: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     """Whole answers by path."""
     wait_s: float = 0.0
+    """Before each answer; less if it *goes on*."""
+    goes_on: threading.Event = field(default_factory=threading.Event)
     drip: bool = False
     """A byte now and then, for ever."""
     asked: list[str] = field(default_factory=list)
+    answered: int = 0
+    """How many answers went out to their ends."""
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     access: str = "the access token"
 
@@ -148,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, form: dict[str, str]) -> None:
         provider, path = self.provider, urlsplit(self.path).path
         provider.asked.append(path)
-        time.sleep(provider.wait_s)
+        provider.goes_on.wait(provider.wait_s)
         if path in provider.raw:
             self._send(*provider.raw[path])
             return
@@ -176,12 +180,13 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if not self.provider.drip:
                 self.wfile.write(data)
-                return
-            for number in range(len(data)):
-                self.wfile.write(data[number : number + 1])
-                time.sleep(0.05)
+            else:
+                for number in range(len(data)):
+                    self.wfile.write(data[number : number + 1])
+                    time.sleep(0.05)
         except OSError:
             return  # the box has heard enough
+        self.provider.answered += 1
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
         """Quiet."""
@@ -207,6 +212,7 @@ def faulty_provider(directory: Path) -> Iterator[FaultyProvider]:
     try:
         yield provider
     finally:
+        provider.goes_on.set()
         server.shutdown()
         server.server_close()
         thread.join(10)

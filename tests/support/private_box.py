@@ -15,6 +15,9 @@ from typing import Any
 SCRIPT = Path(__file__).parents[1] / "integration/network/private-box"
 STAND_INS = SCRIPT.with_name("stand_ins.py")
 BUS = "org.freedesktop.DBus"
+LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1")
+SYSTEMD = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1")
+"""What `PrivateBox.asked` is asked about."""
 PEER = "10.99.0.1"
 """The far end of the cable, with DHCP for 10.99.0.50 to 10.99.0.99."""
 
@@ -107,12 +110,13 @@ class PrivateBox:
 
 
 @contextmanager
-def private_box() -> Iterator[PrivateBox]:
-    """Up until left. The folder's path is short, for it holds a socket."""
+def private_box(*stand_ins: str) -> Iterator[PrivateBox]:
+    """Up until left, with those stand-ins. The folder's path is short, for it holds a socket."""
     folder = Path(tempfile.mkdtemp(prefix="bargebox-"))
     box = PrivateBox(folder)
     try:
         box.wait()
+        box.stand_in(*stand_ins)
         yield box
     finally:
         box.close()

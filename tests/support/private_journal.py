@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ while read -r who priority text; do
   echo done
 done
 """
+LIMIT_S = 20
 
 
 class PrivateJournal:
@@ -48,6 +50,19 @@ class PrivateJournal:
         assert self._shell.stdin is not None
         self._shell.stdin.write(f"{who} {priority} {text}\n")
         self._answer("done")
+
+    def until(self, text: str) -> None:
+        """Wait for a line of that text: journald takes it in its own time."""
+        end = time.monotonic() + LIMIT_S
+        while text not in self._lines():
+            assert time.monotonic() < end, f"the journal never had {text!r}"
+            time.sleep(0.02)
+
+    def _lines(self) -> list[str]:
+        if not any((self._folder / "log/journal").iterdir()):
+            return []  # it makes its file with its first line
+        ask = ["journalctl", f"--directory={self.journal}", "--output=cat", "--quiet"]
+        return subprocess.run(ask, capture_output=True, text=True).stdout.splitlines()
 
     def close(self) -> None:
         """End it."""

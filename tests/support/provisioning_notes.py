@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 from appliance.monitoring.audit import Entry
 from appliance.service.errors import BargeboxError
+from tests.support.holders import Holders
 
 
 @dataclass
-class Notes:
+class Notes(Holders):
     """Rows of the audit log, and whether a call may be joined."""
 
     entries: list[Entry] = field(default_factory=list)
-    closed_by: set[object] = field(default_factory=set)
     in_a_call: bool = False
 
     async def append(self, *entries: Entry) -> None:
@@ -27,14 +26,7 @@ class Notes:
     async def close(self) -> Callable[[], None]:
         if self.in_a_call:
             raise BargeboxError("sam is monitoring a call.", code="busy")
-        holder = object()
-        self.closed_by.add(holder)
-        return partial(self.closed_by.discard, holder)
-
-    @property
-    def closed(self) -> bool:
-        """Whether nobody may join."""
-        return bool(self.closed_by)
+        return self.hold()
 
     def actions(self) -> list[tuple[str, str]]:
         """Who did what."""

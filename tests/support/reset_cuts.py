@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import resource
-import signal
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from appliance.provisioning.reset.carrying_out import finish_reset
 from appliance.provisioning.reset.marker import Marker, Ordered
+from tests.support.cuts import Named, cut_at
 
 STEPS = ("open", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree")
 USED = (
@@ -48,34 +46,17 @@ def carry_out(folder: Path) -> None:
     asyncio.run(finish_reset(folder, folder / "time-servers", ""))
 
 
-def cut_at(number: int, folder: Path, work: Callable[[Path], None]) -> str:
-    """A process of its own dies before its step *number*; which step that was, or nothing."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        seen = 0
+def step_in(folder: Path) -> Named:
+    """A step is what changes that folder."""
 
-        def hook(event: str, arguments: tuple[object, ...]) -> None:
-            nonlocal seen
-            # A path below an open folder (shutil.rmtree) is told without that folder.
-            if event in STEPS and (
-                event == "os.remove" or str(arguments[0]).startswith(str(folder))
-            ):
-                seen += 1
-                if seen == number:
-                    os.write(writing, event.encode())
-                    os.kill(os.getpid(), signal.SIGKILL)
+    def named(event: str, arguments: tuple[object, ...]) -> str:
+        # A path below an open folder (shutil.rmtree) is told without that folder.
+        inside = event in STEPS and (
+            event == "os.remove" or str(arguments[0]).startswith(str(folder))
+        )
+        return event if inside else ""
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        sys.addaudithook(hook)
-        work(folder)
-        os._exit(0)
-    os.close(writing)
-    _, status = os.waitpid(child, 0)
-    with os.fdopen(reading) as told:
-        step = told.read()
-    assert step or (os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0), status
-    return step
+    return named
 
 
 def left(folder: Path) -> list[str]:
@@ -90,7 +71,7 @@ def main(path: Path) -> None:
             used(folder)
             if work is carry_out:
                 order(folder)
-            step = cut_at(number, folder, work)
+            step = cut_at(number, partial(work, folder), step_in(folder))
             found = left(folder)
             carry_out(folder)
             print(json.dumps({"of": name, "step": step, "cut": found, "next": left(folder)}))

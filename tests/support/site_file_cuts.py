@@ -12,19 +12,17 @@ import asyncio
 import hashlib
 import json
 import os
-import resource
 import shutil
-import signal
 import sys
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+from tests.support.cuts import Named, cut_at
 from tests.support.site_box import SiteBox
 
 STEPS = ("open", "os.rename", "os.remove")
-FIRST_BYTES = 100
-LIMIT_S = 60
 
 OLD = "[site]\nbarge_limit_s = 60\n[panel]\npush_to_talk = false\n"
 NEW = """
@@ -69,38 +67,15 @@ def taken(box: SiteBox) -> None:
     asyncio.run(work())
 
 
-def cut_at(number: int, box: SiteBox, *, within: bool) -> str:
-    """A process of its own dies at its step *number*; which step that was, or nothing."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        seen = 0
+def step_in(box: SiteBox) -> Named:
+    """A step changes a file of the box."""
 
-        def hook(event: str, arguments: tuple[object, ...]) -> None:
-            nonlocal seen
-            if event in STEPS and _counts(event, arguments, box.folder):
-                seen += 1
-                if seen == number:
-                    name = Path(str(arguments[0])).relative_to(box.folder)
-                    os.write(writing, f"{event} {name}".encode())
-                    if within:
-                        resource.setrlimit(resource.RLIMIT_FSIZE, (FIRST_BYTES, FIRST_BYTES))
-                    else:
-                        os.kill(os.getpid(), signal.SIGKILL)
+    def named(event: str, arguments: tuple[object, ...]) -> str:
+        if event not in STEPS or not _counts(event, arguments, box.folder):
+            return ""
+        return f"{event} {Path(str(arguments[0])).relative_to(box.folder)}"
 
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # ends it in the middle of its writing
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        signal.alarm(LIMIT_S)
-        sys.addaudithook(hook)
-        taken(box)
-        os._exit(0)
-    os.close(writing)
-    _, status = os.waitpid(child, 0)
-    with os.fdopen(reading) as told:
-        step = told.read()
-    assert step or (os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0), status
-    return step
+    return named
 
 
 def _counts(event: str, arguments: tuple[object, ...], folder: Path) -> bool:
@@ -158,7 +133,7 @@ def main(path: Path) -> None:
         shutil.copytree(old.folder, folder)
         box = SiteBox(folder)
         box.put(NEW)
-        step = cut_at(number, box, within=within)
+        step = cut_at(number, partial(taken, box), step_in(box), within=within)
         if not within or step.startswith("open "):  # the others write nothing themselves
             print(json.dumps({"step": step, "within": within, **look(box)}), flush=True)
         shutil.rmtree(folder)

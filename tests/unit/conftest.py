@@ -16,6 +16,8 @@ from tests.support.accounts_world import AccountsWorld, accounts_world
 from tests.support.certificates import self_signed
 from tests.support.console_world import World, make_world
 from tests.support.faulty_provider import FaultyProvider, faulty_provider
+from tests.support.leg_box import Box as LegBox
+from tests.support.leg_box import leg_box
 from tests.support.openid_box import settings_for
 from tests.support.uplink_line import Line
 
@@ -61,6 +63,15 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+async def whole_leg(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_loopback: None, aiortc_may_wait: None
+) -> AsyncIterator[LegBox]:
+    """A leg without its hardware, with its end of the control link."""
+    async with leg_box(tmp_path, monkeypatch) as box:
+        yield box
+
+
+@pytest.fixture
 async def line(only_loopback: None) -> AsyncIterator[Line]:
     """A leg's uplink, before it is connected."""
     line = Line()
@@ -72,6 +83,13 @@ async def line(only_loopback: None) -> AsyncIterator[Line]:
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A certificate for loopback and its key, as PEM files."""
     return self_signed(tmp_path)
+
+
+@pytest.fixture
+async def accounts_box(tmp_path: Path) -> AsyncIterator[AccountsWorld]:
+    """A box with real accounts, roles and audit log."""
+    async with accounts_world(tmp_path) as box:
+        yield box
 
 
 @pytest.fixture

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.support import certificate_cuts
+from tests.support.cuts import cuts_of
 
 
 def test_a_cut_at_each_step_leaves_the_old_or_the_new_pair_whole(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", certificate_cuts.__name__, tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    seen = [json.loads(line) for line in done.stdout.splitlines()]
+    seen = cuts_of(certificate_cuts, tmp_path)
     assert len(seen) > 12
     assert {one["step"] for one in seen} == {"", *certificate_cuts.STEPS}
     for one in seen:

@@ -1,4 +1,4 @@
-"""The JSON API as the design's table says it."""
+"""The JSON API of interactions and monitoring as the design's table says it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from appliance.console.app import create_app
 from appliance.console.local_access import BoxAccounts
 from appliance.console.openid.sign_in import OpenIdSignIn
 from appliance.console.platform_choice import PlatformChooser
 from appliance.console.ports import Ports
-from appliance.console.settings import ConsoleSettings
 from appliance.console.settings_desk import SettingsDesk
 from appliance.control_link.quality import SessionQuality
-from appliance.control_link.states import HeadsetState
-from appliance.control_link.words import Button, EndReason
 from appliance.monitoring.account_manager import AccountManager
 from appliance.monitoring.roles import Roles
 from appliance.monitoring.supervisor import MonitoringService
@@ -37,7 +33,6 @@ from appliance.provisioning.system import System
 from tests.support.console_world import World, make_world
 
 SAM = {"Authorization": "Bearer token-sam"}
-ADMIN = {"Authorization": "Bearer token-admin"}
 FIELDS = [
     *("id", "channel", "direction", "agents", "customer", "contact_point", "queue", "flow"),
     *("state", "started_at", "monitorable", "not_monitorable_reason", "monitors"),
@@ -209,69 +204,6 @@ async def test_another_supervisor_may_silence_and_not_speak(
     assert (await client.delete("/monitoring", headers=sue)).status_code == 204
 
 
-async def test_device_and_its_buttons(world: World, client: httpx.AsyncClient) -> None:
-    body = (await client.get("/device")).json()
-    assert body["virtual"] is True
-    assert body["headset"]["present"] is True
-    assert body["lamps"] == {"microphone": "off", "status": "on"}
-    for down in (True, False):
-        press = {"button": "microphone", "down": down}
-        assert (await client.post("/device/panel", json=press)).status_code == 204
-    assert world.panel.presses == [(Button.MICROPHONE, True), (Button.MICROPHONE, False)]
-
-
-async def test_the_self_test_tells_each_check(world: World, client: httpx.AsyncClient) -> None:
-    body = (await client.post("/device/selftest")).json()
-    assert body == {
-        "passed": True,
-        "checks": [
-            {"name": "headset present", "passed": True, "detail": "Jabra Evolve2 40"},
-            {"name": "platform", "passed": True, "detail": "connected to sandbox"},
-        ],
-    }
-    for detail, words in (("The centre is away.",) * 2, ("", "sandbox cannot be reached")):
-        world.book.take(PlatformConnection(False, detail))
-        body = (await client.post("/device/selftest")).json()
-        assert body["passed"] is False
-        assert body["checks"][1] == {"name": "platform", "passed": False, "detail": words}
-    world.monitoring.headset = HeadsetState()
-    world.book.take(PlatformConnection(True))
-    body = (await client.post("/device/selftest")).json()
-    assert [check["passed"] for check in body["checks"]] == [False, True]
-    assert body["passed"] is False
-
-
-async def test_the_connection_check_tells_each_step(client: httpx.AsyncClient) -> None:
-    technician = {"Authorization": "Bearer token-tom"}
-    body = (await client.post("/platform/check", headers=technician)).json()
-    assert (body["platform"], body["passed"]) == ("sandbox", False)
-    assert [(step["step"], step["passed"]) for step in body["steps"]] == [
-        ("address", True),
-        ("sign_in", False),
-    ]
-
-
-async def test_the_self_test_does_not_open_the_microphone_in_a_call(
-    client: httpx.AsyncClient,
-) -> None:
-    await client.post("/interactions/call-00001/monitor")
-    answer = await client.post("/device/selftest")
-    assert (answer.status_code, answer.json()["code"]) == (409, "busy")
-
-
-@pytest.fixture
-def app_of_a_real_board(world: World) -> FastAPI:
-    return create_app(replace(world.ports(), panel=None), ConsoleSettings(names=("box",)))
-
-
-async def test_a_real_board_is_pressed_by_hand_only(app_of_a_real_board: FastAPI) -> None:
-    transport = httpx.ASGITransport(app_of_a_real_board)
-    async with httpx.AsyncClient(transport=transport, base_url="http://box") as client:
-        press = {"button": "microphone", "down": True}
-        answer = await client.post("/api/v1/device/panel", json=press, headers=SAM)
-    assert (answer.status_code, answer.json()["code"]) == (409, "not_virtual")
-
-
 async def test_history_is_ones_own_without_the_permission(
     world: World, client: httpx.AsyncClient
 ) -> None:
@@ -306,65 +238,6 @@ async def test_the_api_describes_itself(client: httpx.AsyncClient) -> None:
     assert moment["format"] == "date-time"
 
 
-async def test_metrics_are_prometheus_text(app: FastAPI) -> None:
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://box") as client:
-        answer = await client.get("/metrics", headers={"Authorization": "Bearer token-tom"})
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    lines = answer.text.splitlines()
-    samples = [line for line in lines if not line.startswith("#")]
-    assert all(
-        re.fullmatch(r'bargebox_\w+({(\w+="[\w.]+",?)+})? -?[\d.e+]+', line) for line in samples
-    )
-    assert "bargebox_interactions_active 12" in samples
-    assert "bargebox_headset_present 1" in samples
-    assert "bargebox_playback_underruns_total 3" in samples
-
-
-async def test_metrics_tell_how_the_call_sounds_while_it_is_known(
-    world: World, app: FastAPI
-) -> None:
-    transport = httpx.ASGITransport(app)
-
-    async def scraped() -> dict[str, float]:
-        answer = await scraper.get("/metrics", headers={"Authorization": "Bearer token-tom"})
-        found = re.findall(r"(?m)^bargebox_leg_(\w+) (\S+)$", answer.text)
-        described = re.findall(r"(?m)^# TYPE bargebox_leg_(\w+) gauge$", answer.text)
-        assert {name for name, _ in found} - {"connected"} <= set(described)
-        assert len(described) == len(set(described)) == 9
-        return {name: float(value) for name, value in found}
-
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://box") as scraper,
-    ):
-        idle = {"connected": 1.0}
-        assert await scraped() == idle
-        await world.monitoring.monitor(world.accounts.accounts["sam"], "call-00001")
-        assert await scraped() == idle
-        world.monitoring.quality(4.21, lost_percent=1.5)
-        assert await scraped() == idle | {
-            "mos": 4.21,
-            "packets_lost_ratio": 0.015,
-            "concealed_ratio": 0.015,
-            "stretched_ratio": 0.005,
-            "jitter_seconds": 0.0025,
-            "jitter_buffer_seconds": 0.045,
-            "round_trip_seconds": 0.03,
-            "mouth_to_ear_seconds": 0.1265,
-        }
-        world.monitoring.quality(None)
-        assert set(await scraped()) == {
-            "connected",
-            "jitter_seconds",
-            "jitter_buffer_seconds",
-            "round_trip_seconds",
-        }
-        world.monitoring.quality(4.0)
-        world.monitoring.end(EndReason.HUNG_UP)
-        assert await scraped() == idle
-
-
 async def test_how_a_monitoring_sounded_is_told_with_its_interaction(
     world: World, client: httpx.AsyncClient
 ) -> None:
@@ -390,14 +263,14 @@ def large_app() -> FastAPI:
 async def test_ten_thousand_interactions_are_filtered_quickly(large_app: FastAPI) -> None:
     transport = httpx.ASGITransport(large_app)
     async with httpx.AsyncClient(transport=transport, base_url="http://box", headers=SAM) as client:
-        times = []
+        times = []  # of this process alone, for the machine may be busy with others
         for search in ("greta", "lópez sales", "call-09999", "nothing like it", ""):
-            start = time.perf_counter()
+            start = time.process_time()
             answer = await client.get("/api/v1/interactions", params={"search": search})
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
             assert answer.status_code == 200
-        start = time.perf_counter()
+        start = time.process_time()
         page = await client.get("/interactions?search=greta&per_page=50")
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
         assert page.status_code == 200
     assert sorted(times)[len(times) // 2] < 0.3, times

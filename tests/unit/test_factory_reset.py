@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -22,8 +19,10 @@ from appliance.provisioning.reset.made import GOES, MARKER, STAYS
 from appliance.provisioning.reset.marker import Marker, Ordered
 from appliance.service.errors import BargeboxError
 from appliance.settings import BoxSettings
+from tests.support import reset_cuts
 from tests.support.console_memory import PASSWORD
 from tests.support.console_world import World
+from tests.support.cuts import cuts_of
 from tests.support.reset_cuts import USED, left, used
 
 ADMIN = {"Authorization": "Bearer token-admin"}
@@ -39,15 +38,7 @@ def world(world: World, tmp_path: Path) -> World:
 
 
 def test_a_power_cut_at_any_step_leaves_the_old_box_or_a_fresh_one(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support.reset_cuts", tmp_path],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        cwd=Path(__file__).parents[2],
-    )
-    cuts = [json.loads(line) for line in done.stdout.splitlines()]
+    cuts = cuts_of(reset_cuts, tmp_path)
     old = sorted(USED)
     kinds = {"of order": 0, "old": 0, "fresh": 0}
     for cut in cuts:

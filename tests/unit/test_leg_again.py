@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from appliance.control_link.words import Audience, Gate
 from appliance.leg import call as call_module
 from appliance.webrtc import OPUS_SILENCE
-from tests.support.leg_box import Box, leg_box
+from tests.support.leg_box import Box
 from tests.support.raw_control import Control, Json
 from tests.support.taker import Platform
 
@@ -20,15 +18,9 @@ LOUD = (np.sin(np.arange(480) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.i
 
 
 @pytest.fixture
-async def box(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    only_loopback: None,
-    aiortc_may_wait: None,
-) -> AsyncIterator[Box]:
+def box(whole_leg: Box, monkeypatch: pytest.MonkeyPatch) -> Box:
     monkeypatch.setattr(call_module, "FAR_END_S", 0.1)
-    async with leg_box(tmp_path, monkeypatch) as box:
-        yield box
+    return whole_leg
 
 
 async def join(control: Control, platform: Platform, **fields: object) -> Json:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,7 @@ from appliance.leg import checks as checks_module
 from appliance.leg.codecs.opus import Samples
 from appliance.leg.cues import Cue, cue
 from appliance.webrtc import OPUS_SILENCE
-from tests.support.leg_box import Box, connected, leg_box
+from tests.support.leg_box import Box, connected
 from tests.support.raw_control import Control
 from tests.support.taker import Platform
 
@@ -33,11 +31,8 @@ class Lamps(list[tuple[LampPattern | None, LampPattern | None]]):
 
 
 @pytest.fixture
-async def box(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_loopback: None, aiortc_may_wait: None
-) -> AsyncIterator[Box]:
-    async with leg_box(tmp_path, monkeypatch) as box:
-        yield box
+def box(whole_leg: Box) -> Box:
+    return whole_leg
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,16 +10,13 @@ from appliance.control_link.states import HeadsetState
 from appliance.control_link.words import Action, Button, Gate, LampPattern
 from appliance.leg.codecs.opus import Samples
 from appliance.leg.cues import Cue, cue
-from tests.support.leg_box import Box, connected, leg_box
+from tests.support.leg_box import Box, connected
 from tests.support.raw_control import Json
 
 
 @pytest.fixture
-async def box(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_loopback: None, aiortc_may_wait: None
-) -> AsyncIterator[Box]:
-    async with leg_box(tmp_path, monkeypatch) as box:
-        yield box
+def box(whole_leg: Box) -> Box:
+    return whole_leg
 
 
 @pytest.mark.parametrize(

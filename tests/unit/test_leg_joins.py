@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,8 @@ from tests.support.raw_control import Json
 
 
 @pytest.fixture
-async def box(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_loopback: None, aiortc_may_wait: None
-) -> AsyncIterator[Box]:
-    async with leg_box(tmp_path, monkeypatch) as box:
-        yield box
+def box(whole_leg: Box) -> Box:
+    return whole_leg
 
 
 async def test_leg_is_in_one_call_at_most_whatever_comes_at_once(box: Box) -> None:

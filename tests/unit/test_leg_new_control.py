@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from appliance.control_link.words import Gate
 from appliance.webrtc import OPUS_SILENCE
-from tests.support.leg_box import Box, leg_box
+from tests.support.leg_box import Box
 from tests.support.raw_control import Control
 from tests.support.taker import Platform
 
@@ -21,11 +19,8 @@ LOUD = (np.sin(np.arange(960) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.i
 
 
 @pytest.fixture
-async def box(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_loopback: None, aiortc_may_wait: None
-) -> AsyncIterator[Box]:
-    async with leg_box(tmp_path, monkeypatch) as box:
-        yield box
+def box(whole_leg: Box) -> Box:
+    return whole_leg
 
 
 async def joined(control: Control) -> Platform:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ from appliance.leg.codecs.base import Codec
 from appliance.leg.codecs.opus import FRAME, Samples
 from appliance.leg.codecs.table import COMFORT_NOISE_TYPE, G722, OPUS, PCMA, PCMU, SPOKEN
 from appliance.leg.receive.jitter import JitterBuffer
-from tests.support.leg_box import Box, leg_box
+from tests.support.leg_box import Box
 from tests.support.raw_control import Control
 from tests.support.telephone import tone
 from tests.support.telephone_peer import OneCodecPeer
@@ -29,11 +27,8 @@ every_codec = pytest.mark.parametrize("codec", SPOKEN, ids=lambda codec: codec.n
 
 
 @pytest.fixture
-async def box(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_loopback: None, aiortc_may_wait: None
-) -> AsyncIterator[Box]:
-    async with leg_box(tmp_path, monkeypatch) as box:
-        yield box
+def box(whole_leg: Box) -> Box:
+    return whole_leg
 
 
 async def join(box: Box, platform: OneCodecPeer, who_offers: str = "the leg") -> Control:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from aiortc.rtp import RtpPacket
 
 from appliance.control_link.words import Audience, Gate, Media
 from appliance.webrtc import OPUS_SILENCE, tap_receiver
-from tests.support.leg_box import Box, leg_box
+from tests.support.leg_box import Box
 from tests.support.peer import ToneTrack
 from tests.support.raw_control import Control
 
@@ -53,11 +52,8 @@ class Mixer:
 
 
 @pytest.fixture
-async def box(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_loopback: None, aiortc_may_wait: None
-) -> AsyncIterator[Box]:
-    async with leg_box(tmp_path, monkeypatch) as box:
-        yield box
+def box(whole_leg: Box) -> Box:
+    return whole_leg
 
 
 @pytest.fixture

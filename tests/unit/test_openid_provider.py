@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import httpx
@@ -33,11 +32,11 @@ async def test_a_slow_provider_is_given_up_in_time_and_meanwhile_others_get_in(
     box: AccountsWorld, provider: FaultyProvider, monkeypatch: pytest.MonkeyPatch, drip: bool
 ) -> None:
     monkeypatch.setattr(fetch, "LIMIT_S", 0.6)
-    provider.wait_s, provider.drip = (0.0 if drip else 3.0), drip
+    provider.wait_s, provider.drip = (0.0 if drip else 30.0), drip
     async with browser(box) as client:
-        began = time.monotonic()
         answer = await client.get("/sign-in/openid")
-        assert time.monotonic() - began < 2.5
+        assert len(provider.asked) == 1
+        assert provider.answered == 0, "the box has waited for all of it"
         assert answer.status_code == 503
         assert "Example Ltd does not answer (no answer in time)" in answer.text
         assert 'name="password"' in answer.text

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -26,7 +24,7 @@ from appliance.console.sign_in_brake import (
 from appliance.console.throttle import FORGET_AFTER, FREE_TRIES
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.store import StoreError
-from tests.support.accounts_world import AccountsWorld, accounts_world
+from tests.support.accounts_world import AccountsWorld
 from tests.support.console_memory import PASSWORD
 
 GUESSES = 10_000
@@ -227,9 +225,8 @@ async def test_refusals_are_summed_and_names_of_nobody_are_not_written() -> None
 
 
 @pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[AccountsWorld]:
-    async with accounts_world(tmp_path) as box:
-        yield box
+def box(accounts_box: AccountsWorld) -> AccountsWorld:
+    return accounts_box
 
 
 async def guess(client: httpx.AsyncClient, user: str, password: str = WRONG) -> int:

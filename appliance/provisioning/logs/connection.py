@@ -171,13 +171,13 @@ class Stream:
 
     async def close(self) -> None:
         """What the system has not taken by then is lost."""
-        await stop_tasks(self._watching)
-        self._writer.close()
         try:
+            await stop_tasks(self._watching)
+            self._writer.close()
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(CLOSE_LIMIT_S):
                     await self._writer.wait_closed()
-        finally:  # else it stays open until the server takes what waits, which may be never
+        finally:  # else it stays open: cancelled for ever, or until the server takes what waits
             self._writer.transport.abort()
 
     async def _watch(self) -> None:

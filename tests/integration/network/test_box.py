@@ -26,8 +26,7 @@ from tests.support.provisioning_notes import Notes
 
 @pytest.fixture
 def services() -> Iterator[PrivateBox]:
-    with private_box() as box:
-        box.stand_in("systemd", "timesyncd")
+    with private_box("systemd", "timesyncd") as box:
         yield box
 
 

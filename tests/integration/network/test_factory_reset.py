@@ -28,8 +28,7 @@ STATIC = {
 
 @pytest.fixture
 def services() -> Iterator[PrivateBox]:
-    with private_box() as box:
-        box.stand_in("systemd", "timesyncd")
+    with private_box("systemd", "timesyncd") as box:
         yield box
 
 

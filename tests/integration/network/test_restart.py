@@ -11,17 +11,13 @@ from appliance.provisioning.box.restart import Restart
 from appliance.provisioning.bus import ServiceAbsentError, SystemBus
 from appliance.provisioning.not_changed import NotChangedError
 from appliance.service.errors import BargeboxError
-from tests.support.private_box import PrivateBox, private_box
+from tests.support.private_box import LOGIND, SYSTEMD, PrivateBox, private_box
 from tests.support.provisioning_notes import Notes
-
-LOGIND = ("org.freedesktop.login1", "/org/freedesktop/login1")
-SYSTEMD = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1")
 
 
 @pytest.fixture(scope="module")
 def services() -> Iterator[PrivateBox]:
-    with private_box() as box:
-        box.stand_in("systemd", "logind")
+    with private_box("systemd", "logind") as box:
         yield box
 
 

@@ -18,8 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def services() -> Iterator[PrivateBox]:
-    with private_box() as box:
-        box.stand_in("systemd", "timesyncd")
+    with private_box("systemd", "timesyncd") as box:
         yield box
 
 

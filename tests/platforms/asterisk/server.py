@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.child import Child
+
 ADDRESS = "10.77.0.1"
 ROOT = Path(__file__).parents[3] / "build/asterisk"
 MANUAL = Path(__file__).parents[3] / "docs/operations.md"
@@ -54,7 +56,7 @@ username = {name}
 """
 
 
-class Asterisk:
+class Asterisk(Child):
     """One server after another in the same folder."""
 
     def __init__(
@@ -69,7 +71,6 @@ class Asterisk:
         self._run, self._people, self._legs, self._trunks = directory, people, legs, trunks
         self.more: dict[str, str] = {}
         """What a test adds at the end of a configuration file."""
-        self._process: asyncio.subprocess.Process | None = None
         program = _program()
         version = subprocess.run([*program, "-V"], capture_output=True, text=True, check=True)
         assert version.stdout.startswith(f"Asterisk {MAJOR}."), (
@@ -126,19 +127,6 @@ class Asterisk:
                 except httpx.TransportError:
                     pass
                 await asyncio.sleep(0.05)
-
-    @property
-    def pid(self) -> int:
-        """Of the process that runs."""
-        assert self._process is not None
-        return self._process.pid
-
-    async def kill(self) -> None:
-        """As an accident would."""
-        assert self._process is not None
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
 
     @staticmethod
     def administrator() -> httpx.AsyncClient:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from typing import Any
 import httpx
 
 from appliance.platforms.cxengage.settings import CxEngageSettings
+from tests.support.child import ModuleChild
 
-START_S = 60.0
 PASSWORD = "correct-horse"
 USERS = ("sue", "tom")
 BOX = "box"
@@ -27,16 +26,14 @@ def user_settings(name: str, **fields: Any) -> dict[str, Any]:
     return {"id": f"user-{name}", "username": name, "password": PASSWORD, **fields}
 
 
-class StandinProcess:
+class StandinProcess(ModuleChild):
     """One stand-in after another at the same port, as long as `start` and `kill` are called."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.url = ""
         users = [user_settings(name) for name in (*USERS, BOX)]
-        self._settings: dict[str, Any] = {"users": users, "agents": AGENTS, **settings}
-        self._settings_file = directory / "standin.json"
-        self._ready_file = directory / "standin.ready"
-        self._process: asyncio.subprocess.Process | None = None
+        given = {"users": users, "agents": AGENTS, **settings}
+        super().__init__("tests.platforms.cxengage.standin", directory, "standin", given)
         # Whom the control door belongs to, the test knows; it may have any certificate.
         self._client = httpx.AsyncClient(trust_env=False, timeout=20, verify=False)  # noqa: S501
 
@@ -46,40 +43,10 @@ class StandinProcess:
 
     async def start(self) -> None:
         """Returns when clients may come."""
-        self._settings_file.write_text(json.dumps(self._settings))
-        self._ready_file.unlink(missing_ok=True)
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.platforms.cxengage.standin",
-            "--settings",
-            str(self._settings_file),
-            "--ready-file",
-            str(self._ready_file),
-            "--follow-parent",
-            stdout=asyncio.subprocess.DEVNULL,
-        )
-        async with asyncio.timeout(START_S):
-            while not self._ready_file.exists():
-                assert self._process.returncode is None, "the stand-in did not start"
-                await asyncio.sleep(0.05)
-        ready = json.loads(self._ready_file.read_text())
+        ready = json.loads(await self._started())
         self.url = ready["url"]
         self._settings["port"] = int(self.url.rpartition(":")[2])
         self._settings["control_token"] = ready["control_token"]
-
-    @property
-    def pid(self) -> int:
-        """Of the process that runs."""
-        assert self._process is not None
-        return self._process.pid
-
-    async def kill(self) -> None:
-        """As an accident would."""
-        assert self._process is not None
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
 
     async def close(self) -> None:
         """Kill it and let the door go."""

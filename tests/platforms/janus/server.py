@@ -11,6 +11,7 @@ from typing import Any
 
 from appliance.platforms.janus.settings import JanusSettings
 from tests.support.certificates import self_signed
+from tests.support.child import Child
 
 HOST = "10.77.0.1"
 PORT, WSS_PORT, ADMIN_PORT = 8188, 8989, 7188
@@ -67,12 +68,11 @@ general: {{ admin_key = "{ADMIN_KEY}", string_ids = true }}
 """
 
 
-class JanusProcess:
+class JanusProcess(Child):
     """One server after another with the same settings, as long as `start` and `stop` are called."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._process: asyncio.subprocess.Process | None = None
         self.certificate, key = self_signed(directory, HOST)
         for name, text in {
             "janus.jcfg": JANUS % directory,
@@ -117,18 +117,6 @@ class JanusProcess:
             while not await asyncio.to_thread(_listens):
                 assert self._process.returncode is None, "Janus did not start; see janus.log"
                 await asyncio.sleep(0.05)
-
-    @property
-    def pid(self) -> int:
-        """Of the process that runs."""
-        assert self._process is not None
-        return self._process.pid
-
-    async def kill(self) -> None:
-        """As an accident would."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
 
 
 def _listens() -> bool:

@@ -1,0 +1,1 @@
+"""The logs at a real syslog server, rsyslog."""
