@@ -21,8 +21,8 @@ help: ## Explain the targets
 # They wait more than they work, so several run side by side; each worker has a network of its own,
 # where servers of one kind do not meet. One that died ends the run.
 WORKERS ?= 2
-PLATFORM_TESTS = $(PY) -m pytest tests/platforms --dist loadgroup \
-  --tx '$(WORKERS)*popen//python=tools/in-namespace $(PY)' --max-worker-restart 0
+SIDE_BY_SIDE = --tx '$(WORKERS)*popen//python=tools/in-namespace $(PY)' --max-worker-restart 0
+PLATFORM_TESTS = $(PY) -m pytest tests/platforms $(SIDE_BY_SIDE) --dist loadgroup
 
 # The demo dies with this make however make dies, so that no process is ever left behind.
 demo: setup-demo ## Start the box with its sandbox contact centre; Ctrl-C ends it
@@ -30,7 +30,7 @@ demo: setup-demo ## Start the box with its sandbox contact centre; Ctrl-C ends i
 
 test: lint ## Everything that must be green: lint, unit, integration, browser and platform tests
 	@$(PY) -m pytest tests/unit -n $(WORKERS)
-	@$(PY) -m pytest tests/integration tests/browser
+	@$(PY) -m pytest tests/integration tests/browser $(SIDE_BY_SIDE) --dist loadfile
 	@$(PLATFORM_TESTS)
 
 lint: setup-test ## ruff, mypy --strict and the import contracts

@@ -9,8 +9,6 @@ import pytest
 from appliance.console.openid.journey import COOKIE as JOURNEY
 from appliance.console.web_sessions import COOKIE
 from appliance.monitoring.policy import Permission
-from appliance.provisioning.openid.file import OpenIdFile
-from appliance.provisioning.openid.settings import OpenIdSettings
 from tests.support.accounts_world import AccountsWorld
 from tests.support.console_memory import PASSWORD
 from tests.support.faulty_provider import FaultyProvider

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from appliance.console.openid.file import OpenIdFile
-from appliance.console.openid.settings import OpenIdSettings
 from appliance.console.web_sessions import COOKIE
 from appliance.monitoring.people import People, PeopleError, WantedAccount
+from appliance.provisioning.openid.file import OpenIdFile
+from appliance.provisioning.openid.settings import OpenIdSettings
 from tests.support.accounts_world import AccountsWorld
 from tests.support.faulty_provider import CLIENT, FaultyProvider
 from tests.support.openid_box import (
