@@ -22,7 +22,7 @@ from appliance.console.language import InTheirLanguage, read_languages
 from appliance.console.metrics import Counters
 from appliance.console.openapi import ABOUT, operation_id, tags_of
 from appliance.console.own_names import OwnNames
-from appliance.console.page_files import ADDRESS, PageFiles
+from appliance.console.page_files import ADDRESS, page_files
 from appliance.console.ports import Ports
 from appliance.console.refused_sign_ins import RefusedSignIns
 from appliance.console.routes import (
@@ -122,7 +122,7 @@ def create_app(
         generate_unique_id_function=operation_id,
     )
     languages = read_languages(settings.web_root / "locale")
-    files = PageFiles(settings.web_root / "static")
+    files = page_files(settings.web_root / "static")
     counters = Counters()
     sessions = WebSessions(
         idle=settings.session_idle,
@@ -145,7 +145,7 @@ def create_app(
         refused=RefusedSignIns(ports.audit.append, ports.accounts.known_as),
         counters=counters,
         visitors=Visitors(settings.max_event_clients + SPARE, counters),
-        hub=EventHub(ports, counters, max_clients=settings.max_event_clients),
+        hub=EventHub(ports, counters, max_clients=settings.max_event_clients, page=files.version),
         templates=make_templates(settings, files),
         languages=languages,
         recovery=BoxRecovery(

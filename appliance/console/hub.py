@@ -55,8 +55,11 @@ def manages(account: Account) -> bool:
 class EventHub:
     """Listens to the domain once and tells every client. All methods belong to the loop."""
 
-    def __init__(self, ports: Ports, counters: Counters, *, max_clients: int) -> None:
+    def __init__(
+        self, ports: Ports, counters: Counters, *, max_clients: int, page: str = ""
+    ) -> None:
         self._ports, self._counters, self._max_clients = ports, counters, max_clients
+        self._page = page
         self._feeds: set[Feed] = set()
         self._pending: set[str] = set()
         self._all_changed = False
@@ -116,6 +119,7 @@ class EventHub:
             quality=self._quality(account),
             recent_mos=self._counters.recent_mos() if sees_calls(account) else [],
             update=self._ports.system.updates.progress if manages(account) else None,
+            page=self._page,
         )
         return Event("snapshot", body.model_dump_json())
 

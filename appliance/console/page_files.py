@@ -6,7 +6,9 @@ import gzip
 import hashlib
 import mimetypes
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +22,7 @@ from appliance.console.page_scripts import PageScripts
 ADDRESS: Final = "/static"
 KEPT: Final = "max-age=31536000, immutable"
 """A browser keeps a file for a year and does not even ask whether it has changed (RFC 8246)."""
-MOST_JOINED: Final = 64
-"""Files that were joined and are kept: more than there are pages, and no more than that for anybody
-who asks for others."""
 _VERSION = re.compile(r"/v-[0-9a-f]{16}(?=/)")
-_JOINED = re.compile(r"/(?:js/page((?:\+\w+){0,8})\.js|css/(\w+(?:\+\w+){1,8})\.css)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +36,7 @@ class _File:
 class PageFiles:
     """ASGI app with the files of *folder* at ``/NAME`` and ``/VERSION/NAME``. Reads all, once.
 
-    ``/js/page+list+watching.js`` is a page's scripts in one file (`PageScripts`), with those two as
-    its own parts, and ``/css/base+list.css`` its sheets, one behind the other.
+    Beside them are the joined ones that a page asked for: its scripts (`script`) and its sheets.
 
     From the disk, and compressed each time, they would keep the box's one web process busy for
     longer than the page itself.
@@ -62,13 +59,29 @@ class PageFiles:
         self.scripts: Final = PageScripts(
             {path.stem: path.read_text("utf-8") for path in sorted((folder / "js").glob("*.js"))}
         )
-        self._joined: dict[str, _File] = {}
+
+    def script(self, parts: Sequence[str]) -> str:
+        """The name of one file with all scripts of a page with these *parts*.
+
+        Raises ``KeyError`` for a part that is not there.
+        """
+        name = f"/js/{'+'.join(['page', *parts])}.js"
+        if name not in self._files:
+            self._files[name] = _file(name, self.scripts.joined(parts).encode())
+        return name
+
+    def sheet(self, styles: Sequence[str]) -> str:
+        """The name of one file with these sheets, one behind the other. Raises ``KeyError``."""
+        name = f"/css/{'+'.join(styles)}.css"
+        if name not in self._files:
+            sheets = [self._files[f"/css/{style}.css"].plain for style in styles]
+            self._files[name] = _file(name, b"\n".join(sheets))
+        return name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET and HEAD. Raises ``HTTPException`` (404, 405)."""
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        name = _VERSION.sub("", path, count=1)
-        file = self._files.get(name) or self._joined_for(name)
+        file = self._files.get(_VERSION.sub("", path, count=1))
         if scope["type"] != "http" or file is None:
             raise HTTPException(404)
         if scope["method"] not in ("GET", "HEAD"):
@@ -78,24 +91,11 @@ class PageFiles:
         headers["Cache-Control"] = KEPT if kept else "no-cache"
         await _answer(file, Headers(scope=scope), headers)(scope, receive, send)
 
-    def _joined_for(self, name: str) -> _File | None:
-        found, known = _JOINED.fullmatch(name), self._joined.get(name)
-        if found is None or known is not None:
-            return known
-        parts, sheets = found.groups()
-        try:
-            if sheets is None:
-                data = self.scripts.joined(parts.split("+")[1:]).encode()
-            else:
-                data = b"\n".join(
-                    self._files[f"/css/{sheet}.css"].plain for sheet in sheets.split("+")
-                )
-        except KeyError:
-            return None
-        while len(self._joined) >= MOST_JOINED:
-            del self._joined[next(iter(self._joined))]
-        self._joined[name] = _file(name, data)
-        return self._joined[name]
+
+@lru_cache(maxsize=4)
+def page_files(folder: Path) -> PageFiles:
+    """Those of *folder*, for all lives of control: a page that was made in one may ask the next."""
+    return PageFiles(folder)
 
 
 def _answer(file: _File, asked: Headers, headers: dict[str, str]) -> Response:

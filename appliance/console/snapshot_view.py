@@ -27,3 +27,5 @@ class SnapshotOut(BaseModel):
     recent_mos: list[float | None]
     update: Progress | None
     """What is being done with an update; null without ``MANAGE_DEVICE``."""
+    page: str
+    """The version of the page's files: an open page with others was made before an update."""

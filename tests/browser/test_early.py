@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from appliance.platforms.protocol import PlatformConnection
-from tests.support.browser import sign_in
+from tests.support.browser import context, sign_in
 from tests.support.console_served import Served
 
 
@@ -111,3 +111,51 @@ def test_a_page_that_waits_for_its_scripts_without_end_keeps_no_more_than_it_may
         page.wait_for_function("() => early.stream.source.readyState === EventSource.CLOSED")
     expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
     assert len(streams) == 2
+
+
+def test_an_old_press_on_the_boxs_drawing_is_not_done(page: Page, server: Served) -> None:
+    """It may have been to mute what somebody else has muted since."""
+    sign_in(page)
+    with without_scripts(page, "/panel"):
+        page.get_by_role("button", name="Microphone button").click()
+    with page.expect_request("**/device/panel") as asked:
+        expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
+        page.wait_for_timeout(500)
+        page.get_by_role("button", name="Hang-up button").press("Enter")
+    assert "hang_up" in (asked.value.post_data or "")
+
+
+def test_one_listener_that_fails_leaves_the_others_and_the_watch(
+    browser: Browser, server: Served
+) -> None:
+    with context(browser, server.url) as profile:
+        page = profile.new_page()
+        sign_in(page)
+        with without_scripts(page, "/interactions"):
+            page.wait_for_function(TOLD)
+            page.evaluate("early.stream.told.unshift({ name: 'interaction', data: 'null' })")
+        expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
+        page.evaluate("early.stream.source.close()")
+        profile.set_offline(True)
+        expect(page.locator("#chip-box")).to_have_attribute("data-tone", "bad")
+
+
+def test_a_page_from_before_an_update_is_loaded_anew(page: Page, server: Served) -> None:
+    sign_in(page)
+    with without_scripts(page, "/interactions"):
+        page.wait_for_function(TOLD)
+        page.evaluate("early.version = 'v-0'")
+    page.wait_for_function("() => early.version !== 'v-0'")
+    expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
+    page.wait_for_timeout(500)
+    assert page.evaluate("early.version") != "v-0"
+
+
+def test_what_somebody_is_typing_stays(page: Page) -> None:
+    sign_in(page)
+    with without_scripts(page, "/interactions"):
+        page.wait_for_function(TOLD)
+        page.evaluate("early.version = 'v-0'")
+        page.get_by_label("Search").fill("garc")
+    expect(page.get_by_text("The box has been updated. Load this page anew.")).to_be_visible()
+    expect(page.get_by_label("Search")).to_have_value("garc")

@@ -15,11 +15,12 @@ from jinja2 import UndefinedError
 
 from appliance.console import wording
 from appliance.console.language import read_languages
-from appliance.console.page_files import MOST_JOINED, PageFiles
+from appliance.console.page_files import PageFiles
 from appliance.console.settings import ConsoleSettings
 from appliance.console.state import make_templates
 from appliance.control_link.words import LampPattern
 from tests.support.console_memory import PASSWORD
+from tests.support.console_world import World
 
 WEB = ConsoleSettings().web_root
 BROWSER_TESTS = Path(__file__).resolve().parents[1] / "browser" / "vendor"
@@ -62,18 +63,21 @@ async def test_a_page_has_one_script_and_one_sheet(client: httpx.AsyncClient) ->
         assert answer.headers["cache-control"] == "max-age=31536000, immutable"
         last = (WEB / "static" / folder / f"{whole}.{folder}").read_text().splitlines()[-2]
         assert last in answer.text
-    for wrong in ("js/page+none.js", "js/page+list+.js", "css/base+none.css", "css/base+.css"):
-        assert (await client.get(f"/static/{wrong}")).status_code == 404
+    for nobodys in ("js/page+list.js", "js/page+none.js", "css/list+base.css", "css/base+.css"):
+        assert (await client.get(f"/static/{nobodys}")).status_code == 404
 
 
-async def test_files_that_nobody_needs_are_joined_and_not_kept_without_end() -> None:
-    files = await asyncio.to_thread(PageFiles, WEB / "static")
-    transport = httpx.ASGITransport(files)
-    async with httpx.AsyncClient(transport=transport, base_url="http://box") as client:
-        for number in range(MOST_JOINED + 20):
-            sheets = "+".join("base" if number >> bit & 1 else "list" for bit in range(7))
-            assert (await client.get(f"/css/{sheets}.css")).status_code == 200
-    assert len(files._joined) == MOST_JOINED
+async def test_a_page_of_one_life_of_control_has_its_files_in_the_next(world: World) -> None:
+    """The joined ones too, though nobody has asked the new one for a page."""
+    found = []
+    for path in ("/interactions", ""):
+        transport = httpx.ASGITransport(await asyncio.to_thread(world.app))
+        async with httpx.AsyncClient(transport=transport, base_url="http://box") as client:
+            await client.post("/api/v1/session", json={"user": "sam", "password": PASSWORD})
+            if path:
+                page = (await client.get(path)).text
+                found = re.findall(r'(?:src|href)="(/static/[^"]+\.(?:js|css))"', page)
+            assert [(await client.get(one)).status_code for one in found] == [200] * 3
 
 
 @pytest.mark.parametrize("template", PAGES, ids=lambda path: path.stem)

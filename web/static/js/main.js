@@ -10,6 +10,7 @@ import * as quality from "./quality.js";
 import * as room from "./room.js";
 import * as stream from "./stream.js";
 import * as toolbar from "./toolbar.js";
+import * as version from "./version.js";
 
 const EARLY_MS = 5000; // whoever waited longer for what was pressed has given it up
 
@@ -35,9 +36,8 @@ document.querySelector("[data-language]").addEventListener("click", ({ target })
 /** Start the page, whose own parts are `own`. */
 export function begin(own) {
   localTimes(document);
-  for (const part of [chips, ...own, toolbar, alerts, quality, room, attention, keys]) part.start();
-  const { button, at, over, stream: told } = globalThis.early;
-  stream.start(told);
-  over.abort();
+  for (const part of [chips, ...own, toolbar, alerts, quality, room, attention, keys, version]) part.start();
+  const { button, at } = globalThis.early;
+  stream.start(globalThis.early);
   if (button?.isConnected && performance.now() - at < EARLY_MS) button.click();
 }

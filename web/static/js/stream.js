@@ -100,18 +100,25 @@ function wake() {
   open();
 }
 
-/** Go on with the stream that early.js began, and what it has told since. */
-export function start(early) {
-  names = early.names;
-  if (early.source.readyState === EventSource.CLOSED) {
-    open();
-  } else {
-    follow(early.source);
-    early.told.forEach(take);
-  }
+/** Go on with the stream that early.js began, and with what it has told since. */
+export function start({ stream, over }) {
+  names = stream.names;
   setInterval(watch, 200);
   addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && wake());
   addEventListener("online", wake);
   document.addEventListener("visibilitychange", wake);
+  over.abort();
+  if (stream.source.readyState === EventSource.CLOSED) {
+    open();
+    return;
+  }
+  follow(stream.source);
+  for (const event of stream.told) {
+    try {
+      take(event);
+    } catch (error) {
+      reportError(error); // as if the browser had called it, and the next one is told
+    }
+  }
 }
