@@ -1,6 +1,6 @@
 """A page's own scripts in one file.
 
-They are written as small ES modules, and joined when a page is first asked for: a browser on a
+They are written as small ES modules, and joined when a page is first made: a browser on a
 small computer takes milliseconds for each file beside what is in it, and a page has about twenty.
 """
 
