@@ -161,12 +161,23 @@ async def test_an_export_is_taken_by_a_box_where_no_role_is_gone(box: SiteBox) -
     assert await fresh.document(secrets=True) | parts == await fresh.document(secrets=True)
 
 
-async def test_settings_that_cannot_be_read_are_not_written_over(box: SiteBox) -> None:
-    broken = box.state / "openid-secret.json"
+@pytest.mark.parametrize(
+    ("text", "file", "part", "page"),
+    [
+        (OPENID, "openid-secret.json", "openid", "Sign-in"),
+        (LOGS, "log-forwarding.json", "logs", "Log server"),
+    ],
+    ids=["openid", "logs"],
+)
+async def test_settings_that_cannot_be_read_are_not_written_over(
+    box: SiteBox, text: str, file: str, part: str, page: str
+) -> None:
+    broken = box.state / file
     broken.write_text("{")
-    box.put(OPENID)
+    box.put(text)
     assert not await box.start()
-    assert "Line 1, openid: What the box has of this cannot be read." in box.report()
+    words = f"What the box has of this cannot be read. Save it on the page “{page}” first."
+    assert f"Line 1, {part}: {words}" in box.report()
     assert broken.read_text() == "{"
 
 
@@ -225,15 +236,26 @@ async def test_a_box_without_them_says_so_and_nothing_changes(openid_box: Accoun
     assert (await site.check(tomlkit.dumps(parts), ""))[1] == []
 
 
-async def test_an_export_without_what_cannot_be_read_is_refused_in_words(
-    openid_box: AccountsWorld,
-) -> None:
+DAMAGED = [("openid_file", "Sign-in"), ("log_forwarding_file", "Log server")]
+
+
+@pytest.fixture
+async def desk(openid_box: AccountsWorld, code: str) -> AccountsWorld:
+    """A box where the settings of which *code* tells are damaged."""
     site = openid_box.world.site
     site.folder.mkdir()
     await openid_box.world.certificates.begin()
-    await asyncio.to_thread(openid_box.world.openid_file._path.write_text, "{")
-    async with openid_box.signed_in("admin") as admin:
+    damaged = openid_box.world.openid_file if code == "openid_file" else site._box.logs
+    await asyncio.to_thread(damaged._path.write_text, "{")
+    return openid_box
+
+
+@pytest.mark.parametrize(("code", "page"), DAMAGED)
+async def test_an_export_without_what_cannot_be_read_is_refused_in_words(
+    desk: AccountsWorld, code: str, page: str
+) -> None:
+    async with desk.signed_in("admin") as admin:
         answer = await admin.post("/api/v1/settings/export", json={"passphrase": ""})
-    assert (answer.status_code, answer.json()["code"]) == (503, "openid_file")
-    assert "Save it again on the page “Sign-in”." in answer.json()["detail"]
-    assert not await openid_box.records("settings_exported")
+    assert (answer.status_code, answer.json()["code"]) == (503, code)
+    assert f"Save it again on the page “{page}”." in answer.json()["detail"]
+    assert not await desk.records("settings_exported")
