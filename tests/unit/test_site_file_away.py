@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import tomlkit
 
+from appliance.provisioning.site_file.document import SiteFile
 from appliance.provisioning.site_file.erasing import ERASED
 from appliance.provisioning.site_file.exporting import document_of
 from tests.support.accounts_world import AccountsWorld
@@ -259,3 +260,36 @@ async def test_an_export_without_what_cannot_be_read_is_refused_in_words(
     assert (answer.status_code, answer.json()["code"]) == (503, code)
     assert f"Save it again on the page “{page}”." in answer.json()["detail"]
     assert not await desk.records("settings_exported")
+
+
+@pytest.mark.parametrize("code", [code for code, _ in DAMAGED])
+async def test_a_document_about_other_things_is_checked_and_used_all_the_same(
+    desk: AccountsWorld, code: str
+) -> None:
+    site, body = desk.world.site, {"document": "[site]\nbarge_limit_s = 60\n"}
+    async with desk.signed_in("admin") as admin:
+        answer = await admin.post("/api/v1/settings/import", json={**body, "check": True})
+        assert answer.status_code == 200, answer.text
+        change = {"field": "site.barge_limit_s", "before": "0", "after": "60"}
+        assert answer.json()["changes"] == [change]
+        answer = await admin.post("/api/v1/settings/import", json=body)
+        assert answer.status_code == 200, answer.text
+        await site.next_life()
+        assert "APPLIED." in await site.report()
+        part = "openid" if code == "openid_file" else "logs"
+        body["document"] += f"[{part}]\n"
+        answer = await admin.post("/api/v1/settings/import", json={**body, "check": True})
+    assert (answer.status_code, [*answer.json()["fields"]]) == (422, [part])
+
+
+async def test_a_part_that_is_asked_for_alone_is_as_in_the_whole_document(
+    openid_box: AccountsWorld,
+) -> None:
+    site = openid_box.world.site
+    site.folder.mkdir()
+    await openid_box.world.certificates.begin()
+    whole = await document_of(site._box)
+    assert {"platform", "roles", "accounts", "site", "panel", "logs", "openid"} <= whole.keys()
+    for part in SiteFile.model_fields:
+        alone = {part: whole[part]} if part in whole else {}
+        assert await document_of(site._box, parts={part}) == alone
