@@ -237,7 +237,10 @@ async def test_a_box_without_them_says_so_and_nothing_changes(openid_box: Accoun
     assert (await site.check(tomlkit.dumps(parts), ""))[1] == []
 
 
-DAMAGED = [("openid_file", "Sign-in"), ("log_forwarding_file", "Log server")]
+DAMAGED = [
+    ("openid_file", "Sign-in", "Anmeldung"),
+    ("log_forwarding_file", "Log server", "Log-Server"),
+]
 
 
 @pytest.fixture
@@ -251,18 +254,20 @@ async def desk(openid_box: AccountsWorld, code: str) -> AccountsWorld:
     return openid_box
 
 
-@pytest.mark.parametrize(("code", "page"), DAMAGED)
+@pytest.mark.parametrize(("code", "page", "german"), DAMAGED)
 async def test_an_export_without_what_cannot_be_read_is_refused_in_words(
-    desk: AccountsWorld, code: str, page: str
+    desk: AccountsWorld, code: str, page: str, german: str
 ) -> None:
     async with desk.signed_in("admin") as admin:
+        admin.headers["X-Bargebox"] = "de"
         answer = await admin.post("/api/v1/settings/export", json={"passphrase": ""})
     assert (answer.status_code, answer.json()["code"]) == (503, code)
     assert f"Save it again on the page “{page}”." in answer.json()["detail"]
+    assert f"auf der Seite „{german}“ neu." in answer.json()["told"]["detail"]
     assert not await desk.records("settings_exported")
 
 
-@pytest.mark.parametrize("code", [code for code, _ in DAMAGED])
+@pytest.mark.parametrize("code", [code for code, *_ in DAMAGED])
 async def test_a_document_about_other_things_is_checked_and_used_all_the_same(
     desk: AccountsWorld, code: str
 ) -> None:
