@@ -69,6 +69,7 @@ STATUS = {
     "openid_token": 403,
     "openid_busy": 429,
     "openid_file": 503,
+    "log_forwarding_file": 503,
     "no_role": 403,
     "invalid_name": 403,
     "service_absent": 503,

@@ -105,7 +105,7 @@ class SettingsDesk:
         faults = await faults_of(self._box, given.document)
         if faults:
             raise await asyncio.to_thread(places, text, faults)
-        return given, changes(await document_of(self._box), given)
+        return given, changes(await document_of(self._box, parts=given.data.keys()), given)
 
     async def use(self, who: str, given: GivenFile) -> None:
         """Plan to apply *given* and begin anew with it; on record first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from collections.abc import Iterator
@@ -89,6 +90,29 @@ def test_a_server_that_is_away_is_told(page: Page, server: Served) -> None:
     page.get_by_label("Send by").select_option("off")
     page.get_by_role("button", name="Save and use").click()
     expect(page.locator("#logs [role=status]")).to_have_text("Saved. Nothing is sent.")
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", get_args(Scheme))
+def test_damaged_settings_are_told_until_they_are_saved_anew(
+    browser: Browser, server: Served, scheme: Scheme, size: str, locale: str
+) -> None:
+    logs = server.world.logs
+    file = logs._file._path
+    file.write_text("{")
+    asyncio.run_coroutine_threadsafe(logs.begin(), server.loop).result(10)
+    told = {"en-GB": "on the page “Log server”.", "de-DE": "auf der Seite „Log-Server“ neu."}
+    with visit(browser, server, size, scheme, locale) as page:
+        go(page)
+        expect(page.locator(".banner")).to_contain_text(told[locale])
+        inspect(page, f"logs-damaged-{locale[:2]}-{scheme}-{size}")
+        assert file.read_text() == "{"
+        page.locator("#logs .primary").click()
+        expect(page.locator("#logs [role=status]")).not_to_be_empty()
+        page.reload()
+        expect(page.locator("#logs .primary")).to_be_visible()
+        expect(page.locator(".banner")).to_have_count(0)
 
 
 @pytest.mark.parametrize("size", SIZES)

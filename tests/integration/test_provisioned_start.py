@@ -14,8 +14,9 @@ from typing import Any
 
 import httpx
 
-from appliance.console.api_client import call, find_access
+from appliance.console.api_client import ApiError, call, find_access
 from tests.support.log_server import log_server
+from tests.support.planted import opened
 from tests.support.site_box import PASSWORD, SiteBox
 from tests.support.waiting import eventually
 
@@ -76,10 +77,26 @@ async def signs_in(local: Path, name: str, password: str) -> bool:
             await asyncio.sleep(0.1)
 
 
-async def asked(local: Path, path: str) -> Any:
+async def asked(
+    local: Path, path: str, method: str = "GET", body: object = None, *, raw: bool = False
+) -> Any:
     """What the API tells the box's own command line."""
     access = await asyncio.to_thread(find_access, None, None, local)
-    return await asyncio.to_thread(call, access, "GET", path)
+    return await asyncio.to_thread(call, access, method, path, body, raw=raw)
+
+
+async def reset(local: Path, body: object) -> None:
+    """Order a factory reset, once the box has looked for a call to go on with."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await asked(local, "/device/factory-reset", "POST", body)
+            except ApiError as error:
+                if error.code != "busy":
+                    raise
+                await asyncio.sleep(0.1)
+            else:
+                return
 
 
 async def command(*arguments: str | Path) -> tuple[int, str]:
@@ -134,6 +151,34 @@ async def test_a_life_with_a_document_sends_its_logs_and_offers_the_identity_pro
     assert "of that client" not in path.read_text() + (tmp_path / "log").read_text()
     assert "of that client" not in str(server.received)
     assert "\n[openid]\nenabled = true\n" in path.read_text()
+
+
+async def test_damaged_settings_of_what_is_away_keep_no_box_from_its_start_its_help_and_its_reset(
+    tmp_path: Path,
+) -> None:
+    box = await asyncio.to_thread(SiteBox, tmp_path)
+    box.put(DOCUMENT)
+    assert await box.start()
+    damaged = [box.state / name for name in ("openid-secret.json", "log-forwarding.json")]
+    for file in damaged:
+        file.write_text('{"label": "half of a secret')
+    path = box.put("[site]\nbarge_limit_s = 60\n")
+    async with running(box) as local:
+        assert await signs_in(local, "Sam", "for the first time")
+        await eventually(lambda: path.with_name("bargebox-report.txt").exists(), 20)
+        assert "APPLIED." in box.report()
+        health = await asked(local, "/health/check", "POST")
+        assert "log_settings_damaged" in [one["code"] for one in health["findings"]]
+        assert "“Log server”" in (await asked(local, "/logs"))["fault"]
+        assert "“Sign-in”" in (await asked(local, "/openid/settings"))["fault"]
+        files = opened(await asked(local, "/support-bundle", "POST", raw=True))
+        assert "log_settings_damaged" in files["health.json"]
+        assert "half of a secret" not in str(files) + (tmp_path / "log").read_text()
+        name = (await asked(local, "/device/factory-reset"))["name"]
+        await reset(local, {"name": name, "password": ""})
+        await eventually(lambda: not any(file.exists() for file in damaged), 30)
+        assert not await signs_in(local, "Sam", "for the first time")
+        assert (await asked(local, "/logs"))["fault"] == ""
 
 
 async def test_what_a_document_gives_and_the_box_does_not_find_stays_open(tmp_path: Path) -> None:

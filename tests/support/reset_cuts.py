@@ -27,6 +27,7 @@ USED = (
     "tls/authorities.pem",
     "time-servers",
     "log-forwarding.json",
+    "openid-secret.json",
     "shipped.json",
 )
 

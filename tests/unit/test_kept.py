@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from appliance.provisioning.logs.settings import MAX_BYTES as MOST_OF_LOGS
+from appliance.provisioning.logs.settings import LogForwardingFile, LogForwardingFileError
 from appliance.provisioning.openid.file import MAX_BYTES, OpenIdFile, OpenIdFileError
 from appliance.service.kept import DamagedError, KeptError, read_kept
 
@@ -63,3 +65,12 @@ def test_the_sign_ins_settings_have_a_bound_too(tmp_path: Path) -> None:
     path.write_bytes(b"{}".ljust(MAX_BYTES + 1))
     with pytest.raises(OpenIdFileError, match=r"is larger than 131072 bytes\. Save it again on"):
         OpenIdFile(path).read()
+
+
+def test_the_log_servers_settings_have_one_too(tmp_path: Path) -> None:
+    path = tmp_path / "log-forwarding.json"
+    path.write_bytes(b"{}".ljust(MOST_OF_LOGS))
+    LogForwardingFile(path).read()
+    path.write_bytes(b"{}".ljust(MOST_OF_LOGS + 1))
+    with pytest.raises(LogForwardingFileError, match=r"is larger than 16384 bytes\. Save it again"):
+        LogForwardingFile(path).read()

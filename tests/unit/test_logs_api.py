@@ -109,6 +109,33 @@ async def test_why_nothing_is_sent_is_told_in_their_language(
     await world.logs.stop()
 
 
+async def test_settings_that_cannot_be_used_are_told_and_send_nothing(
+    world: World, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    file = world.logs._file._path
+    await asyncio.to_thread(file.write_text, "{")
+    await world.logs.begin()
+    told = (await client.get(LOGS, headers=TOM)).json()
+    assert (told["settings"]["transport"], told["connected"]) == ("off", False)
+    assert told["fault"].startswith("What was saved of the log server cannot be used")
+    assert await asyncio.to_thread(file.read_text) == "{"
+    wanted = {**TOM, "Accept": "text/html", "Accept-Language": "de"}
+    shown = (await client.get("/settings/logs", headers=wanted)).text
+    assert "Speichern Sie es auf der Seite „Log-Server“ neu." in shown
+    async with health_box(tmp_path) as here:
+        looked_at = replace(here.box, logs=lambda: world.logs.state)
+        (finding,) = await CHECK.look(looked_at)
+        assert (finding.code, finding.words) == ("log_settings_damaged", told["fault"])
+        answer = await client.put(LOGS, headers=TOM, json={"transport": "off"})
+        assert (answer.status_code, answer.json()["fault"]) == (200, "")
+        assert await CHECK.look(looked_at) == []
+    assert "„Log-Server“ neu" not in (await client.get("/settings/logs", headers=wanted)).text
+    await world.logs.stop()
+    await world.logs.begin()
+    assert world.logs.state == LogState()
+    await world.logs.stop()
+
+
 async def test_a_server_that_is_away_for_long_is_a_finding(tmp_path: Path) -> None:
     async with health_box(tmp_path) as here:
         now, state = datetime.now(UTC), LogState()

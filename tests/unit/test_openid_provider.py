@@ -272,3 +272,6 @@ async def test_a_file_that_cannot_be_used_is_told(box: AccountsWorld) -> None:
     await console.ports.openid.begin()
     async with box.signed_in("admin") as admin:
         assert "Save it again on the page" in (await admin.get("/settings/sign-in")).text
+        german = {"Accept-Language": "de"}
+        shown = (await admin.get("/settings/sign-in", headers=german)).text
+        assert "Speichern Sie es auf der Seite „Anmeldung“ neu." in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,32 @@ async def test_what_is_only_added_ends_no_sign_in(
         await try_in(client, provider)
         await openid.change("admin", settings_for(provider, roles=more, label="Other"))
         assert (await who(client))["user"] == "ada"
+
+
+@pytest.mark.parametrize("roles", [ROLES[1:2], ROLES[:2]], ids=["fewer", "the same"])
+async def test_settings_in_the_place_of_damaged_ones_end_the_sign_ins(
+    box: AccountsWorld, provider: FaultyProvider, roles: list[dict[str, str]]
+) -> None:
+    """What those gave to whom nobody knows any more, so no sign-in by them may go on."""
+    console = box.app.state.console
+    async with browser(box) as client, box.signed_in("sam") as sam:
+        await try_in(client, provider)
+        await asyncio.to_thread(box.world.openid_file._path.write_text, "{")
+        console.ports = replace(console.ports, openid=box.world.openid(box.store))
+        await console.ports.openid.begin()  # control starts again
+        assert (await who(client))["user"] == "ada"
+        body = settings_for(provider, roles=roles).model_dump(mode="json") | {"client_secret": ""}
+        async with box.signed_in("admin") as admin:
+            answer = await admin.put("/api/v1/openid/settings", json=body)
+            assert (answer.status_code, answer.json()["fault"]) == (200, ""), answer.text
+            assert await who(client) == {}
+            assert (await who(sam))["user"] == "sam"
+            assert json.loads((await box.records("openid_changed"))[0].detail)["sign_ins_ended"]
+            await try_in(client, provider)
+            await admin.put("/api/v1/openid/settings", json={**body, "label": "Other"})
+        assert (
+            json.loads((await box.records("openid_changed"))[0].detail)["sign_ins_ended"] is False
+        )
 
 
 async def test_a_sign_in_on_its_way_does_not_outrun_what_is_taken_back(

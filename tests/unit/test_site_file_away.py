@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import tomlkit
 
+from appliance.provisioning.site_file.document import SiteFile
 from appliance.provisioning.site_file.erasing import ERASED
 from appliance.provisioning.site_file.exporting import document_of
 from tests.support.accounts_world import AccountsWorld
@@ -161,12 +162,23 @@ async def test_an_export_is_taken_by_a_box_where_no_role_is_gone(box: SiteBox) -
     assert await fresh.document(secrets=True) | parts == await fresh.document(secrets=True)
 
 
-async def test_settings_that_cannot_be_read_are_not_written_over(box: SiteBox) -> None:
-    broken = box.state / "openid-secret.json"
+@pytest.mark.parametrize(
+    ("text", "file", "part", "page"),
+    [
+        (OPENID, "openid-secret.json", "openid", "Sign-in"),
+        (LOGS, "log-forwarding.json", "logs", "Log server"),
+    ],
+    ids=["openid", "logs"],
+)
+async def test_settings_that_cannot_be_read_are_not_written_over(
+    box: SiteBox, text: str, file: str, part: str, page: str
+) -> None:
+    broken = box.state / file
     broken.write_text("{")
-    box.put(OPENID)
+    box.put(text)
     assert not await box.start()
-    assert "Line 1, openid: What the box has of this cannot be read." in box.report()
+    words = f"What the box has of this cannot be read. Save it on the page “{page}” first."
+    assert f"Line 1, {part}: {words}" in box.report()
     assert broken.read_text() == "{"
 
 
@@ -225,15 +237,64 @@ async def test_a_box_without_them_says_so_and_nothing_changes(openid_box: Accoun
     assert (await site.check(tomlkit.dumps(parts), ""))[1] == []
 
 
+DAMAGED = [
+    ("openid_file", "Sign-in", "Anmeldung"),
+    ("log_forwarding_file", "Log server", "Log-Server"),
+]
+
+
+@pytest.fixture
+async def desk(openid_box: AccountsWorld, code: str) -> AccountsWorld:
+    """A box where the settings of which *code* tells are damaged."""
+    site = openid_box.world.site
+    site.folder.mkdir()
+    await openid_box.world.certificates.begin()
+    damaged = openid_box.world.openid_file if code == "openid_file" else site._box.logs
+    await asyncio.to_thread(damaged._path.write_text, "{")
+    return openid_box
+
+
+@pytest.mark.parametrize(("code", "page", "german"), DAMAGED)
 async def test_an_export_without_what_cannot_be_read_is_refused_in_words(
+    desk: AccountsWorld, code: str, page: str, german: str
+) -> None:
+    async with desk.signed_in("admin") as admin:
+        admin.headers["X-Bargebox"] = "de"
+        answer = await admin.post("/api/v1/settings/export", json={"passphrase": ""})
+    assert (answer.status_code, answer.json()["code"]) == (503, code)
+    assert f"Save it again on the page “{page}”." in answer.json()["detail"]
+    assert f"auf der Seite „{german}“ neu." in answer.json()["told"]["detail"]
+    assert not await desk.records("settings_exported")
+
+
+@pytest.mark.parametrize("code", [code for code, *_ in DAMAGED])
+async def test_a_document_about_other_things_is_checked_and_used_all_the_same(
+    desk: AccountsWorld, code: str
+) -> None:
+    site, body = desk.world.site, {"document": "[site]\nbarge_limit_s = 60\n"}
+    async with desk.signed_in("admin") as admin:
+        answer = await admin.post("/api/v1/settings/import", json={**body, "check": True})
+        assert answer.status_code == 200, answer.text
+        change = {"field": "site.barge_limit_s", "before": "0", "after": "60"}
+        assert answer.json()["changes"] == [change]
+        answer = await admin.post("/api/v1/settings/import", json=body)
+        assert answer.status_code == 200, answer.text
+        await site.next_life()
+        assert "APPLIED." in await site.report()
+        part = "openid" if code == "openid_file" else "logs"
+        body["document"] += f"[{part}]\n"
+        answer = await admin.post("/api/v1/settings/import", json={**body, "check": True})
+    assert (answer.status_code, [*answer.json()["fields"]]) == (422, [part])
+
+
+async def test_a_part_that_is_asked_for_alone_is_as_in_the_whole_document(
     openid_box: AccountsWorld,
 ) -> None:
     site = openid_box.world.site
     site.folder.mkdir()
     await openid_box.world.certificates.begin()
-    await asyncio.to_thread(openid_box.world.openid_file._path.write_text, "{")
-    async with openid_box.signed_in("admin") as admin:
-        answer = await admin.post("/api/v1/settings/export", json={"passphrase": ""})
-    assert (answer.status_code, answer.json()["code"]) == (503, "openid_file")
-    assert "Save it again on the page “Sign-in”." in answer.json()["detail"]
-    assert not await openid_box.records("settings_exported")
+    whole = await document_of(site._box)
+    assert {"platform", "roles", "accounts", "site", "panel", "logs", "openid"} <= whole.keys()
+    for part in SiteFile.model_fields:
+        alone = {part: whole[part]} if part in whole else {}
+        assert await document_of(site._box, parts={part}) == alone

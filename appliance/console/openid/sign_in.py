@@ -66,11 +66,12 @@ class OpenIdSignIn:
     async def change(self, who: str, settings: OpenIdSettings) -> None:
         """Keep and use *settings*; on record first.
 
-        Where they take something back, the sign-ins by those of before end. Raises
-        `OpenIdFileError`, ``audit_unwritable``.
+        Where they take something back, the sign-ins by those of before end; so they do where
+        those of before could not be used. Raises `OpenIdFileError`, ``audit_unwritable``.
         """
         async with self._changing:
-            await self._keeper.change(who, self.settings, settings)
+            # What a damaged file gave to whom nobody knows any more.
+            await self._keeper.change(who, self.settings, settings, ends=bool(self.fault))
             self._use(settings)
 
     def _use(self, settings: OpenIdSettings) -> None:

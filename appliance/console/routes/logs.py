@@ -58,6 +58,8 @@ class LogsOut(BaseModel):
     waiting: int
     dropped: int
     """Lines that were lost because too many waited."""
+    fault: str
+    """Why what was saved is not used; else empty."""
 
     @classmethod
     def of(cls, logs: LogForwarder) -> Self:
@@ -71,6 +73,7 @@ class LogsOut(BaseModel):
             sent=now.sent,
             waiting=now.waiting,
             dropped=now.dropped,
+            fault=now.fault,
         )
 
 
@@ -114,7 +117,13 @@ async def logs_page(request: Request, caller: DeviceManager) -> HTMLResponse:
     """Where the logs are sent."""
     now = LogsOut.of(console(request).ports.logs)
     form = [_in_words(one) for one in form_of(LogForwarding, now.settings.model_dump())]
-    context = {"logs": now, "why": in_their_words(now.detail), "form": form, "shown": SHOWN}
+    context = {
+        "logs": now,
+        "why": in_their_words(now.detail),
+        "fault": in_their_words(now.fault),
+        "form": form,
+        "shown": SHOWN,
+    }
     return page(request, caller, "logs.html", context)
 
 

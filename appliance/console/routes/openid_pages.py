@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from appliance.console.access import PUBLIC, AccountManager, find_caller
 from appliance.console.errors import status_of
-from appliance.console.language import spoken
+from appliance.console.language import in_their_words, spoken
 from appliance.console.openid.errors import OpenIdError
 from appliance.console.openid.journey import BACK, COOKIE, LASTS_S, PATH, local_page
 from appliance.console.openid.sign_in import NotAdmittedError
@@ -138,7 +138,7 @@ async def settings(request: Request, caller: AccountManager, saved: bool = False
     context = {
         "openid": now,
         "saved": saved,
-        "fault": ports.openid.fault,
+        "fault": in_their_words(ports.openid.fault),
         "form": [_with_roles(item, [*there, *dict.fromkeys(gone)]) for item in form],
         "later": ("name_claim", "groups_claim", "roles"),
         "redirects": await redirects_of(request),

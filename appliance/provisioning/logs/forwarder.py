@@ -21,7 +21,12 @@ from appliance.provisioning.logs.message import Line, formed
 from appliance.provisioning.logs.position import Position, PositionFile
 from appliance.provisioning.logs.proof import Proof, ProvableLog
 from appliance.provisioning.logs.sending import Progress, Sending
-from appliance.provisioning.logs.settings import OFF, LogForwarding, LogForwardingFile
+from appliance.provisioning.logs.settings import (
+    OFF,
+    LogForwarding,
+    LogForwardingFile,
+    LogForwardingFileError,
+)
 from appliance.provisioning.logs.waiting import MOST, Waiting
 from appliance.provisioning.neighbours import Log
 from appliance.service.journal import in_journal
@@ -53,6 +58,8 @@ class LogState:
     dropped: int = 0
     """Lines that were lost because too many waited."""
     dropped_at: datetime | None = None
+    fault: str = ""
+    """Why what was saved is not used, in words."""
 
 
 class LogForwarder:
@@ -77,7 +84,7 @@ class LogForwarder:
         self._changing = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting = Waiting(self._woken, most)
-        self._settings = OFF
+        self._settings, self._fault = OFF, ""
         self._source: Source | None = None
         self._proof = Proof(audit, None)
         self._kept = Position()
@@ -86,13 +93,17 @@ class LogForwarder:
         self._unlisten: Callable[[], None] | None = None
 
     async def begin(self) -> None:
-        """Go on with what was chosen."""
+        """Go on with what was chosen. What cannot be used is told, and nothing is sent."""
         self._loop = asyncio.get_running_loop()
         self._unlisten = self._audit.listen(self._wake.set)
         self._kept = await asyncio.to_thread(self._position.read)
         self._proof = Proof(self._audit, self._kept.audit)
         self._progress.cursor = self._kept.cursor
-        await self._use(await asyncio.to_thread(self._file.read))
+        try:
+            await self._use(await asyncio.to_thread(self._file.read))
+        except LogForwardingFileError as error:
+            self._fault = error.detail
+            log.error("%s", error.detail, extra={"CODE": error.code})
 
     async def stop(self) -> None:
         """Send no more; what is not sent is told by the next life, as far as it is kept."""
@@ -118,6 +129,7 @@ class LogForwarder:
             len(self._waiting),
             self._waiting.dropped,
             told.dropped_at,
+            self._fault,
         )
 
     async def change(self, who: str, settings: LogForwarding) -> None:
@@ -151,7 +163,7 @@ class LogForwarder:
     # -- inside
 
     async def _use(self, settings: LogForwarding) -> None:
-        self._settings = settings
+        self._settings, self._fault = settings, ""
         told = self._progress
         told.connected, told.detail, told.away_since = False, "", None
         if settings.transport == "off" or self._journal:  # the journal has them still

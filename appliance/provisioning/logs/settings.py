@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -18,11 +17,10 @@ from pydantic import (
 )
 
 from appliance.provisioning.network.addresses import address, domain
+from appliance.provisioning.words import said
 from appliance.service.errors import BargeboxError
 from appliance.service.files import write_whole
 from appliance.service.kept import KeptError, read_kept
-
-log = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 16 * 1024
 PORTS: Final = {"udp": 514, "tcp": 601, "tls": 6514}
@@ -97,6 +95,12 @@ class LogForwarding(BaseModel):
 OFF: Final = LogForwarding()
 
 
+class LogForwardingFileError(BargeboxError):
+    """The file cannot be read or used."""
+
+    code = "log_forwarding_file"
+
+
 class LogForwardingFile:
     """The file at *path*. Its methods wait for the disk."""
 
@@ -104,12 +108,16 @@ class LogForwardingFile:
         self._path = path
 
     def read(self) -> LogForwarding:
-        """What was chosen; off where nothing was, or where it cannot be used, which is logged."""
+        """What was chosen; off where nothing was. Raises `LogForwardingFileError`."""
         try:
             return read_kept(self._path, LogForwarding, MAX_BYTES) or OFF
         except KeptError as error:
-            log.error("the logs are not sent: %s %s", self._path, error)
-            return OFF
+            words = said(
+                "What was saved of the log server cannot be used, so nothing is sent there: "
+                "{cause}. Save it again on the page “Log server”.",
+                cause=f"{self._path} {error}",
+            )
+            raise LogForwardingFileError(words) from error
 
     def write(self, settings: LogForwarding) -> None:
         """Keep *settings*. Raises `BargeboxError`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from appliance.platforms.withheld import with_secrets
 from appliance.provisioning.openid.settings import OpenIdSettings
+from appliance.provisioning.words import said
 from appliance.service.errors import BargeboxError
 from appliance.service.files import write_whole
 from appliance.service.kept import KeptError, read_kept
@@ -35,10 +36,12 @@ class OpenIdFile:
         try:
             return read_kept(self._path, OpenIdSettings, MAX_BYTES) or OpenIdSettings()
         except KeptError as error:
-            raise OpenIdFileError(
-                f"What was saved of the sign-in at an identity provider ({self._path}) {error}. "
-                "Save it again on the page “Sign-in”."
-            ) from error
+            words = said(
+                "What was saved of the sign-in at an identity provider cannot be used: {cause}. "
+                "Save it again on the page “Sign-in”.",
+                cause=f"{self._path} {error}",
+            )
+            raise OpenIdFileError(words) from error
 
     def write(self, settings: OpenIdSettings) -> None:
         """Keep *settings*, the secret included; for this user only. Raises `OpenIdFileError`."""

@@ -23,18 +23,21 @@ class OpenIdKeeper:
         """What is kept. Raises `OpenIdFileError`."""
         return await asyncio.to_thread(self._file.read)
 
-    async def change(self, who: str, before: OpenIdSettings, wanted: OpenIdSettings) -> bool:
+    async def change(
+        self, who: str, before: OpenIdSettings, wanted: OpenIdSettings, *, ends: bool = False
+    ) -> bool:
         """Keep *wanted* instead of *before*, on record first; whether sign-ins ended by it.
 
         Where it takes something back, the sign-ins by those of before end: groups are asked for
-        at a sign-in alone. Raises `OpenIdFileError`, ``audit_unwritable``.
+        at a sign-in alone. With *ends* they end in any case, as where nobody knows what was
+        before. Raises `OpenIdFileError`, ``audit_unwritable``.
         """
         changed: list[JsonValue] = [
             name
             for name in OpenIdSettings.model_fields
             if getattr(wanted, name) != getattr(before, name)
         ]
-        ends = wanted.takes_back(before)
+        ends = ends or wanted.takes_back(before)
         detail: dict[str, JsonValue] = {
             "changed": changed,
             "settings": without_secrets(wanted),

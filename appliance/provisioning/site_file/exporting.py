@@ -7,7 +7,9 @@ default, and the network of a machine that the box does not manage.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Any, Final
 
 import tomlkit
@@ -16,35 +18,32 @@ from pydantic import SecretStr
 
 from appliance.monitoring.people import KeptAccount
 from appliance.monitoring.policy import ROLES
-from appliance.platforms.settings import PlatformSettings
 from appliance.provisioning.certificates.folder import UPLOADED
 from appliance.provisioning.chosen import ChosenSettings, HeadsetPart, PanelPart, SitePart
-from appliance.provisioning.openid.settings import OpenIdSettings
-from appliance.provisioning.site_file.document import LogsPart
+from appliance.provisioning.site_file.document import LogsPart, SiteFile
 from appliance.provisioning.site_file.parts_network import settings_of
 from appliance.provisioning.site_file.services import Services
 
 Data = dict[str, Any]
 
 CERTIFICATE: Final = "certificate"
+ALL: Final = frozenset(SiteFile.model_fields)
 
 
-async def document_of(box: Services, *, secrets: bool = False) -> Data:
+async def document_of(
+    box: Services, *, secrets: bool = False, parts: AbstractSet[str] = ALL
+) -> Data:
     """The state of *box*, as a document takes it; without *secrets* none is in it.
 
-    Then the certificate is there without its key, so that two boxes can be compared by it.
+    Then the certificate is there without its key, so that two boxes can be compared by it. Only
+    those *parts* are asked for: what is damaged of another one does not matter then.
     Raises `StoreError`, `BargeboxError`.
     """
     roles, accounts = await box.people.all()
     found: Data = {
-        "box": await _box(box),
-        "time": await _time(box),
-        "network": await _network(box),
-        CERTIFICATE: await asyncio.to_thread(_certificate, box, secrets),
         "authorities": [
             {"pem": one.public_bytes(Encoding.PEM).decode()} for one in box.authorities.certificates
         ],
-        "platform": _plain(await asyncio.to_thread(box.platform_now), secrets=secrets),
         "roles": [
             {"name": name, "permissions": sorted(granted)} for name, granted in roles.items()
         ],
@@ -52,11 +51,21 @@ async def document_of(box: Services, *, secrets: bool = False) -> Data:
         "accounts": [
             _account(one, secrets=secrets) for one in accounts if one.record.account.kind == "local"
         ],
-        **(await asyncio.to_thread(chosen_of, box)).model_dump(mode="json", exclude_none=True),
-        "logs": LogsPart.of(await asyncio.to_thread(box.logs.read)).model_dump(),
-        "openid": _openid(await box.openid.read(), [*ROLES, *roles], secrets=secrets),
     }
-    return {name: part for name, part in found.items() if part}
+    asked: dict[str, Callable[[], Awaitable[Data]]] = {
+        "box": lambda: _box(box),
+        "time": lambda: _time(box),
+        "network": lambda: _network(box),
+        CERTIFICATE: lambda: asyncio.to_thread(_certificate, box, secrets),
+        "platform": lambda: asyncio.to_thread(_platform, box, secrets),
+        **{name: partial(_chosen, box, name) for name in ChosenSettings.model_fields},
+        "logs": lambda: asyncio.to_thread(_logs, box),
+        "openid": lambda: _openid(box, [*ROLES, *roles], secrets=secrets),
+    }
+    found |= {name: await ask() for name, ask in asked.items() if name in parts}
+    return {
+        name: found[name] for name in SiteFile.model_fields if name in parts and found.get(name)
+    }
 
 
 def as_toml(data: Data, *comments: str) -> str:
@@ -96,10 +105,21 @@ def _certificate(box: Services, secrets: bool) -> Data:
     return {"pem": "".join(one.public_bytes(Encoding.PEM).decode() for one in now.chain)}
 
 
-def _plain(settings: PlatformSettings, *, secrets: bool) -> Data:
+def _platform(box: Services, secrets: bool) -> Data:
     """The driver with its section, and what differs from the defaults in the others."""
+    settings = box.platform_now()
     found: Data = _open(settings.model_dump(exclude_defaults=True), secrets=secrets)
     return {"driver": settings.driver, settings.driver: {}, **found}
+
+
+async def _chosen(box: Services, part: str) -> Data:
+    chosen = await asyncio.to_thread(chosen_of, box)
+    found: Data = chosen.model_dump(mode="json", exclude_none=True)[part]
+    return found
+
+
+def _logs(box: Services) -> Data:
+    return LogsPart.of(box.logs.read()).model_dump()
 
 
 def _open(value: Any, *, secrets: bool) -> Any:
@@ -121,11 +141,12 @@ def _without_none(values: Data) -> Data:
     return found
 
 
-def _openid(settings: OpenIdSettings, roles: Collection[str], *, secrets: bool) -> Data:
+async def _openid(box: Services, roles: Collection[str], *, secrets: bool) -> Data:
     """Without the rows for roles that are gone: they give nobody anything, and no box takes them.
 
     That there is no secret is none.
     """
+    settings = await box.openid.read()
     there = {role.casefold() for role in roles}
     rows = tuple(row for row in settings.roles if row.role.casefold() in there)
     shown = settings.model_copy(update={"roles": rows})

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from appliance.monitoring.policy import ROLES
 from appliance.platforms.withheld import SecretNeededError, completed
 from appliance.provisioning.logs.keeping import keep
-from appliance.provisioning.logs.settings import LogForwarding
+from appliance.provisioning.logs.settings import LogForwarding, LogForwardingFileError
 from appliance.provisioning.openid.file import OpenIdFileError
 from appliance.provisioning.openid.settings import OpenIdSettings
 from appliance.provisioning.site_file.document import SiteFile
@@ -20,6 +20,9 @@ from appliance.provisioning.words import said
 from appliance.service.faults import by_field
 
 UNREADABLE = said("What the box has of this cannot be read. Save it on the page “Sign-in” first.")
+LOGS_UNREADABLE = said(
+    "What the box has of this cannot be read. Save it on the page “Log server” first."
+)
 
 
 class OpenIdPart:
@@ -81,6 +84,8 @@ class LogServer:
         """Whether it goes with what the box has of it."""
         try:
             await asyncio.to_thread(_logs, box, document)
+        except LogForwardingFileError:
+            return {"logs": LOGS_UNREADABLE}
         except ValidationError as error:
             faults = by_field(error.errors(include_url=False, include_input=False))
             return {f"logs.{name}": words for name, words in faults.items()}
@@ -98,5 +103,6 @@ class LogServer:
 
 
 def _logs(box: Services, document: SiteFile) -> LogForwarding:
+    """Raises `LogForwardingFileError`, ``ValidationError``."""
     assert document.logs is not None
     return document.logs.over(box.logs.read())
