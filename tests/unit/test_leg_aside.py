@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from appliance.control_link.words import Action, Button, CheckEnd, CheckKind, Gate
+from appliance.leg import announcement
 from appliance.leg import aside as aside_module
 from appliance.leg import checks as checks_module
 from appliance.webrtc import OPUS_SILENCE
@@ -120,6 +121,23 @@ async def test_a_recovery_that_nobody_ended_before_the_join_counts_as_well(box: 
         await press(box, control)
     assert actions(box) == [Action.UNMUTE_REFUSED]
     assert set(platform.taken) == {OPUS_SILENCE}
+    await platform.close()
+
+
+async def test_a_recovery_that_time_ended_long_ago_refuses_nothing(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = await box.connect()
+    with monkeypatch.context() as patch:
+        patch.setattr(announcement, "RECOVERY_S", 0.1)
+        patch.setattr(aside_module, "PAUSE_S", 0.1)
+        await begun(control, "recovery")
+        await asyncio.sleep(0.5)
+    platform = await joined(control)
+    async with consenting(control):
+        await press(box, control)
+        assert actions(box) == [Action.UNMUTE_ASKED]
+        assert set(platform.taken) > {OPUS_SILENCE}
     await platform.close()
 
 
