@@ -59,9 +59,15 @@ class Asks:
 
     def __init__(self) -> None:
         self._waiting: deque[Ask] = deque()
+        self._turn: Ask | None = None
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
+
+    @property
+    def any_open(self) -> bool:
+        """Whether one waits, or has its turn and no answer yet."""
+        return bool(self._waiting) or (self._turn is not None and not self._turn.done.done())
 
     def add(self, ask: Ask) -> None:
         """Let *ask* wait for its turn. Raises `RefusedError` ``busy``."""
@@ -74,7 +80,8 @@ class Asks:
 
     def take(self) -> Ask:
         """The one whose turn it is."""
-        return self._waiting.popleft()
+        self._turn = self._waiting.popleft()
+        return self._turn
 
     def overtake(self) -> None:
         """Somebody muted: nobody who waits gets a turn."""
