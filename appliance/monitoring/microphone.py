@@ -106,9 +106,9 @@ class Microphone:
         """Open the gate for *audience*; returns when it is open, or raises why it is not.
 
         With *only_live* one that is open already is to be heard by *audience*: where it was closed
-        meanwhile, by whatever, it stays closed (``stale``).
+        meanwhile, by whatever, or somebody asked to close it, it stays so (``stale``).
         """
-        if only_live and session.gate is not Gate.OPEN:
+        if only_live and (session.gate is not Gate.OPEN or session.silencing):
             raise overtaken()
         ask = Ask(session, account, audience, via, only=session.epoch if only_live else None)
         self._asks.add(ask)

@@ -37,6 +37,18 @@ def _gate(w: World) -> Gate:
     return w.leg.call.gate
 
 
+async def test_another_audience_does_not_undo_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, w.control() as life:
+        await _muted_unheard(w, life)
+        with pytest.raises(BargeboxError) as refused:
+            await life.service.set_microphone(w.ann, False, Audience.AGENT, only_live=True)
+        assert refused.value.code == "stale"
+        assert w.driver.legs == {w.handle: None}
+        w.leg.deaf.clear()
+        await eventually(lambda: _gate(w) is Gate.CLOSED, 3.0)
+        assert {who for _, who in w.driver.asked} == {Audience.EVERYONE, None}
+
+
 async def test_the_leg_is_asked_again_until_it_has_closed(tmp_path: Path) -> None:
     async with world(tmp_path) as w, w.control() as life:
         await _muted_unheard(w, life)
