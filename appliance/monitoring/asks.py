@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from appliance.control_link.words import Audience
 from appliance.monitoring.policy import Account, RefusedError
@@ -82,6 +82,13 @@ class Asks:
         """The one whose turn it is."""
         self._turn = self._waiting.popleft()
         return self._turn
+
+    def narrow(self, account: Account) -> None:
+        """Whoever waits, or has the turn, may no more than this *account* may now."""
+        for ask in (*self._waiting, self._turn):
+            if ask is not None and ask.account.name == account.name:
+                may = ask.account.permissions & account.permissions
+                ask.account = replace(ask.account, permissions=may)
 
     def overtake(self) -> None:
         """Somebody muted: nobody who waits gets a turn."""

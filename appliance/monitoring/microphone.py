@@ -128,6 +128,10 @@ class Microphone:
         self.settle_soon()
         await ask.done
 
+    def account_is(self, account: Account) -> None:
+        """The owner's account as it is now: what it may no more opens no gate."""
+        self._asks.narrow(account)
+
     def unmute_asked(self, session: Session, epoch: int) -> None:
         """The button asks, which is the owner asking."""
         self._asks.add(Ask(session, session.owner, session.audience, BUTTON, epoch, begun=True))
