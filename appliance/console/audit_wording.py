@@ -13,6 +13,7 @@ ACTIONS: Final = {
     "monitor_refused": "Was refused to monitor",
     "unmute": "Un-muted",
     "unmute_refused": "Was refused to un-mute",
+    "mute_asked": "Asked to mute",
     "mute": "Muted",
     "ended": "Monitoring ended",
     "resumed": "Took the session up again after a restart",

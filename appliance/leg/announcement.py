@@ -52,4 +52,4 @@ class RecoveryLamps:
         self._indicators.show_recovery(on)
         if on:
             loop = asyncio.get_running_loop()
-            self._end = loop.call_later(RECOVERY_S, self._indicators.show_recovery, False)
+            self._end = loop.call_later(RECOVERY_S, self.show, False)

@@ -1,7 +1,8 @@
 """Presses that were begun for something else than a call, and go on into one.
 
-Whoever counts presses for a new password, or tries the buttons, does not see at once that a call
-was joined, perhaps by somebody who is elsewhere. What they press then un-mutes nothing.
+Whoever counts presses for a new password, or tries the buttons, does not see at once that it is
+over and a call was joined, perhaps by somebody who is elsewhere. What they press then un-mutes
+nothing.
 """
 
 from __future__ import annotations

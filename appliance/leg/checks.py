@@ -15,6 +15,7 @@ from appliance.audio.levels import SILENCE_DBFS, dbfs
 from appliance.control_link.base import Message
 from appliance.control_link.events import CheckChanged, CheckLevel, CheckPressed
 from appliance.control_link.words import Button, CheckEnd, CheckKind, Lamp
+from appliance.leg.aside import Aside
 from appliance.leg.call import CallError
 from appliance.leg.codecs.opus import Samples
 from appliance.leg.cues import Cue, cue
@@ -53,7 +54,8 @@ class _Run:
 
 
 class Checks:
-    """At most one at a time. *busy* says why none may begin now, or nothing.
+    """At most one at a time. *busy* says why none may begin now, or nothing. What is
+    pressed on after one is *aside*.
 
     `end` and `pressed` may be called from any thread, all else on the loop.
     """
@@ -67,6 +69,7 @@ class Checks:
         emit: Callable[[Message], None],
         soon: Callable[..., None],
         busy: Callable[[], str],
+        aside: Aside,
     ) -> None:
         self._headset = headset
         self._indicators = indicators
@@ -74,6 +77,7 @@ class Checks:
         self._emit = emit
         self._soon = soon
         self._busy = busy
+        self._aside = aside
         self._jobs = Jobs()
         # Held while the microphone is started or stopped, so that a press in between cannot be
         # overtaken by the start. A press, a lamp and the microphone's sound never wait for it.
@@ -107,6 +111,7 @@ class Checks:
             run = self._run
             if run is None or only not in (None, run):
                 return
+            self._aside.begin()  # first: a press sees the one or the other
             self._run = None
             if run.kind is CheckKind.HEADSET:
                 self._headset.stop_capture()

@@ -73,6 +73,7 @@ class Leg:
             emit=emit,
             soon=self._soon,
             busy=self._busy,
+            aside=self.aside,
         )
         self.call: Call | None = None
         self.testing = False
@@ -139,8 +140,6 @@ class Leg:
             raise CallError("the self-test is running; try again in a moment", code="busy")
         if self._stopped:
             raise CallError("the leg is stopping", code="busy")
-        if self.checks.running:
-            self.aside.begin()
         self._recovery.show(False)
         self.checks.end(CheckEnd.CALL)  # its microphone is closed before there is a leg
         # Before anything is awaited, so that no second call or self-test begins meanwhile, and

@@ -96,11 +96,11 @@ class Presses:
 
     def microphone_pressed(self, at: float) -> None:
         """A stable press on a closed gate: ask for consent."""
+        aside = self._leg.aside.goes_on()  # asked of each press, for each makes it last
         call = self._leg.call
         if call is None:
             self._keep(Button.MICROPHONE, Action.IGNORED, at, None)
             return
-        aside = self._leg.aside.goes_on()  # asked of each press, for each makes it last
         if aside or call.media is not Media.CONNECTED or not self._control_is_there():
             self._refused(at, call.session_id)
             return
@@ -133,6 +133,7 @@ class Presses:
         self._listened_at_hang_up = call is not None and call.media is Media.CONNECTED
         if call is None:
             if not self._leg.checks.pressed(Button.HANG_UP):
+                self._leg.aside.goes_on()
                 self._keep(Button.HANG_UP, Action.IGNORED, at, None)
             return
         self._keep(Button.HANG_UP, Action.HUNG_UP, at, call.session_id)

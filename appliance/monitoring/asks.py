@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from appliance.control_link.words import Audience
 from appliance.monitoring.policy import Account, RefusedError
@@ -59,9 +59,15 @@ class Asks:
 
     def __init__(self) -> None:
         self._waiting: deque[Ask] = deque()
+        self._turn: Ask | None = None
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
+
+    @property
+    def any_open(self) -> bool:
+        """Whether one waits, or has its turn and no answer yet."""
+        return bool(self._waiting) or (self._turn is not None and not self._turn.done.done())
 
     def add(self, ask: Ask) -> None:
         """Let *ask* wait for its turn. Raises `RefusedError` ``busy``."""
@@ -74,7 +80,15 @@ class Asks:
 
     def take(self) -> Ask:
         """The one whose turn it is."""
-        return self._waiting.popleft()
+        self._turn = self._waiting.popleft()
+        return self._turn
+
+    def narrow(self, account: Account) -> None:
+        """Whoever waits, or has the turn, may no more than this *account* may now."""
+        for ask in (*self._waiting, self._turn):
+            if ask is not None and ask.account.name == account.name:
+                may = ask.account.permissions & account.permissions
+                ask.account = replace(ask.account, permissions=may)
 
     def overtake(self) -> None:
         """Somebody muted: nobody who waits gets a turn."""

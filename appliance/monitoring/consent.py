@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from appliance.control_link.commands import PrepareGate
 from appliance.control_link.words import EndReason, Gate
 from appliance.monitoring.accounts import Accounts
-from appliance.monitoring.asks import BUTTON, Ask
+from appliance.monitoring.asks import Ask
 from appliance.monitoring.audit import AuditUnwritableError, Entry
 from appliance.monitoring.desk import Desk
 from appliance.monitoring.policy import Refusal, RefusedError, unmute_refusal
@@ -15,6 +16,8 @@ from appliance.service.jobs import together
 
 CONSENT_S = 1.8
 """How long platform and audit log may take: the leg waits 2 s before it closes the gate again."""
+FRESH_S = 0.1
+"""What is known of the account is as old as this at most when the gate is told to open."""
 PREPARED_S = 1.0
 """How long a refusal waits for the gate to be prepared."""
 
@@ -34,6 +37,7 @@ class Consent:
         limit_s = desk.settings.platform_request_s if is_open else CONSENT_S
         preparing = asyncio.create_task(self._prepare(ask))
         recording = asyncio.create_task(desk.audit.append(entry))
+        began = time.monotonic()
         try:
             async with asyncio.timeout(limit_s):
                 await together(
@@ -42,6 +46,8 @@ class Consent:
                     self._platform(ask, after=preparing if is_open else None),
                     self._look_up(ask),
                 )
+                if time.monotonic() - began > FRESH_S:
+                    await self._look_up(ask)
         except TimeoutError:
             if recording.cancelled():
                 raise AuditUnwritableError("The box's disk did not answer in time.") from None
@@ -69,9 +75,7 @@ class Consent:
         await self._desk.driver.set_audience(ask.session.handle, ask.audience)
 
     async def _look_up(self, ask: Ask) -> None:
-        """The button speaks for an account that may have changed since the call began."""
-        if ask.via != BUTTON:
-            return
+        """The account may have changed since the call began, or since the page asked."""
         account = await self._accounts.get(ask.account.name)
         if account is None:
             raise RefusedError.because(Refusal.of(EndReason.NOT_PERMITTED))

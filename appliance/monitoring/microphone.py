@@ -12,13 +12,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import Enum
 
 from appliance.control_link.client import LegError
 from appliance.control_link.commands import CloseGate, OpenGate, RefuseGate
 from appliance.control_link.events import GateChanged
 from appliance.control_link.words import Audience, Gate
 from appliance.monitoring.accounts import Accounts
+from appliance.monitoring.agreement import Agreement
 from appliance.monitoring.asks import BUTTON, Ask, Asks, overtaken
 from appliance.monitoring.audit import Entry
 from appliance.monitoring.barges import close_span, open_span
@@ -33,16 +33,8 @@ from appliance.service.tasks import deadly_task, die, stop_tasks
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 1.0
 REPORT_S = 1.0
 """How long the leg's report may come after its reply."""
-
-
-class Platform(Enum):
-    """What the platform does with our voice when it is not known to give it to an audience."""
-
-    NOBODY = "nobody"
-    UNKNOWN = "unknown"
 
 
 class Microphone:
@@ -56,10 +48,8 @@ class Microphone:
         self._on_death = on_death
         self._asks = Asks()
         self._wake = asyncio.Event()
-        self._retry: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._platform: Audience | Platform = Platform.NOBODY
-        self._of: Session | None = None
+        self._agreement = Agreement(desk, self.settle_soon)
 
     def start(self) -> None:
         """Begin to serve."""
@@ -68,26 +58,32 @@ class Microphone:
     async def stop(self) -> None:
         """Stop serving; the gate stays as it is."""
         await stop_tasks(self._task)
-        if self._retry is not None:
-            self._retry.cancel()
+        self._agreement.stop()
         self._asks.overtake()
 
     def adopt(self, session: Session) -> None:
         """Take over a session whose audience on the platform a former life has set."""
-        self._of = session
-        self._platform = session.audience if session.gate is Gate.OPEN else Platform.UNKNOWN
+        self._agreement.adopt(session)
 
     def settle_soon(self) -> None:
         """Look again whether platform and gate agree."""
         self._wake.set()
+
+    def leg_is_met(self) -> None:
+        """It may have missed that somebody muted."""
+        self._agreement.insist()
 
     # -- what people and the button ask
 
     async def mute(self, session: Session, by: str) -> None:
         """Close the gate now. Raises `LegUnreachableError` when the leg cannot be told.
 
-        Even then the platform is told to let nobody hear.
+        Even then the platform is told to let nobody hear, and the leg is asked again until it has
+        closed, by the next life too: that somebody asked is on record.
         """
+        news = not session.silencing or by != session.muted_by
+        if news and (session.gate is not Gate.CLOSED or self._asks.any_open):
+            self._desk.audit.note(self._entry(session, by, "mute_asked"))
         session.closings += 1
         session.silencing = True
         session.muted_by = by
@@ -110,9 +106,9 @@ class Microphone:
         """Open the gate for *audience*; returns when it is open, or raises why it is not.
 
         With *only_live* one that is open already is to be heard by *audience*: where it was closed
-        meanwhile, by whatever, it stays closed (``stale``).
+        meanwhile, by whatever, or somebody asked to close it, it stays so (``stale``).
         """
-        if only_live and session.gate is not Gate.OPEN:
+        if only_live and (session.gate is not Gate.OPEN or session.silencing):
             raise overtaken()
         ask = Ask(session, account, audience, via, only=session.epoch if only_live else None)
         self._asks.add(ask)
@@ -122,12 +118,19 @@ class Microphone:
     async def stay_open(self, session: Session) -> None:
         """Take over a gate that a former life opened, with everybody's consent. Raises why not.
 
-        Only as it is: prepared anew, one that was muted this moment would open unasked.
+        Only as it is: prepared anew, one that was muted this moment would open unasked. And none
+        that somebody asked to mute.
         """
+        if session.silencing:
+            raise overtaken()
         ask = Ask(session, session.owner, session.audience, "resume", session.epoch)
         self._asks.add(ask)
         self.settle_soon()
         await ask.done
+
+    def account_is(self, account: Account) -> None:
+        """The owner's account as it is now: what it may no more opens no gate."""
+        self._asks.narrow(account)
 
     def unmute_asked(self, session: Session, epoch: int) -> None:
         """The button asks, which is the owner asking."""
@@ -156,7 +159,7 @@ class Microphone:
         session.audience = audience
         if not desk.machine.allows(Event.GATE_OPENED):
             log.error("the gate opened while %s; closing it", desk.machine.state)
-            self._close_gate(session)
+            self._agreement.close_gate(session)
             return
         desk.machine.fire(Event.GATE_OPENED)
         session.barged_in = True
@@ -185,7 +188,7 @@ class Microphone:
             self._wake.clear()
             while self._asks:
                 await self._serve(self._asks.take())
-            await self._settle()
+            await self._agreement.settle()
 
     async def _serve(self, ask: Ask) -> None:
         try:
@@ -209,12 +212,12 @@ class Microphone:
         if session.gate is not Gate.OPEN:  # else its closing is still to be told, and by whom
             session.muted_by = None
         ask.begun = True
-        self._of, self._platform = session, Platform.UNKNOWN
+        self._agreement.asks(session)
         entry = self._entry(
             session, ask.account.name, "unmute", audience=ask.audience.value, via=ask.via
         )
         await self._consents.obtain(ask, entry)
-        self._platform = ask.audience
+        self._agreement.consents(ask.audience)
 
     async def _open(self, ask: Ask) -> None:
         self._check(ask)
@@ -267,42 +270,6 @@ class Microphone:
             ask.session, ask.account.name, "unmute_refused", code=code, via=ask.via, **told
         )
         self._desk.audit.note(entry)
-
-    async def _settle(self) -> None:
-        """Make the platform agree with the gate, or the gate with the platform."""
-        session = self._desk.running()
-        if session is None:
-            return
-        if session is not self._of:
-            self._of, self._platform = session, Platform.NOBODY
-        if session.gate is Gate.OPEN and not session.silencing:
-            if self._platform is not session.audience:
-                log.warning("the gate is open without consent; closing it")
-                await self._desk.tell_leg(lambda n: CloseGate(id=n, session_id=session.id))
-        elif self._platform is not Platform.NOBODY:
-            await self._silence(session)
-
-    async def _silence(self, session: Session) -> None:
-        try:
-            async with asyncio.timeout(self._desk.settings.platform_request_s):
-                await self._desk.driver.set_audience(session.handle, None)
-        except TimeoutError:
-            self._again("no answer")
-        except BargeboxError as fault:
-            self._again(fault.detail)
-        else:
-            self._platform = Platform.NOBODY
-
-    def _again(self, why: str) -> None:
-        log.warning("the platform was not told to mute (the gate is closed): %s", why)
-        self._platform = Platform.UNKNOWN
-        self._retry = asyncio.get_running_loop().call_later(RETRY_S, self.settle_soon)
-
-    def _close_gate(self, session: Session) -> None:
-        async def close() -> None:
-            await self._desk.tell_leg(lambda n: CloseGate(id=n, session_id=session.id))
-
-        self._desk.jobs.spawn(close(), "close gate")
 
     @staticmethod
     def _entry(session: Session, actor: str, action: str, **detail: str) -> Entry:

@@ -63,6 +63,7 @@ class Owner:
             self._endings.end(session, EndReason.OWN_CALL)
         else:
             session.owner = account
+            self._microphone.account_is(account)
             await self._mute_unless_permitted(session)
 
     async def _mute_unless_permitted(self, session: Session) -> None:

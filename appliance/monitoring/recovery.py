@@ -30,7 +30,7 @@ from appliance.monitoring.reconnect import Reconnecting
 from appliance.monitoring.session import Ending, Session
 from appliance.monitoring.session_leg import SessionLeg
 from appliance.monitoring.session_machine import Event
-from appliance.monitoring.torn import mended, was_reconnecting
+from appliance.monitoring.torn import mended, muted_by, was_reconnecting
 from appliance.platforms.protocol import Monitor, PlatformError
 from appliance.service.errors import BargeboxError
 
@@ -65,6 +65,8 @@ class Recovery:
         self._curves: dict[str, Curve] = {}
         """Of the torn-off sessions, as far as the former life wrote them down."""
         self._ended_before: dict[str, EndReason] = {}
+        self._muted_by: dict[str, str | None] = {}
+        """Who asked to mute the torn-off sessions last, whether the leg has taken it or not."""
         self._without_leg: set[str] = set()
         """Sessions for which the former life was making a fresh leg."""
         self.met = False
@@ -78,6 +80,7 @@ class Recovery:
             if was_reconnecting(rows):
                 self._without_leg.add(record.id)
             if ending is None:
+                self._muted_by[record.id] = muted_by(rows)
                 self._curves[record.id] = await self._desk.history.curve(record.id) or Curve()
                 self._torn.append((record, await self._accounts.get(record.supervisor)))
             else:
@@ -171,6 +174,7 @@ class Recovery:
             return
         self._torn.remove(found)
         desk = self._desk
+        muted = self._muted_by[record.id] if call.gate is not Gate.CLOSED else None
         session = Session(
             account,
             record.interaction,
@@ -185,6 +189,8 @@ class Recovery:
             barges=list(record.barges),
             curve=self._curves[record.id],
             reason=record.reason,
+            silencing=muted is not None,
+            muted_by=muted,
         )
         now = datetime.now(UTC)
         if call.gate is not Gate.OPEN:
@@ -262,7 +268,7 @@ class Recovery:
 
     async def _mute(self, session: Session) -> None:
         try:
-            await self._microphone.mute(session, "bargebox")
+            await self._microphone.mute(session, session.muted_by or "bargebox")
         except BargeboxError as fault:
             log.error("the leg was not told to mute: %s", fault.detail)
 
@@ -277,6 +283,7 @@ class Recovery:
                     self._reconnecting.begin(session)
             if (call.gate, call.epoch) != (session.gate, session.epoch):
                 self._microphone.gate_moved(session, _moved(call))
+            self._microphone.leg_is_met()
             return
         if ended is not None and ended.session_id == session.id:
             self._endings.end(session, ended.reason, leg_gone=True)

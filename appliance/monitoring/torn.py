@@ -39,6 +39,20 @@ def mended(record: SessionRecord, rows: Sequence[AuditRow]) -> tuple[SessionReco
     return replace(record, barges=tuple(_in_order([*barges, *unwritten]))), ending
 
 
+def muted_by(rows: Iterable[AuditRow]) -> str | None:
+    """Who asked to mute last, unless an un-mute came after it that is not known to have failed."""
+    who = before = None
+    asked: AuditRow | None = None
+    for row in rows:
+        if row.action == "mute_asked":
+            who, asked = row.actor, None
+        elif row.action == "unmute":
+            who, before, asked = None, who, row
+        elif row.action == "unmute_refused" and asked is not None and _is_answer(row, asked):
+            who, asked = before, None
+    return who
+
+
 def _at(row: AuditRow) -> datetime:
     return datetime.fromisoformat(row.at)
 

@@ -96,6 +96,7 @@ async def _its_record(w: World) -> None:
             ("ann", "monitor"),
             ("ann", "unmute"),
             ("ann", "unmute"),
+            ("bob", "mute_asked"),
             ("bob", "mute"),
             ("ann", "ended"),
         ]

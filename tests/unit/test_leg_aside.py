@@ -6,19 +6,22 @@ Control consents to whatever it is asked here, so that only the leg keeps the pa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
 
-from appliance.control_link.words import Action, CheckKind, Gate
+from appliance.control_link.words import Action, Button, CheckEnd, CheckKind, Gate
+from appliance.leg import announcement
 from appliance.leg import aside as aside_module
+from appliance.leg import checks as checks_module
 from appliance.webrtc import OPUS_SILENCE
 from tests.support.leg_box import Box
 from tests.support.raw_control import Control
 from tests.support.taker import Platform
 
+End = Callable[[Box, Control], Awaitable[None]]
 LOUD = (np.sin(np.arange(960) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.int16)
 
 
@@ -121,6 +124,23 @@ async def test_a_recovery_that_nobody_ended_before_the_join_counts_as_well(box: 
     await platform.close()
 
 
+async def test_a_recovery_that_time_ended_long_ago_refuses_nothing(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = await box.connect()
+    with monkeypatch.context() as patch:
+        patch.setattr(announcement, "RECOVERY_S", 0.1)
+        patch.setattr(aside_module, "PAUSE_S", 0.1)
+        await begun(control, "recovery")
+        await asyncio.sleep(0.5)
+    platform = await joined(control)
+    async with consenting(control):
+        await press(box, control)
+        assert actions(box) == [Action.UNMUTE_ASKED]
+        assert set(platform.taken) > {OPUS_SILENCE}
+    await platform.close()
+
+
 async def test_muting_waits_for_no_pause(box: Box) -> None:
     control = await box.connect()
     await begun(control, "recovery")
@@ -134,4 +154,71 @@ async def test_muting_waits_for_no_pause(box: Box) -> None:
     await press(box, control)
     assert gate(box) is Gate.CLOSED
     assert await platform.some() == {OPUS_SILENCE}
+    await platform.close()
+
+
+async def end_asked(box: Box, control: Control) -> None:
+    assert (await control.ask("end_check"))["ok"]
+
+
+async def end_by_time(box: Box, control: Control) -> None:
+    while not (event := await control.next("check_changed"))["end"]:
+        continue
+    assert event["end"] == CheckEnd.TIME
+
+
+async def end_by_press(box: Box, control: Control) -> None:
+    await press(box, control)
+
+
+@pytest.mark.parametrize(
+    ("kind", "end"),
+    [
+        (CheckKind.PANEL, end_asked),
+        (CheckKind.PANEL, end_by_time),
+        (CheckKind.HEADSET, end_asked),
+        (CheckKind.HEADSET, end_by_press),
+    ],
+)
+async def test_presses_go_on_from_a_check_that_was_over_before_the_join(
+    box: Box, monkeypatch: pytest.MonkeyPatch, kind: CheckKind, end: End
+) -> None:
+    if end is end_by_time:
+        monkeypatch.setitem(checks_module.LIMITS_S, kind, 0.3)
+    control = await box.connect()
+    await begun(control, kind)
+    await end(box, control)
+    assert box.leg.checks.running is None
+    await refused_in_a_call_joined_now(box, control)
+
+
+@pytest.mark.parametrize("button", Button)
+async def test_a_row_of_presses_lasts_through_idle(
+    box: Box, monkeypatch: pytest.MonkeyPatch, button: Button
+) -> None:
+    """Presses after what they were for, without a rest, and for longer than one."""
+    monkeypatch.setattr(aside_module, "PAUSE_S", 2.0)
+    control = await box.connect()
+    await begun(control, "recovery")
+    await press(box, control)
+    await control.ask("show_recovery", on=False)
+    for _ in range(9):
+        if button is Button.MICROPHONE:
+            await press(box, control)
+        else:
+            box.presses.hang_up_pressed(1.0)
+            await asyncio.sleep(0.26)
+    assert set(actions(box)) == {Action.IGNORED}
+    await refused_in_a_call_joined_now(box, control)
+
+
+async def refused_in_a_call_joined_now(box: Box, control: Control) -> None:
+    platform = await joined(control)
+    async with consenting(control):
+        await press(box, control)
+        assert not box.headset.running()
+        await platform.some()
+    assert actions(box)[-1] is Action.UNMUTE_REFUSED
+    assert gate(box) is Gate.CLOSED
+    assert set(platform.taken) == {OPUS_SILENCE}, "the row of presses was heard in the call"
     await platform.close()

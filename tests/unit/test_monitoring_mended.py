@@ -16,7 +16,7 @@ from appliance.monitoring.audit import Audit, AuditRow, Entry
 from appliance.monitoring.barges import close_span, muting_press, open_span
 from appliance.monitoring.history import BargeSpan, History, SessionRecord
 from appliance.monitoring.store import Store
-from appliance.monitoring.torn import mended
+from appliance.monitoring.torn import NOT_OPENED, mended, muted_by
 from tests.support.fake_driver import call
 
 NOW = datetime(2024, 5, 1, 9, tzinfo=UTC)
@@ -173,3 +173,27 @@ async def test_history_takes_the_spans_that_the_disk_did_not(tmp_path: Path) -> 
     await history.end("never begun", end, EndReason.HUNG_UP, "Left.", barges=spans)
     assert await audit.of_session("s1") == (await audit.search(before=10**30)).rows
     await store.close()
+
+
+ASKED, UNMUTED = row("mute_asked", NOW), row("unmute", NOW, audience="everyone", via="page")
+REFUSED = row("unmute_refused", NOW, code="failed", via="page", opened=NOT_OPENED)
+DOUBTFUL = row("unmute_refused", NOW, code="failed", via="page")
+
+
+@pytest.mark.parametrize(
+    ("rows", "muted"),
+    [
+        ([], False),
+        ([UNMUTED], False),
+        ([UNMUTED, ASKED], True),
+        ([UNMUTED, ASKED, row("mute", NOW)], True),
+        ([ASKED, UNMUTED], False),
+        ([ASKED, UNMUTED, REFUSED], True),
+        ([ASKED, REFUSED], True),
+        ([ASKED, UNMUTED, DOUBTFUL], False),
+        ([UNMUTED, ASKED, REFUSED], True),
+        ([ASKED, UNMUTED, UNMUTED, REFUSED], False),
+    ],
+)
+def test_whether_the_last_wish_on_record_is_to_mute(rows: list[AuditRow], muted: bool) -> None:
+    assert muted_by(rows) == ("ann" if muted else None)
