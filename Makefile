@@ -18,7 +18,8 @@ help: ## Explain the targets
 	@echo
 	@echo 'ARGS="..." goes to the command behind demo, the kinds of tests, the benches, fuzz, corpus and lock.'
 
-# They wait more than they work, so several run side by side; each worker has a network of its own,
+# They wait more than they work, so several run side by side, all but those that are marked `alone`
+# because they measure sound or time; each worker has a network of its own,
 # where servers of one kind do not meet. One that died ends the run.
 WORKERS ?= 2
 SIDE_BY_SIDE = --tx '$(WORKERS)*popen//python=tools/in-namespace $(PY)' --max-worker-restart 0
@@ -30,7 +31,8 @@ demo: setup-demo ## Start the box with its sandbox contact centre; Ctrl-C ends i
 
 test: lint ## Everything that must be green: lint, unit, integration, browser and platform tests
 	@$(PY) -m pytest tests/unit -n $(WORKERS)
-	@$(PY) -m pytest tests/integration tests/browser $(SIDE_BY_SIDE) --dist loadfile
+	@$(PY) -m pytest tests/integration tests/browser -m alone
+	@$(PY) -m pytest tests/integration tests/browser -m "not alone" $(SIDE_BY_SIDE) --dist loadfile
 	@$(PLATFORM_TESTS)
 
 lint: setup-test ## ruff, mypy --strict and the import contracts

@@ -13,6 +13,8 @@ from tests.support.browser import sign_in
 from tests.support.console_served import Served, served
 from tests.support.console_world import World
 
+pytestmark = pytest.mark.alone
+
 
 class Ear(BaseHTTPRequestHandler):
     """A stand-in for the process that taps the virtual card."""

@@ -17,6 +17,8 @@ from tests.support.console_calls import call_number
 from tests.support.console_served import Served
 from tests.support.console_world import World, make_world
 
+pytestmark = pytest.mark.alone
+
 CALLS = 10_000
 ROWS = "#list tbody tr"
 

@@ -25,6 +25,8 @@ from tests.support.demo_world import Monitored, Person, demo_world, monitored
 from tests.support.soundcard import sine
 from tests.support.stalls import watched_machine
 
+pytestmark = pytest.mark.alone
+
 Events = list[tuple[float, str, dict[str, Any]]]
 
 

@@ -14,6 +14,8 @@ from appliance.demo.world import Options
 from tests.support.demo_world import Person, demo_world, monitored
 from tests.support.stalls import watched_machine
 
+pytestmark = pytest.mark.alone
+
 SECONDS = 60
 FILTER_LIMIT_S = 0.3
 SEEN_LIMIT_S = 1.0

@@ -23,6 +23,8 @@ from tests.support.soundcard import (
     tone_level,
 )
 
+pytestmark = pytest.mark.alone
+
 
 def recording_streams(card: VirtualCard) -> int:
     """Streams that take the microphone's sound now: neither absent nor paused."""

@@ -19,6 +19,8 @@ from appliance.audio.pcm import Waker
 from appliance.demo.soundcard import PCM, VirtualCard, VirtualCardError
 from tests.support.soundcard import card_of_this_process, eventually, sine, tone_level
 
+pytestmark = pytest.mark.alone
+
 OWNER = """
 import signal, sys, time
 from pathlib import Path
