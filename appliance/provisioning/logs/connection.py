@@ -173,7 +173,8 @@ class Stream:
         """What the system has not taken by then is lost."""
         try:
             await stop_tasks(self._watching)
-            self._writer.close()
+            if not self._writer.is_closing():  # Python 3.11.2 cannot abort TLS closed twice
+                self._writer.close()
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(CLOSE_LIMIT_S):
                     await self._writer.wait_closed()

@@ -79,6 +79,17 @@ async def test_a_close_that_is_cancelled_leaves_nothing_open(
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+async def test_one_that_is_closed_already_may_be_closed(
+    box: Box, server: LogServer, transport: str
+) -> None:
+    """Whoever was the first: the server may have been."""
+    trust.believe_too(server.site.pem)
+    one = await connection.connected(by(server, transport), lambda: None)
+    await one.close()
+    await one.close()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 async def test_a_connect_that_is_cancelled_leaves_nothing_open(
     box: Box, server: LogServer, transport: str
 ) -> None:
