@@ -270,7 +270,7 @@ async def test_nobody_opens_what_another_has_closed(tmp_path: Path) -> None:
 
 async def test_whoever_gives_up_closing_leaves_it_open(tmp_path: Path) -> None:
     async with world(tmp_path) as w, w.control() as life:
-        w.driver.slow["leave"] = 1.0
+        w.driver.slow["leave"] = 3.0
         await life.service.monitor(w.ann, "call-1")
         await life.service.hang_up(w.ann)
         with pytest.raises(TimeoutError):
