@@ -66,8 +66,8 @@ function follow(bell, one, name) {
   bell.dataset.target = one ?? "";
   bell.dataset.name = name ?? "";
   bell.setAttribute("aria-label", _("Watch {name}", { name }));
-  bell.parentElement.title = _("Watch {name}", { name });
-  bell.parentElement.hidden = !one;
+  bell.title = _("Watch {name}", { name });
+  bell.hidden = !one;
 }
 
 /** A call was transferred: its row's bells are those of others now. */
