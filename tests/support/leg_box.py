@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from appliance.control_link.commands import AnyCommand
 from appliance.control_link.events import Reply
 from appliance.control_link.states import CheckResult
+from appliance.control_link.words import Gate
 from appliance.leg import self_test as self_test_module
 from appliance.leg.commands import carry_out
 from appliance.leg.leg import Leg
@@ -21,6 +24,8 @@ from appliance.leg.server import LinkServer
 from tests.support.leg_parts import Headset, Panel, make_leg, snapshot
 from tests.support.peer import Peer as OtherEnd
 from tests.support.raw_control import Control, Link
+
+LOUD = (np.sin(np.arange(960) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.int16)
 
 
 @dataclass
@@ -34,6 +39,19 @@ class Box(Link):
 
     def in_call(self) -> bool:
         return self.leg.call is not None
+
+    def gate(self) -> Gate:
+        return self.leg.gate.state
+
+    def speak(self) -> None:
+        """20 ms of a loud voice at the microphone, whether it may be heard or not."""
+        self.leg._uplink.push(LOUD, 0.0)
+
+    async def speak_loudly(self) -> None:
+        """400 ms of it, as it comes."""
+        for _ in range(20):
+            self.speak()
+            await asyncio.sleep(0.02)
 
     async def command(self, command: AnyCommand) -> Reply:
         async def test() -> list[CheckResult]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import numpy as np
 import pytest
 
 from appliance.control_link.words import Audience, Gate
@@ -13,8 +12,6 @@ from appliance.webrtc import OPUS_SILENCE
 from tests.support.leg_box import Box
 from tests.support.raw_control import Control, Json
 from tests.support.taker import Platform
-
-LOUD = (np.sin(np.arange(480) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.int16)
 
 
 @pytest.fixture
@@ -35,16 +32,10 @@ async def until(control: Control, media: str) -> None:
         continue
 
 
-async def speak_loudly(box: Box) -> None:
-    for _ in range(20):
-        box.leg._uplink.push(LOUD, 0.0)
-        await asyncio.sleep(0.01)
-
-
 async def open_the_gate(box: Box, control: Control) -> None:
     prepared = await control.ask("prepare_gate", session_id="s")
     box.leg.gate.consent(prepared["epoch"], Audience.EVERYONE)
-    await speak_loudly(box)
+    await box.speak_loudly()
     assert box.leg.gate.state is Gate.OPEN
 
 
@@ -63,7 +54,7 @@ async def test_live_at_the_loss_it_comes_back_muted_and_can_be_heard_again(box: 
 
     await join(control, fresh, again=True)
     await until(control, "connected")
-    await speak_loudly(box)
+    await box.speak_loudly()
     assert await fresh.some() == {OPUS_SILENCE}
     assert set(fresh.taken) == {OPUS_SILENCE}, "it came back with the microphone"
     stale = await control.ask("open_gate", session_id="s", epoch=epoch)
@@ -85,7 +76,7 @@ async def test_a_fresh_connection_while_live_shuts_the_gate_before_anything_else
     assert not box.headset.running()
     await fresh.accept((await control.reply(joining))["sdp"])
     await until(control, "connected")
-    await speak_loudly(box)
+    await box.speak_loudly()
     assert await fresh.some() == {OPUS_SILENCE}
     assert set(fresh.taken) == {OPUS_SILENCE}
     assert first.connection.connectionState == "closed", "two connections for one session"
@@ -174,6 +165,6 @@ async def test_another_control_takes_an_open_gate_over_only_as_it_is(box: Box) -
     stale = await control.ask("open_gate", session_id="s", epoch=epoch)
     assert stale["code"] == "stale"
     await platform.some()  # what was on its way
-    await speak_loudly(box)
+    await box.speak_loudly()
     assert await platform.some() == {OPUS_SILENCE}
     await platform.close()

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import numpy as np
 import pytest
 
 from appliance.control_link.words import Action, Button, CheckEnd, CheckKind, Gate
@@ -22,7 +21,6 @@ from tests.support.raw_control import Control
 from tests.support.taker import Platform
 
 End = Callable[[Box, Control], Awaitable[None]]
-LOUD = (np.sin(np.arange(960) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.int16)
 
 
 @pytest.fixture
@@ -39,13 +37,9 @@ async def press(box: Box, control: Control) -> None:
         box.presses.microphone_pressed(1.0)
     for _ in range(10):
         if box.headset.running():
-            box.leg._uplink.push(LOUD, 0.0)
+            box.speak()
         await asyncio.sleep(0.02)
     box.presses.microphone_released(1.2, 0.2)
-
-
-def gate(box: Box) -> Gate:
-    return box.leg.gate.state
 
 
 @asynccontextmanager
@@ -100,7 +94,7 @@ async def test_a_row_of_presses_goes_on_into_a_call_and_nothing_is_sent(
         for _ in range(6):  # for longer than the pause
             await press(box, control)
             assert not box.headset.running()
-        assert gate(box) is Gate.CLOSED
+        assert box.gate() is Gate.CLOSED
         assert len(platform.taken) > 40
         assert set(platform.taken) == {OPUS_SILENCE}, "the row of presses was heard in the call"
         assert actions(box)[-6:] == [Action.UNMUTE_REFUSED] * 6
@@ -148,11 +142,11 @@ async def test_muting_waits_for_no_pause(box: Box) -> None:
     asked = await control.ask("prepare_gate", session_id="s")
     control.send("open_gate", session_id="s", epoch=asked["epoch"], audience="everyone")
     for _ in range(10):
-        box.leg._uplink.push(LOUD, 0.0)
+        box.speak()
         await asyncio.sleep(0.02)
-    assert gate(box) is Gate.OPEN
+    assert box.gate() is Gate.OPEN
     await press(box, control)
-    assert gate(box) is Gate.CLOSED
+    assert box.gate() is Gate.CLOSED
     assert await platform.some() == {OPUS_SILENCE}
     await platform.close()
 
@@ -219,6 +213,6 @@ async def refused_in_a_call_joined_now(box: Box, control: Control) -> None:
         assert not box.headset.running()
         await platform.some()
     assert actions(box)[-1] is Action.UNMUTE_REFUSED
-    assert gate(box) is Gate.CLOSED
+    assert box.gate() is Gate.CLOSED
     assert set(platform.taken) == {OPUS_SILENCE}, "the row of presses was heard in the call"
     await platform.close()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import numpy as np
 import pytest
 
 from appliance.control_link.words import Audience, Gate
@@ -12,23 +9,10 @@ from appliance.webrtc import OPUS_SILENCE
 from tests.support.leg_box import Box
 from tests.support.taker import Platform
 
-LOUD = (np.sin(np.arange(960) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.int16)
-
 
 @pytest.fixture
 def box(whole_leg: Box) -> Box:
     return whole_leg
-
-
-async def speak_loudly(box: Box) -> None:
-    for _ in range(20):
-        if box.headset.running():
-            box.leg._uplink.push(LOUD, 0.0)
-        await asyncio.sleep(0.02)
-
-
-def gate(box: Box) -> Gate:
-    return box.leg.gate.state
 
 
 async def test_another_audience_opens_no_gate_that_the_button_has_closed(box: Box) -> None:
@@ -39,7 +23,7 @@ async def test_another_audience_opens_no_gate_that_the_button_has_closed(box: Bo
         continue
     epoch = (await control.ask("prepare_gate", session_id="s"))["epoch"]
     opening = control.send("open_gate", session_id="s", epoch=epoch)
-    await speak_loudly(box)
+    await box.speak_loudly()
     assert (await control.reply(opening))["ok"]
     assert set(platform.taken) > {OPUS_SILENCE}
 
@@ -47,18 +31,18 @@ async def test_another_audience_opens_no_gate_that_the_button_has_closed(box: Bo
     assert (kept["ok"], kept["epoch"]) == (True, epoch)
     coached = {"session_id": "s", "epoch": epoch, "audience": "agent"}
     assert (await control.ask("open_gate", **coached))["ok"]
-    assert (gate(box), box.leg.gate.audience) == (Gate.OPEN, Audience.AGENT)
+    assert (box.gate(), box.leg.gate.audience) == (Gate.OPEN, Audience.AGENT)
 
     assert box.presses.microphone_edge(1.0)
     asked = await control.ask("prepare_gate", session_id="s", epoch=epoch)
     assert asked["code"] == "stale"
-    assert gate(box) is Gate.CLOSED
+    assert box.gate() is Gate.CLOSED
     assert not box.headset.running()
     assert (await control.ask("open_gate", **coached))["code"] == "stale"
-    await speak_loudly(box)
+    await box.speak_loudly()
     assert await platform.some(20) == {OPUS_SILENCE}
 
     now = (await control.ask("prepare_gate", session_id="s"))["epoch"]
     assert (await control.ask("prepare_gate", session_id="s", epoch=epoch))["code"] == "stale"
-    assert (gate(box), box.leg.gate.epoch) == (Gate.OPENING, now), "another wish's is left alone"
+    assert (box.gate(), box.leg.gate.epoch) == (Gate.OPENING, now), "another wish's is left alone"
     await platform.close()

@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 
-import numpy as np
 import pytest
 
 from appliance.control_link.words import Gate
@@ -14,8 +13,6 @@ from appliance.webrtc import OPUS_SILENCE
 from tests.support.leg_box import Box
 from tests.support.raw_control import Control
 from tests.support.taker import Platform
-
-LOUD = (np.sin(np.arange(960) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.int16)
 
 
 @pytest.fixture
@@ -30,16 +27,6 @@ async def joined(control: Control) -> Platform:
     while (await control.next("call_changed"))["media"] != "connected":
         continue
     return platform
-
-
-def gate(box: Box) -> Gate:
-    return box.leg.gate.state
-
-
-async def speak_loudly(box: Box) -> None:
-    for _ in range(20):
-        box.leg._uplink.push(LOUD, 0.0)
-        await asyncio.sleep(0.02)
 
 
 async def in_one_turn(former: Control, newer: Control, **command: object) -> None:
@@ -58,12 +45,12 @@ async def test_a_former_ones_consent_opens_nothing(box: Box) -> None:
     epoch = (await former.ask("prepare_gate", session_id="s"))["epoch"]
     consent = {"type": "open_gate", "session_id": "s", "epoch": epoch, "audience": "everyone"}
     await in_one_turn(former, newer, **consent)
-    await speak_loudly(box)
-    assert gate(box) is Gate.OPENING, "it waits for the newer one's, and not for long"
+    await box.speak_loudly()
+    assert box.gate() is Gate.OPENING, "it waits for the newer one's, and not for long"
     assert len(platform.taken) > 15
     assert set(platform.taken) == {OPUS_SILENCE}
     await newer.ask("open_gate", session_id="s", epoch=epoch, audience="everyone")
-    await speak_loudly(box)
+    await box.speak_loudly()
     assert set(platform.taken) > {OPUS_SILENCE}, "the newer one's counts"
     await platform.close()
 
@@ -73,11 +60,11 @@ async def test_a_former_ones_mute_is_done_all_the_same(box: Box) -> None:
     platform = await joined(former)
     epoch = (await former.ask("prepare_gate", session_id="s"))["epoch"]
     former.send("open_gate", session_id="s", epoch=epoch, audience="everyone")
-    await speak_loudly(box)
-    assert gate(box) is Gate.OPEN
+    await box.speak_loudly()
+    assert box.gate() is Gate.OPEN
     await in_one_turn(former, newer, type="close_gate", session_id="s")
-    assert gate(box) is Gate.CLOSED
-    await speak_loudly(box)
+    assert box.gate() is Gate.CLOSED
+    await box.speak_loudly()
     assert await platform.some() == {OPUS_SILENCE}
     await platform.close()
 
@@ -95,6 +82,6 @@ async def test_a_former_one_opens_no_microphone_in_idle(
     await asyncio.sleep(0.2)
     assert starts == []
     platform = await joined(newer)
-    await speak_loudly(box)
+    await box.speak_loudly()
     assert set(platform.taken) == {OPUS_SILENCE}
     await platform.close()

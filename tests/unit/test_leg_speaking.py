@@ -16,8 +16,6 @@ from tests.support.leg_box import Box
 from tests.support.peer import ToneTrack
 from tests.support.raw_control import Control
 
-LOUD = (np.sin(np.arange(480) * 2 * np.pi * 1000 / 48_000) * 12_000).astype(np.int16)
-
 
 class Mixer:
     """A platform that sends a line a party and takes ours elsewhere."""
@@ -84,17 +82,6 @@ async def speaking(control: Control, mixer: Mixer) -> None:
     assert answered["ok"], answered
 
 
-def gate(box: Box) -> Gate:
-    return box.leg.gate.state
-
-
-async def speak_loudly(box: Box) -> None:
-    """200 ms of the microphone, at twice its pace."""
-    for _ in range(20):
-        box.leg._uplink.push(LOUD, 0.0)
-        await asyncio.sleep(0.01)
-
-
 async def leave(control: Control) -> None:
     await control.ask("hang_up", session_id="s", reason="hung_up")
 
@@ -117,7 +104,7 @@ async def test_nothing_opens_before_there_is_a_way_to_speak(box: Box, mixer: Mix
     epoch = (await control.ask("prepare_gate", session_id="s"))["epoch"]
     opened = await control.ask("open_gate", session_id="s", epoch=epoch)
     assert opened["code"] == "not_connected"
-    assert gate(box) is Gate.CLOSED
+    assert box.gate() is Gate.CLOSED
     assert not box.headset.running()
     await leave(control)
 
@@ -131,14 +118,14 @@ async def test_what_is_spoken_goes_over_the_second_connection_only(box: Box, mix
 
     prepared = await control.ask("prepare_gate", session_id="s")
     box.leg.gate.consent(prepared["epoch"], Audience.EVERYONE)
-    await speak_loudly(box)
-    assert gate(box) is Gate.OPEN
+    await box.speak_loudly()
+    assert box.gate() is Gate.OPEN
     assert set(mixer.taken) > {OPUS_SILENCE}
 
     await control.ask("close_gate", session_id="s")
     await asyncio.sleep(0.05)
     before = len(mixer.taken)
-    await speak_loudly(box)
+    await box.speak_loudly()
     assert len(mixer.taken) > before
     assert set(mixer.taken[before:]) == {OPUS_SILENCE}
     assert box.leg.call is not None
@@ -161,11 +148,11 @@ async def test_a_new_way_to_speak_replaces_the_old_and_is_muted(box: Box, mixer:
     epoch = (await control.ask("prepare_gate", session_id="s"))["epoch"]
     box.leg.gate.consent(epoch, Audience.EVERYONE)
     for _ in range(4):
-        box.leg._uplink.push(LOUD, 0.0)
-    assert gate(box) is Gate.OPEN
+        box.speak()
+    assert box.gate() is Gate.OPEN
     other = Mixer()
     await speaking(control, other)
-    assert gate(box) is Gate.CLOSED
+    assert box.gate() is Gate.CLOSED
     await asyncio.sleep(0.3)
     assert set(other.taken) == {OPUS_SILENCE}
     await leave(control)
@@ -177,17 +164,17 @@ async def test_a_press_outlasts_the_making_of_a_new_way_to_speak(box: Box, mixer
     control = await listening(box, mixer)
     await speaking(control, mixer)
     epoch = (await control.ask("prepare_gate", session_id="s"))["epoch"]
-    await speak_loudly(box)
+    await box.speak_loudly()
     other = Mixer()
     await speaking(control, other)
-    await speak_loudly(box)
-    assert gate(box) is Gate.OPENING
+    await box.speak_loudly()
+    assert box.gate() is Gate.OPENING
     opened = await control.ask("open_gate", session_id="s", epoch=epoch)
     assert opened["ok"], opened
-    assert gate(box) is Gate.OPEN
+    assert box.gate() is Gate.OPEN
     await asyncio.sleep(0.1)
     assert set(mixer.taken) | set(other.taken) == {OPUS_SILENCE}, "sent before consent"
-    await speak_loudly(box)
+    await box.speak_loudly()
     await asyncio.sleep(0.1)
     assert set(mixer.taken) == {OPUS_SILENCE}, "the former way still carries the microphone"
     assert set(other.taken) > {OPUS_SILENCE}
@@ -202,11 +189,11 @@ async def test_consent_to_a_way_that_is_replaced_opens_nothing(box: Box, mixer: 
     box.leg.gate.consent(epoch, Audience.EVERYONE)  # the microphone has given no sound yet
     other = Mixer()
     await speaking(control, other)
-    assert gate(box) is Gate.CLOSED
-    await speak_loudly(box)
+    assert box.gate() is Gate.CLOSED
+    await box.speak_loudly()
     opened = await control.ask("open_gate", session_id="s", epoch=epoch)
     assert opened["code"] == "stale"
-    await speak_loudly(box)
+    await box.speak_loudly()
     await asyncio.sleep(0.1)
     assert set(mixer.taken) | set(other.taken) == {OPUS_SILENCE}
     await leave(control)
@@ -221,15 +208,15 @@ async def test_a_way_to_speak_that_is_lost_mutes_and_nothing_else(
     await speaking(control, mixer)
     epoch = (await control.ask("prepare_gate", session_id="s"))["epoch"]
     box.leg.gate.consent(epoch, Audience.EVERYONE)
-    await speak_loudly(box)
-    assert gate(box) is Gate.OPEN
+    await box.speak_loudly()
+    assert box.gate() is Gate.OPEN
     assert box.leg.call is not None
     if how == "ended by the platform":
         await mixer.taking.close()
     else:
         box.leg.call.track.stop()
     async with asyncio.timeout(2):
-        while gate(box) is not Gate.CLOSED:
+        while box.gate() is not Gate.CLOSED:
             await asyncio.sleep(0.005)
     again = (await control.ask("prepare_gate", session_id="s"))["epoch"]
     opened = await control.ask("open_gate", session_id="s", epoch=again)
@@ -285,9 +272,9 @@ async def test_an_announced_call_opens_nothing_and_sends_nothing(box: Box, mixer
     await speaking(control, mixer)
     for _ in range(3):
         assert (await control.ask("announce"))["ok"]
-        await speak_loudly(box)
+        await box.speak_loudly()
     assert len(mixer.taken) > 20
     assert set(mixer.taken) == {OPUS_SILENCE}
-    assert gate(box) is Gate.CLOSED
+    assert box.gate() is Gate.CLOSED
     assert not box.headset.running()
     await leave(control)
