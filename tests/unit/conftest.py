@@ -93,6 +93,13 @@ async def accounts_box(tmp_path: Path) -> AsyncIterator[AccountsWorld]:
 
 
 @pytest.fixture
+async def admin(accounts_box: AccountsWorld) -> AsyncIterator[httpx.AsyncClient]:
+    """A script of its administrator's."""
+    async with accounts_box.client("admin") as client:
+        yield client
+
+
+@pytest.fixture
 def provider(tmp_path: Path) -> Iterator[FaultyProvider]:
     """A small identity provider that the box believes."""
     with faulty_provider(tmp_path / "provider") as provider:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,6 @@ from tests.support.console_memory import PASSWORD
 @pytest.fixture
 def box(accounts_box: AccountsWorld) -> AccountsWorld:
     return accounts_box
-
-
-@pytest.fixture
-async def admin(box: AccountsWorld) -> AsyncIterator[httpx.AsyncClient]:
-    """A script of the administrator's."""
-    async with box.client("admin") as client:
-        yield client
 
 
 async def test_an_account_is_made_used_changed_and_deleted(

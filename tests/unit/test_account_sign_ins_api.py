@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -22,13 +21,6 @@ from tests.support.console_memory import PASSWORD
 @pytest.fixture
 def box(accounts_box: AccountsWorld) -> AccountsWorld:
     return accounts_box
-
-
-@pytest.fixture
-async def admin(box: AccountsWorld) -> AsyncIterator[httpx.AsyncClient]:
-    """A script of the administrator's."""
-    async with box.client("admin") as client:
-        yield client
 
 
 @pytest.mark.parametrize("how", ["password", "reset", "lock", "delete", "all", "one", "written"])

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from appliance.provisioning.logs.settings import MAX_BYTES as MOST_OF_LOGS
 from appliance.provisioning.logs.settings import LogForwardingFile, LogForwardingFileError
 from appliance.provisioning.openid.file import MAX_BYTES, OpenIdFile, OpenIdFileError
+from appliance.service.errors import BargeboxError
 from appliance.service.kept import DamagedError, KeptError, read_kept
 
 MOST = 64
@@ -58,19 +59,22 @@ def test_one_that_cannot_be_read_is_not_a_damaged_one(tmp_path: Path) -> None:
     assert not isinstance(told.value, DamagedError)
 
 
-def test_the_sign_ins_settings_have_a_bound_too(tmp_path: Path) -> None:
-    path = tmp_path / "openid-secret.json"
-    path.write_bytes(b"{}".ljust(MAX_BYTES))
-    OpenIdFile(path).read()
-    path.write_bytes(b"{}".ljust(MAX_BYTES + 1))
-    with pytest.raises(OpenIdFileError, match=r"is larger than 131072 bytes\. Save it again on"):
-        OpenIdFile(path).read()
-
-
-def test_the_log_servers_settings_have_one_too(tmp_path: Path) -> None:
-    path = tmp_path / "log-forwarding.json"
-    path.write_bytes(b"{}".ljust(MOST_OF_LOGS))
-    LogForwardingFile(path).read()
-    path.write_bytes(b"{}".ljust(MOST_OF_LOGS + 1))
-    with pytest.raises(LogForwardingFileError, match=r"is larger than 16384 bytes\. Save it again"):
-        LogForwardingFile(path).read()
+@pytest.mark.parametrize(
+    ("kind", "fault", "most"),
+    [
+        (OpenIdFile, OpenIdFileError, MAX_BYTES),
+        (LogForwardingFile, LogForwardingFileError, MOST_OF_LOGS),
+    ],
+)
+def test_the_settings_of_what_is_away_have_a_bound_too(
+    tmp_path: Path,
+    kind: type[OpenIdFile | LogForwardingFile],
+    fault: type[BargeboxError],
+    most: int,
+) -> None:
+    path = tmp_path / "kept.json"
+    path.write_bytes(b"{}".ljust(most))
+    kind(path).read()
+    path.write_bytes(b"{}".ljust(most + 1))
+    with pytest.raises(fault, match=rf"is larger than {most} bytes\. Save it again"):
+        kind(path).read()
