@@ -131,9 +131,8 @@ class CertificateFolder:
         """The draft becomes the file *name*; *answered*: it was what the request had asked for."""
         try:
             (self.path / _DRAFT).replace(self.path / name)
-            settle(
-                self.path
-            )  # the new file holds the key that the request's file held alone so far
+            # The new file holds the key that the request's file held alone so far.
+            settle(self.path)
             if answered:
                 (self.path / REQUEST).unlink(missing_ok=True)
         except OSError as error:
