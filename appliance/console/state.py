@@ -115,7 +115,7 @@ def make_templates(settings: ConsoleSettings, files: PageFiles) -> Environment:
     environment.globals["files"] = f"{ADDRESS}/{files.version}"
     environment.globals["script_of"] = files.script
     environment.globals["sheet_of"] = files.sheet
-    environment.globals["scripts_of"] = files.scripts.needed
+    environment.globals["modules_of"] = files.scripts.needed
     environment.globals["ear_url"] = settings.ear_url
     environment.globals["now"] = lambda: datetime.now(UTC)
     return environment
