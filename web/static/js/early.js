@@ -1,7 +1,8 @@
 // Loaded before all else, and no module. Until the page's own scripts have come it keeps the last
 // press on a button of the page itself, for main.js to do then; none of the toolbar or of the box's
-// drawing, for an old press must not un-mute. And it lets no form go that is the scripts': its values would be in the address.
-// The box is asked for its state at once, and what it says is kept for stream.js.
+// drawing, for an old press must not un-mute. And it lets no form go that is the scripts': its
+// values would be in the address. The box is asked for its state at once, and what it says is kept
+// for stream.js.
 
 (() => {
   const MOST = 1000; // then the scripts ask anew

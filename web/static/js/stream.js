@@ -114,11 +114,12 @@ export function start({ stream, over }) {
     return;
   }
   follow(stream.source);
-  for (const event of stream.told) {
+  for (const event of stream.told.splice(0)) {
     try {
       take(event);
     } catch (error) {
       reportError(error); // as if the browser had called it, and the next one is told
     }
   }
+  watch(); // what was told long ago is not known to be true any more
 }
