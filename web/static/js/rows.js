@@ -15,7 +15,14 @@ export function tickTimes() {
   }
 }
 
+/** A row has its marks when there is something to mark: most calls are never monitored. */
 function showMonitors(row, monitors) {
+  const cell = row.querySelector(".c-monitors");
+  if (!cell.firstElementChild) {
+    if (!monitors.length) return;
+    cell.append(document.getElementById("marks").content.cloneNode(true));
+    cell.querySelector(".before").href = `/history?interaction=${encodeURIComponent(row.dataset.id)}`;
+  }
   const heard = monitors.findLast((monitor) => monitor.sound)?.sound ?? {};
   const said = ["mos", "lost_percent"].filter((name) => (heard[name] ?? null) !== null)
     .map((name) => fill(words.sound[name], { value: decimal(heard[name]) }));
