@@ -26,7 +26,6 @@ from appliance.control_link.events import Levels, Quality
 from appliance.monitoring.check_view import CheckView
 from appliance.monitoring.desk import Alert
 from appliance.monitoring.policy import Account, Permission, RefusedError
-from appliance.monitoring.query import Query
 from appliance.monitoring.session import DeviceView, MonitoringView
 from appliance.provisioning.updates.views import Progress
 
@@ -109,11 +108,10 @@ class EventHub:
         return self._snapshot(feed.account)
 
     def _snapshot(self, account: Account) -> Event:
-        active = self._ports.book.query(account, Query(per_page=1), remember=False).total
         body = SnapshotOut(
             as_of=now(),
             platform=PlatformOut.of(self._ports),
-            active=active if sees_calls(account) else 0,
+            active=len(self._ports.book.active) if sees_calls(account) else 0,
             monitoring=monitoring_body(account, self._ports.monitoring.current()),
             device=DeviceOut.of(self._ports.monitoring.device()),
             quality=self._quality(account),

@@ -190,16 +190,15 @@ class InteractionBook:
             raise RefusedError("There is no such call; it may have ended.", code="not_found")
         return self._row(account, interaction)
 
-    def query(self, account: Account, query: Query, *, remember: bool = True) -> Page:
+    def query(self, account: Account, query: Query) -> Page:
         """One page of what *query* asks for, as *account* sees it.
 
-        With *remember* it is the list that the hang-up button, held, steps through.
+        It is the list from now on that the hang-up button, held, steps through.
         """
-        if remember:
-            self._queries[account.name] = query
-            self._queries.move_to_end(account.name)
-            while len(self._queries) > MAX_REMEMBERED_QUERIES:
-                self._queries.popitem(last=False)
+        self._queries[account.name] = query
+        self._queries.move_to_end(account.name)
+        while len(self._queries) > MAX_REMEMBERED_QUERIES:
+            self._queries.popitem(last=False)
         found = self._select(account, query)
         start = (query.page - 1) * query.per_page
         rows = tuple(self._row(account, item) for item in found[start : start + query.per_page])

@@ -174,7 +174,6 @@ def test_next_steps_through_the_last_list_and_skips_what_cannot_be_monitored() -
     assert following("call-1") == "call-2"
     assert following("call-2") == "call-4"  # call-3 is ann's own
     book.query(ANN, Query(queue="Sales"))
-    book.query(ANN, Query(queue="Support"), remember=False)
     assert following("call-6") == "call-9"
     assert following("call-9") == "call-6"
     assert following("gone") == "call-6"
