@@ -107,8 +107,9 @@ class EventHub:
         feed.stale = False
         return self._snapshot(feed.account)
 
-    def _snapshot(self, account: Account) -> Event:
-        body = SnapshotOut(
+    def snapshot_for(self, account: Account) -> SnapshotOut:
+        """What *account* may know of all but the list, now."""
+        return SnapshotOut(
             as_of=now(),
             platform=PlatformOut.of(self._ports),
             active=len(self._ports.book.active) if sees_calls(account) else 0,
@@ -119,7 +120,9 @@ class EventHub:
             update=self._ports.system.updates.progress if manages(account) else None,
             page=self._page,
         )
-        return Event("snapshot", body.model_dump_json())
+
+    def _snapshot(self, account: Account) -> Event:
+        return Event("snapshot", self.snapshot_for(account).model_dump_json())
 
     def _quality(self, account: Account) -> dict[str, Any] | None:
         last = self._counters.quality

@@ -38,6 +38,7 @@ def _common(state: Console, caller: Caller) -> dict[str, Any]:
         "audiences": _audiences(state, caller),
         "terms": state.ports.monitoring.terms,
         "words": wording.for_browser(),
+        "snapshot": state.hub.snapshot_for(caller.account).model_dump(mode="json"),
         "certificate_note": _certificate_note(state, caller),
     }
 

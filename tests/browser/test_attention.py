@@ -6,17 +6,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from appliance.control_link.words import EndReason
-from tests.support.browser import context, sign_in, watch
+from tests.support.browser import STREAMS, context, sign_in, watch
 from tests.support.console_served import Served
 
 NOTE = """
   window.notes = [];
   window.Notification = class extends Notification {
     constructor(head, options) { super(head, options); notes.push([head, options.body]); }
-  };
-  window.streams = [];
-  window.EventSource = class extends EventSource {
-    constructor(...all) { super(...all); streams.push(this); }
   };"""
 ELSEWHERE = "document.hasFocus = () => false"
 BACK = "document.hasFocus = () => true; dispatchEvent(new Event('focus'))"
@@ -25,6 +21,7 @@ NOTIFY = "Notify me on this desktop"
 
 
 def start(page: Page) -> None:
+    page.add_init_script(STREAMS)
     page.add_init_script(NOTE)
     sign_in(page)
     expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")

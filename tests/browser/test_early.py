@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Page, Route, expect
 
-from appliance.platforms.protocol import PlatformConnection
-from tests.support.browser import context, sign_in
+from tests.support.browser import STREAMS, context, sign_in
 from tests.support.console_served import Served
 
 
@@ -62,55 +61,45 @@ def test_filters_that_need_no_scripts_do_not_wait_for_them(page: Page) -> None:
         page.wait_for_url("**/audit?*actor=sue*", wait_until="commit")
 
 
-TOLD = "() => globalThis.early?.stream.told.length > 0"
+@contextmanager
+def made_otherwise(page: Page, old: str, new: str) -> Iterator[None]:
+    """Each list that the box makes, with *new* in the place of *old* in what it knew then."""
+
+    def asked(route: Route) -> None:
+        answer = route.fetch()
+        text = answer.text()
+        assert text.count(old) == 1
+        route.fulfill(response=answer, body=text.replace(old, new))
+
+    page.route("**/interactions", asked)
+    yield
+    page.unroute("**/interactions", asked)
 
 
-def asked_for_events(page: Page) -> list[str]:
-    """Grows with each stream that the page opens."""
-    streams: list[str] = []
-    page.on("request", lambda one: streams.append(one.url) if "/events" in one.url else None)
-    return streams
+def silenced(page: Page) -> None:
+    """The event stream is asked for and never answers."""
+    page.route("**/api/v1/events", lambda route: None)
 
 
-def test_what_the_box_says_meanwhile_is_shown_and_asked_for_once(
-    page: Page, server: Served
-) -> None:
+CHIP = "#chip-box"
+
+
+def test_what_the_box_knew_when_it_made_the_page_is_shown_for_two_seconds(page: Page) -> None:
     sign_in(page)
-    streams = asked_for_events(page)
-    with without_scripts(page, "/interactions"):
-        page.wait_for_function(TOLD)
-        server.do(lambda: server.world.book.take(PlatformConnection(False, "It is away.")))
-        page.wait_for_function("() => early.stream.told.some(({ data }) => data.includes('away.'))")
-    expect(page.locator("#chip-box")).to_have_text("Platform not reachable")
-    assert len(streams) == 1
+    silenced(page)
+    page.goto("/interactions", wait_until="commit")
+    expect(page.locator(CHIP)).to_have_attribute("data-tone", "good")
+    expect(page.locator(CHIP)).to_have_text("State unknown")
+    expect(page.locator(CHIP)).to_have_attribute("data-tone", "bad")
 
 
-def test_what_was_said_long_ago_is_not_known_to_be_true(page: Page, server: Served) -> None:
+def test_what_it_knew_long_ago_is_not_known_to_be_true(page: Page) -> None:
     sign_in(page)
+    silenced(page)
     with without_scripts(page, "/interactions"):
-        page.wait_for_function(TOLD)
-        page.evaluate("early.stream.told.forEach((one) => { one.at -= 3000; one.date -= 3000; })")
-        page.evaluate("early.stream.source.close()")
-        page.evaluate("early.stream.source = new EventTarget()")
-    expect(page.locator("#chip-box")).to_have_attribute("data-tone", "bad")
-
-
-def test_a_page_that_waits_for_its_scripts_without_end_keeps_no_more_than_it_may(
-    page: Page,
-) -> None:
-    sign_in(page)
-    streams = asked_for_events(page)
-    with without_scripts(page, "/interactions"):
-        page.wait_for_function(TOLD)
-        page.evaluate(
-            """() => {
-              const beat = () => new MessageEvent("beat", { data: "{}" });
-              for (let i = 0; i < 1001; i++) early.stream.source.dispatchEvent(beat());
-            }"""
-        )
-        page.wait_for_function("() => early.stream.source.readyState === EventSource.CLOSED")
-    expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
-    assert len(streams) == 2
+        page.wait_for_timeout(2200)
+    expect(page.locator("html:not([data-early])")).to_be_attached()  # the scripts have begun
+    expect(page.locator(CHIP)).to_have_text("Connecting…")
 
 
 def test_an_old_press_on_the_boxs_drawing_is_not_done(page: Page, server: Served) -> None:
@@ -129,33 +118,50 @@ def test_one_listener_that_fails_leaves_the_others_and_the_watch(
     browser: Browser, server: Served
 ) -> None:
     with context(browser, server.url) as profile:
-        page = profile.new_page()
+        page = profile.new_page()  # which may complain
+        failed: list[str] = []
+        page.on("pageerror", lambda error: failed.append(str(error)))
+        page.add_init_script(STREAMS)
         sign_in(page)
-        with without_scripts(page, "/interactions"):
-            page.wait_for_function(TOLD)
-            page.evaluate("early.stream.told.unshift({ name: 'interaction', data: 'null' })")
-        expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
-        page.evaluate("early.stream.source.close()")
+        with made_otherwise(page, '"device": {', '"device": null, "was": {'):
+            page.goto("/interactions")
+            expect(page.locator(CHIP)).to_have_attribute("data-tone", "good")
+        assert failed
         profile.set_offline(True)
-        expect(page.locator("#chip-box")).to_have_attribute("data-tone", "bad")
+        page.evaluate("streams.forEach((stream) => stream.close())")
+        expect(page.locator(CHIP)).to_have_attribute("data-tone", "bad")
 
 
-def test_a_page_from_before_an_update_is_loaded_anew(page: Page, server: Served) -> None:
+OLDER = ('"page": "v-', '"page": "v-0')
+"""A page from before an update."""
+
+
+def loads(page: Page) -> list[str]:
+    """Grows with each time that the list is loaded."""
+    found: list[str] = []
+    page.on("request", lambda one: found.append(one.url) if one.is_navigation_request() else None)
+    return found
+
+
+def test_a_page_from_before_an_update_is_loaded_anew_once(page: Page) -> None:
     sign_in(page)
-    with without_scripts(page, "/interactions"):
-        page.wait_for_function(TOLD)
-        page.evaluate("early.version = 'v-0'")
-    page.wait_for_function("() => early.version !== 'v-0'")
-    expect(page.locator("#chip-box")).to_have_attribute("data-tone", "good")
+    loaded = loads(page)
+    with made_otherwise(page, *OLDER):
+        page.goto("/interactions")
+        expect(page.get_by_text("The box has been updated. Load this page anew.")).to_be_visible()
+        page.wait_for_timeout(500)
+    assert len(loaded) == 2
+    page.goto("/interactions")
+    expect(page.locator(CHIP)).to_have_attribute("data-tone", "good")
     page.wait_for_timeout(500)
-    assert page.evaluate("early.version") != "v-0"
+    assert len(loaded) == 3
 
 
 def test_what_somebody_is_typing_stays(page: Page) -> None:
     sign_in(page)
-    with without_scripts(page, "/interactions"):
-        page.wait_for_function(TOLD)
-        page.evaluate("early.version = 'v-0'")
+    loaded = loads(page)
+    with made_otherwise(page, *OLDER), without_scripts(page, "/interactions"):
         page.get_by_label("Search").fill("garc")
     expect(page.get_by_text("The box has been updated. Load this page anew.")).to_be_visible()
     expect(page.get_by_label("Search")).to_have_value("garc")
+    assert len(loaded) == 1

@@ -34,6 +34,13 @@ SCREENS = Path(__file__).resolve().parents[2] / "build" / "screens"
 LIMIT_MS = 15_000
 """Patience of every wait: the machine may be busy."""
 
+STREAMS = """
+  window.streams = [];
+  window.EventSource = class extends EventSource {
+    constructor(...all) { super(...all); streams.push(this); }
+  };"""
+"""For `Page.add_init_script`: the event streams that the page opens from then on."""
+
 ANSWERED_IN_WORDS = (
     "the server responded with a status of 4",
     "Response Status Error Code 4",

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from appliance.console.feed import LIMIT
+from appliance.platforms.protocol import PlatformConnection
 from tests.support.console_calls import call_number
 from tests.support.console_memory import PASSWORD
 from tests.support.console_served import Served, served
@@ -75,6 +76,21 @@ def stream(server: Served, headers: dict[str, str]) -> Iterator[Stream]:
 
 
 BEARER = {"Authorization": "Bearer token-sam"}
+
+
+@pytest.mark.parametrize("person", ["sam", "tom"])
+def test_a_page_brings_what_its_reader_s_stream_tells_first(server: Served, person: str) -> None:
+    """As data: a platform's text cannot end the element that it stands in."""
+    nasty = "</script><script>bad</script>"
+    server.do(lambda: server.world.book.take(PlatformConnection(False, nasty)))
+    headers = {"Authorization": f"Bearer token-{person}"}
+    page = httpx.get(f"{server.url}/panel", headers=headers).text
+    brought = json.loads(page.split('id="snapshot">')[1].split("</script>")[0])
+    with stream(server, headers) as told:
+        snapshot = told.next("snapshot")
+    assert brought["platform"]["detail"] == nasty
+    assert brought.pop("as_of") <= snapshot.pop("as_of")
+    assert brought == snapshot
 
 
 def test_snapshot_first_then_changes_then_beats(server: Served) -> None:

@@ -37,7 +37,8 @@ document.querySelector("[data-language]").addEventListener("click", ({ target })
 export function begin(own) {
   localTimes(document);
   for (const part of [chips, ...own, toolbar, alerts, quality, room, attention, keys, version]) part.start();
-  const { button, at } = globalThis.early;
-  stream.start(globalThis.early);
+  const { button, at, over } = globalThis.early;
+  over.abort();
+  stream.start();
   if (button?.isConnected && performance.now() - at < EARLY_MS) button.click();
 }

@@ -1,6 +1,7 @@
 // The event stream. After 2 s of silence nothing that is shown is known to be true any more.
 
 const SILENCE_MS = 2000;
+const NAMES = ["snapshot", "interaction", "monitoring", "levels", "quality", "device", "check", "watch", "update", "beat"];
 
 /** What the box said last. `known` is false when it has been silent; `offset` is its clock minus ours. */
 export const box = { known: false, monitoring: null, device: null, platform: null, offset: 0 };
@@ -9,7 +10,6 @@ export const box = { known: false, monitoring: null, device: null, platform: nul
 export const inCall = () => Boolean(box.monitoring) && !["idle", "ended"].includes(box.monitoring.state);
 
 const listeners = [];
-let names = [];
 let source = null;
 let heard = -Infinity;
 let heardAt = 0; // the same by the wall clock, which goes on while a laptop sleeps
@@ -73,12 +73,8 @@ export function open() {
   source?.close();
   if (closed) return;
   opened = performance.now();
-  follow(new EventSource("/api/v1/events"));
-}
-
-function follow(one) {
-  source = one;
-  for (const name of names) source.addEventListener(name, ({ data }) => take({ name, data }));
+  source = new EventSource("/api/v1/events");
+  for (const name of NAMES) source.addEventListener(name, ({ data }) => take({ name, data }));
   source.onerror = () => {
     if (source.readyState === EventSource.CLOSED) refused();
   };
@@ -100,26 +96,20 @@ function wake() {
   open();
 }
 
-/** Go on with the stream that early.js began, and with what it has told since. */
-export function start({ stream, over }) {
-  names = stream.names;
+/** The page brings what the box knew when it was made, so that nothing waits for the stream. */
+function takeMade() {
+  const at = performance.getEntriesByType("navigation")[0].responseStart;
+  const age = performance.now() - at;
+  const data = document.getElementById("snapshot").textContent;
+  if (age < SILENCE_MS) take({ name: "snapshot", data, at, date: Date.now() - age });
+}
+
+export function start() {
   setInterval(watch, 200);
   addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && wake());
   addEventListener("online", wake);
   document.addEventListener("visibilitychange", wake);
-  over.abort();
-  if (stream.source.readyState === EventSource.CLOSED) {
-    open();
-    return;
-  }
-  follow(stream.source);
-  for (const event of stream.told.splice(0)) {
-    try {
-      take(event);
-    } catch (error) {
-      reportError(error); // as if the browser had called it, and the next one is told
-    }
-  }
-  watch(); // what was told long ago is not known to be true any more
+  open();
+  takeMade();
 }

@@ -6,11 +6,11 @@ import { notify } from "./notice.js";
 import { listen } from "./stream.js";
 
 const TRIED = "bargebox-version";
-const { early } = globalThis;
+const own = JSON.parse(document.getElementById("snapshot").textContent).page;
 
 function compare(name, { page }) {
-  if (name !== "snapshot" || page === early.version) return;
-  if (!early.typed && sessionStorage.getItem(TRIED) !== page) {
+  if (name !== "snapshot" || page === own) return;
+  if (!globalThis.early.typed && sessionStorage.getItem(TRIED) !== page) {
     sessionStorage.setItem(TRIED, page);
     location.reload();
   } else {
