@@ -173,8 +173,11 @@ def test_names_are_text(page: Page, server: Served) -> None:
         lambda: server.world.change(replace(call_number(1), agents=(Agent(bad, bad),), queue=bad))
     )
     row = page.locator('tr[data-id="call-00001"]')
-    row.locator('[data-kind="agent"]').check(force=True)
-    row.locator('[data-kind="queue"]').check(force=True)
+    expect(row).to_contain_text(bad)
+    bells = row.locator(".bell")
+    expect(bells).to_have_count(2)
+    for bell in bells.all():
+        bell.check(force=True)
     expect(page.locator(COUNT)).to_have_text("2")
     page.locator("#watching summary").click()
     expect(page.locator("#watching-list li").first).to_contain_text(bad)

@@ -3,6 +3,7 @@
 import { call } from "./api.js";
 import { _, locale } from "./format.js";
 import { attempt, collect, showWhen } from "./settings_form.js";
+import { whenUsable } from "./usable.js";
 
 /** The box's clock as it goes on, in the box's own time zone. */
 function runClock(clock) {
@@ -15,7 +16,7 @@ function runClock(clock) {
 
 export function start() {
   const clock = document.getElementById("clock");
-  if (clock) runClock(clock);
+  if (clock) whenUsable(() => runClock(clock));
   for (const form of document.querySelectorAll("form[data-put]")) {
     showWhen(form);
     form.addEventListener("submit", async (event) => {

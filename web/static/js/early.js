@@ -7,6 +7,7 @@
   const over = new AbortController();
   const until = { signal: over.signal };
   const early = (globalThis.early = { button: null, at: 0, typed: false, over });
+  document.documentElement.dataset.early = ""; // moments are not in the reader's zone yet
   addEventListener("input", () => (early.typed = true), { once: true });
   document.addEventListener("click", ({ target }) => {
     const button = target.closest?.("main button:not([data-button])");

@@ -43,14 +43,14 @@ function clicked({ target }) {
   }
 }
 
-/** The list is there: leave the way back to it for the page of a session. */
-function drawn() {
-  localTimes(document);
+/** Leave the way back to this list for the page of a session. */
+function remember() {
   sessionStorage.setItem(LIST, location.search);
 }
 
 function swapped() {
-  drawn();
+  localTimes(document);
+  remember();
   setText(document.getElementById("past-told"), document.getElementById("count").textContent);
 }
 
@@ -64,7 +64,7 @@ export function start() {
     document.getElementById("past-back").search = sessionStorage.getItem(LIST) ?? "";
     return;
   }
-  drawn();
+  remember();
   // On a small screen the filters would push the list off it.
   if (matchMedia("(max-width: 700px)").matches) document.getElementById("more").open = false;
   showDays();

@@ -10,6 +10,7 @@ import * as quality from "./quality.js";
 import * as room from "./room.js";
 import * as stream from "./stream.js";
 import * as toolbar from "./toolbar.js";
+import { whenUsable } from "./usable.js";
 import * as version from "./version.js";
 
 const EARLY_MS = 5000; // whoever waited longer for what was pressed has given it up
@@ -35,10 +36,14 @@ document.querySelector("[data-language]").addEventListener("click", ({ target })
 
 /** Start the page, whose own parts are `own`. */
 export function begin(own) {
-  localTimes(document);
   for (const part of [chips, ...own, toolbar, alerts, quality, room, attention, keys, version]) part.start();
   const { button, at, over } = globalThis.early;
   over.abort();
   stream.start();
   if (button?.isConnected && performance.now() - at < EARLY_MS) button.click();
+  whenUsable(() => {
+    // The first form of a moment costs a small computer 0.1 s: the browser looks at all languages.
+    localTimes(document);
+    delete document.documentElement.dataset.early;
+  });
 }

@@ -4,6 +4,7 @@ import { call } from "./api.js";
 import { _, setText } from "./format.js";
 import { notify } from "./notice.js";
 import { listen } from "./stream.js";
+import { whenUsable } from "./usable.js";
 
 const KINDS = { agent: _("Agents"), queue: _("Queues") };
 
@@ -11,15 +12,30 @@ const menu = document.getElementById("watching");
 const summary = menu?.querySelector("summary");
 const listed = document.getElementById("watching-list");
 const choice = document.getElementById("watching-choice");
-let watched = new Set();
+let watched = null; // until the box has said
 let offered = [];
 
 const key = ({ kind, target }) => `${kind} ${target}`;
 const make = (tag, ...properties) => Object.assign(document.createElement(tag), ...properties);
 
+/** Beside the name of whoever can be watched: made late, for a list has many and none is needed to begin. */
+function bellOf(named) {
+  const bell = named.nextElementSibling ?? make("input", { type: "checkbox", className: "bell", tabIndex: -1 });
+  const { target, name } = named.dataset;
+  const label = _("Watch {name}", { name });
+  if (bell.title !== label) {
+    bell.title = label;
+    bell.setAttribute("aria-label", label);
+  }
+  bell.hidden = !target;
+  if (!bell.isConnected) named.after(bell);
+  return bell;
+}
+
 /** The bells follow what is watched. */
 function mark() {
-  for (const bell of document.querySelectorAll("[data-kind]")) bell.checked = watched.has(key(bell.dataset));
+  if (!watched) return;
+  for (const named of document.querySelectorAll("#list [data-kind]")) bellOf(named).checked = watched.has(key(named.dataset));
 }
 
 function item(one) {
@@ -62,21 +78,14 @@ async function remove(one) {
   (listed.querySelector("button") ?? choice).focus(); // the button that was pressed is gone
 }
 
-function follow(bell, one, name) {
-  bell.dataset.target = one ?? "";
-  bell.dataset.name = name ?? "";
-  bell.setAttribute("aria-label", _("Watch {name}", { name }));
-  bell.title = _("Watch {name}", { name });
-  bell.hidden = !one;
-}
-
 /** A call was transferred: its row's bells are those of others now. */
 function changed(interaction) {
   const row = document.querySelector(`#list tr[data-id="${CSS.escape(interaction.id)}"]`);
   if (!row || !interaction.agents) return;
   const [agent] = interaction.agents;
-  follow(row.querySelector('[data-kind="agent"]'), agent?.id, agent?.name);
-  follow(row.querySelector('[data-kind="queue"]'), interaction.queue, interaction.queue);
+  for (const [kind, target, name] of [["agent", agent?.id, agent?.name], ["queue", interaction.queue, interaction.queue]]) {
+    Object.assign(row.querySelector(`[data-kind="${kind}"]`).dataset, { target: target ?? "", name: name ?? "" });
+  }
   mark();
 }
 
@@ -84,7 +93,7 @@ export function start() {
   if (!menu) return;
   const main = document.getElementById("main");
   main.addEventListener("change", ({ target }) => {
-    if (target.dataset.kind) ask(target.checked ? "PUT" : "DELETE", target.dataset);
+    if (target.matches(".bell")) ask(target.checked ? "PUT" : "DELETE", target.previousElementSibling.dataset);
   });
   document.getElementById("watching-add").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -102,5 +111,5 @@ export function start() {
   });
   new MutationObserver(mark).observe(main, { childList: true }); // the list was drawn anew
   listen((name, data) => name === "interaction" && changed(data));
-  listen((name, known) => name === "known" && known && ask("GET"));
+  listen((name, known) => name === "known" && known && whenUsable(() => ask("GET")));
 }
