@@ -16,7 +16,7 @@ from appliance.control_link.words import Audience
 from appliance.monitoring.policy import Permission
 from appliance.platforms.protocol import Capability
 
-ROWS = 30
+ROWS = 20
 """Of a list on a page: a screen full, which a small computer draws in half the time of two."""
 
 

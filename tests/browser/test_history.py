@@ -68,7 +68,7 @@ def test_both_pages_are_for_everybody(
 def test_by_keyboard_from_the_list_to_a_session_and_back(page: Page) -> None:
     sign_in(page)
     page.get_by_role("link", name="History").press("Enter")
-    expect(page.locator("#count")).to_contain_text(f"1–30 of {COUNT + 3} sessions")
+    expect(page.locator("#count")).to_contain_text(f"1–20 of {COUNT + 3} sessions")
     page.get_by_label("Search").focus()
     page.keyboard.type("ÜBERSEE ana")
     expect(page.locator("#count")).to_contain_text("of 6 sessions")
@@ -226,7 +226,7 @@ def test_a_box_that_cannot_look_says_so(browser: Browser, server: Served) -> Non
         server.world.database.fail_with = StoreError("The box's disk does not answer. Check it.")
         page.get_by_label("Search").fill("greta")
         expect(page.locator("#notice-words")).to_contain_text("could not look that up")
-        expect(page.locator(ROWS)).to_have_count(30)
+        expect(page.locator(ROWS)).to_have_count(20)
         page.goto("/history")
         expect(page.get_by_text("The box's disk does not answer.")).to_be_visible()
 

@@ -53,7 +53,7 @@ def new_call(server: Served, number: int) -> None:
 
 def test_back_and_forward_show_what_was_chosen(page: Page) -> None:
     ready(page)
-    expect(page.locator(ROWS)).to_have_count(30)
+    expect(page.locator(ROWS)).to_have_count(20)
     page.get_by_label("Queue").select_option("Sales")
     expect(page).to_have_url(re.compile("queue=Sales"))
     page.get_by_label("Search").press_sequentially("greta", delay=200)
@@ -70,7 +70,7 @@ def test_back_and_forward_show_what_was_chosen(page: Page) -> None:
     expect(page.get_by_label("Queue")).to_have_value("Sales")
     assert "search" not in page.url
     page.go_back()
-    expect(page.locator(ROWS)).to_have_count(30)
+    expect(page.locator(ROWS)).to_have_count(20)
     expect(page.get_by_label("Queue")).to_have_value("")
     page.go_forward()
     expect(page.get_by_label("Queue")).to_have_value("Sales")
@@ -105,7 +105,7 @@ def test_a_list_that_does_not_come_in_time_is_asked_for_again(page: Page) -> Non
         page.clock.fast_forward(5000)
         page.locator('tr[data-id="call-00005"]').hover()  # what somebody asked for comes even so
         wait_for(page, waiting, 2)
-        assert page.locator(ROWS).count() == 30
+        assert page.locator(ROWS).count() == 20
         waiting.pop(0)
     expect(page.locator(ROWS)).to_have_count(6)
 
