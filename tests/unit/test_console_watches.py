@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from appliance.console import missed
 from appliance.console.feed import Feed
 from appliance.console.hub import EventHub
 from appliance.console.metrics import Counters
@@ -114,7 +115,10 @@ async def test_a_watched_call_is_told_to_its_account_on_every_page(
     assert world.monitoring.announced == ["sam"]
 
 
-async def test_the_box_says_it_only_where_somebody_looks(world: World, hub: EventHub) -> None:
+async def test_the_box_says_it_only_where_somebody_looks(
+    world: World, hub: EventHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missed, "KEPT_S", 0.0)
     world.monitoring.tell(Alert("sam", call_number(1), (ANA,)))
     script = opened(world, hub, "sam", is_page=False)
     opened(world, hub, "sue")
@@ -125,6 +129,23 @@ async def test_the_box_says_it_only_where_somebody_looks(world: World, hub: Even
     world.monitoring.tell(Alert("sam", call_number(99_999), (ANA,)))  # over already
     assert world.monitoring.announced == []
     world.monitoring.tell(Alert("sam", call_number(1), (ANA,)))
+    assert world.monitoring.announced == ["sam"]
+
+
+async def test_who_is_between_two_pages_is_told_by_the_next_one_and_once(
+    world: World, hub: EventHub
+) -> None:
+    waiting = hub.open(world.accounts.accounts["sam"])  # its first answer is on its way
+    for number in (1, 99_999, 2):
+        world.monitoring.tell(Alert("sam", call_number(number), (ANA,)))
+    script, sue = opened(world, hub, "sam", is_page=False), opened(world, hub, "sue")
+    assert world.monitoring.announced == []
+    hub.snapshot(waiting)
+    told = [json.loads(event.data)["interaction"]["id"] for event in waiting.take()]
+    assert told == ["call-00001", "call-00002"]
+    assert world.monitoring.announced == ["sam"]
+    assert opened(world, hub, "sam").take() == []
+    assert script.take() == sue.take() == []
     assert world.monitoring.announced == ["sam"]
 
 
