@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from appliance.console.access import PUBLIC, Caller, DeviceManager, SignedIn
+from appliance.console.access import PUBLIC, DeviceManager, SignedIn
 from appliance.console.box_metrics import Process, box_metrics, log_metrics
 from appliance.console.metrics import prometheus
 from appliance.console.openapi import described
@@ -27,10 +27,10 @@ async def healthz() -> dict[str, str]:
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request, caller: DeviceManager) -> PlainTextResponse:
     """Prometheus text."""
-    return PlainTextResponse(await figures(console(request), caller), media_type=TEXT)
+    return PlainTextResponse(await figures(console(request)), media_type=TEXT)
 
 
-async def figures(state: Console, caller: Caller) -> str:
+async def figures(state: Console) -> str:
     """All of them, in Prometheus' words."""
     ports = state.ports
     text = prometheus(

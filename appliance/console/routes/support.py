@@ -22,7 +22,7 @@ class Archive(StreamingResponse):
 @router.post("/support-bundle", response_class=Archive)
 async def support_bundle(request: Request, caller: DeviceManager) -> Archive:
     """Make a support bundle; on record. 409 while another one is made."""
-    text = await figures(console(request), caller)
+    text = await figures(console(request))
     parts = await console(request).ports.support.make(caller.account.name, text)
     name = f"bargebox-support-{now():%Y%m%dT%H%M%SZ}.tar.gz"
     return Archive(parts, headers={"Content-Disposition": f'attachment; filename="{name}"'})
