@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fastapi import Request
@@ -38,7 +39,7 @@ def _common(state: Console, caller: Caller) -> dict[str, Any]:
         "audiences": _audiences(state, caller),
         "terms": state.ports.monitoring.terms,
         "words": wording.for_browser(),
-        "snapshot": state.hub.snapshot_for(caller.account).model_dump(mode="json"),
+        "snapshot": lambda: json.loads(state.hub.snapshot_for(caller.account).model_dump_json()),
         "certificate_note": _certificate_note(state, caller),
     }
 
