@@ -12,7 +12,7 @@ from tests.support.browser import context, sign_in
 
 SLOWED = 4
 SIGN = "#chip-box[data-tone=good]"
-"""All of a page's scripts have started by then, and the stream's snapshot is shown."""
+"""All of a page's scripts have started by then, and the box's state is shown."""
 LIMIT_MS = 30_000
 
 WHEN_INTERACTIVE = f"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.browser import STREAMS, context, sign_in
@@ -82,24 +83,49 @@ def silenced(page: Page) -> None:
 
 
 CHIP = "#chip-box"
+TONES = f"""
+  window.tones = [];
+  new MutationObserver(() => {{
+    const tone = document.querySelector("{CHIP}")?.dataset.tone;
+    if (tone && tone !== tones.at(-1)) tones.push(tone);
+  }}).observe(document, {{ subtree: true, childList: true, attributeFilter: ["data-tone"] }});"""
+BEGUN = "html:not([data-early])"
+
+
+def came(asked_ms: int) -> str:
+    """For `Page.add_init_script`: the page was asked for so long ago, and came just now."""
+    timing = f"{{ requestStart: performance.now() - {asked_ms}, responseStart: performance.now() }}"
+    return f"performance.getEntriesByType = () => [{timing}];"
 
 
 def test_what_the_box_knew_when_it_made_the_page_is_shown_for_two_seconds(page: Page) -> None:
     sign_in(page)
     silenced(page)
-    page.goto("/interactions", wait_until="commit")
-    expect(page.locator(CHIP)).to_have_attribute("data-tone", "good")
+    page.add_init_script(TONES + came(0))
+    page.goto("/interactions")
     expect(page.locator(CHIP)).to_have_text("State unknown")
-    expect(page.locator(CHIP)).to_have_attribute("data-tone", "bad")
+    assert page.evaluate("tones") == ["wait", "good", "bad"]
 
 
-def test_what_it_knew_long_ago_is_not_known_to_be_true(page: Page) -> None:
+SLEPT = "const awake = Date.now; Date.now = () => awake() + 3_600_000;"
+
+
+@pytest.mark.parametrize("long_ago", [came(1001), came(0) + SLEPT], ids=["slow", "slept"])
+def test_what_it_knew_long_ago_is_not_known_to_be_true(page: Page, long_ago: str) -> None:
     sign_in(page)
     silenced(page)
-    with without_scripts(page, "/interactions"):
-        page.wait_for_timeout(2200)
-    expect(page.locator("html:not([data-early])")).to_be_attached()  # the scripts have begun
-    expect(page.locator(CHIP)).to_have_text("Connecting…")
+    page.add_init_script(TONES + long_ago)
+    page.goto("/interactions")
+    expect(page.locator(BEGUN)).to_be_attached()
+    page.wait_for_timeout(300)
+    assert page.evaluate("tones") == ["wait"]
+
+
+def test_moments_can_be_read_where_the_scripts_do_not_come(page: Page) -> None:
+    sign_in(page)
+    with without_scripts(page, "/history"):
+        expect(page.locator("html[data-early]")).to_be_attached()
+        expect(page.locator(BEGUN)).to_be_attached()
 
 
 def test_an_old_press_on_the_boxs_drawing_is_not_done(page: Page, server: Served) -> None:
@@ -121,11 +147,13 @@ def test_one_listener_that_fails_leaves_the_others_and_the_watch(
         page = profile.new_page()  # which may complain
         failed: list[str] = []
         page.on("pageerror", lambda error: failed.append(str(error)))
-        page.add_init_script(STREAMS)
+        page.add_init_script(STREAMS + came(0))
         sign_in(page)
         with made_otherwise(page, '"device": {', '"device": null, "was": {'):
             page.goto("/interactions")
             expect(page.locator(CHIP)).to_have_attribute("data-tone", "good")
+            expect(page.locator(BEGUN)).to_be_attached()
+            expect(page.locator(".bell").first).to_be_attached()
         assert failed
         profile.set_offline(True)
         page.evaluate("streams.forEach((stream) => stream.close())")

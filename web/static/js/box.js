@@ -5,9 +5,8 @@ import { _, locale } from "./format.js";
 import { attempt, collect, showWhen } from "./settings_form.js";
 import { whenUsable } from "./usable.js";
 
-/** The box's clock as it goes on, in the box's own time zone. */
-function runClock(clock) {
-  const ahead = Date.parse(clock.dataset.now) - Date.now();
+/** The box's clock as it goes on, in the box's own time zone; *ahead* of ours by so many ms. */
+function runClock(clock, ahead) {
   const format = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium", timeZone: clock.dataset.zone || "UTC" });
   const show = () => (clock.textContent = format.format(Date.now() + ahead));
   setInterval(show, 1000);
@@ -16,7 +15,10 @@ function runClock(clock) {
 
 export function start() {
   const clock = document.getElementById("clock");
-  if (clock) whenUsable(() => runClock(clock));
+  if (clock) {
+    const ahead = Date.parse(clock.dataset.now) - Date.now();
+    whenUsable(() => runClock(clock, ahead));
+  }
   for (const form of document.querySelectorAll("form[data-put]")) {
     showWhen(form);
     form.addEventListener("submit", async (event) => {

@@ -4,10 +4,13 @@
 // values would be in the address.
 
 (() => {
+  const LONGEST_MS = 3000; // then they are shown as they came
   const over = new AbortController();
   const until = { signal: over.signal };
   const early = (globalThis.early = { button: null, at: 0, typed: false, over });
-  document.documentElement.dataset.early = ""; // moments are not in the reader's zone yet
+  const page = document.documentElement;
+  page.dataset.early = ""; // moments are not in the reader's zone yet
+  setTimeout(() => delete page.dataset.early, LONGEST_MS);
   addEventListener("input", () => (early.typed = true), { once: true });
   document.addEventListener("click", ({ target }) => {
     const button = target.closest?.("main button:not([data-button])");

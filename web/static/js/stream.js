@@ -1,6 +1,7 @@
 // The event stream. After 2 s of silence nothing that is shown is known to be true any more.
 
 const SILENCE_MS = 2000;
+const MADE_MS = 1000; // the stream has as long again to go on from what the page brings
 const NAMES = ["snapshot", "interaction", "monitoring", "levels", "quality", "device", "check", "watch", "update", "beat"];
 
 /** What the box said last. `known` is false when it has been silent; `offset` is its clock minus ours. */
@@ -22,7 +23,13 @@ export function listen(listener) {
 }
 
 function tell(name, data) {
-  for (const listener of listeners) listener(name, data);
+  for (const listener of listeners) {
+    try {
+      listener(name, data);
+    } catch (error) {
+      reportError(error); // the others hear of it all the same
+    }
+  }
 }
 
 /** The box's clock. */
@@ -96,12 +103,15 @@ function wake() {
   open();
 }
 
-/** The page brings what the box knew when it was made, so that nothing waits for the stream. */
+/**
+ * The page brings what the box knew when it was made, so that nothing waits for the stream. It is no
+ * younger than the request, and a laptop may have slept since: its wall clock went on.
+ */
 function takeMade() {
-  const at = performance.getEntriesByType("navigation")[0].responseStart;
-  const age = performance.now() - at;
-  const data = document.getElementById("snapshot").textContent;
-  if (age < SILENCE_MS) take({ name: "snapshot", data, at, date: Date.now() - age });
+  const { requestStart: at = 0, responseStart = 0 } = performance.getEntriesByType("navigation")[0] ?? {};
+  const date = performance.timeOrigin + responseStart;
+  const age = Math.max(performance.now() - at, Date.now() - date);
+  if (age < MADE_MS) take({ name: "snapshot", data: document.getElementById("snapshot").textContent, at, date });
 }
 
 export function start() {

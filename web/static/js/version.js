@@ -6,7 +6,7 @@ import { notify } from "./notice.js";
 import { listen } from "./stream.js";
 
 const TRIED = "bargebox-version";
-const own = JSON.parse(document.getElementById("snapshot").textContent).page;
+const own = JSON.parse(document.getElementById("snapshot")?.textContent ?? "{}").page;
 
 function compare(name, { page }) {
   if (name !== "snapshot" || page === own) return;
