@@ -6,16 +6,17 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from appliance.control_link.words import EndReason
 from appliance.monitoring.desk import Alert
-from appliance.monitoring.policy import RefusedError
+from appliance.monitoring.policy import Account, Permission, RefusedError
 from appliance.monitoring.watches import Kind, Watched, WatchError
 from appliance.platforms.protocol import Agent
 from tests.browser.looks import SIZES, inspect, visit
 from tests.support.browser import Scheme, context, sign_in
 from tests.support.console_calls import call_number
+from tests.support.console_memory import PASSWORD
 from tests.support.console_served import Served
 
 BEN = Watched(Kind.AGENT, "agent-1", "Ben Okafor")
@@ -184,11 +185,50 @@ def test_names_are_text(page: Page, server: Served) -> None:
     assert page.locator("body").get_attribute("data-bad") is None
 
 
+def test_bells_come_though_the_box_could_not_say_at_first_what_is_watched(
+    browser: Browser, server: Served
+) -> None:
+    tries: list[Route] = []
+
+    def asked(route: Route) -> None:
+        tries.append(route)
+        if len(tries) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    with context(browser, server.url) as profile:
+        page = profile.new_page()  # which may complain of the first
+        page.route("**/api/v1/watches", asked)
+        enter(page)
+        expect(page.locator(".bell").first).to_be_attached()
+    assert len(tries) == 2
+
+
+def test_the_focus_stays_in_the_row_when_the_list_is_drawn_anew(page: Page, server: Served) -> None:
+    enter(page)
+    row = page.locator('tr[data-id="call-00001"]')
+    row.hover()
+    row.get_by_label("Watch Ben Okafor").click()
+    page.mouse.move(5, 5)
+    with page.expect_response("**/interactions/list*"):
+        server.do(lambda: server.world.change(replace(call_number(0), state="ended")))
+    expect(row).to_be_focused()
+
+
 def test_who_may_not_monitor_has_no_bells(browser: Browser, server: Served) -> None:
+    accounts = server.world.accounts
+    sees = frozenset({Permission.VIEW_ALL_MONITORED_CALLS})
+    accounts.accounts["vic"] = Account("vic", "Reader", sees)
+    accounts.passwords["vic"] = PASSWORD
     with context(browser, server.url) as profile:
         page = profile.new_page()
-        sign_in(page, "tom")
-        expect(page.locator(".bell, #watching, #alert")).to_have_count(0)
+        sign_in(page, "vic")
+        page.goto("/interactions")
+        expect(page.locator("#list tbody tr").first).to_be_visible()
+        expect(page.locator("html:not([data-early])")).to_be_attached()
+        page.wait_for_timeout(500)
+        expect(page.locator(".bell, [data-kind], #watching, #alert")).to_have_count(0)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -10,8 +10,8 @@ function focused(list) {
   if (!list.contains(element)) return null;
   const row = element.closest("tr[data-id]");
   if (!row) return `#${element.id}`;
-  // By the call and not by the button's id, which belongs to the row's place.
-  const within = row === element ? "" : ` ${element.tagName}${"monitor" in element.dataset ? "[data-monitor]" : ""}`;
+  // By the call and not by the button's id, which belongs to the row's place; a bell comes later.
+  const within = row === element || element.matches(".bell") ? "" : ` ${element.tagName}${"monitor" in element.dataset ? "[data-monitor]" : ""}`;
   return `tr[data-id="${CSS.escape(row.dataset.id)}"]${within}`;
 }
 

@@ -6,6 +6,7 @@ import { notify } from "./notice.js";
 import { listen } from "./stream.js";
 import { whenUsable } from "./usable.js";
 
+const AGAIN_MS = 5000;
 const KINDS = { agent: _("Agents"), queue: _("Queues") };
 
 const menu = document.getElementById("watching");
@@ -14,6 +15,7 @@ const listed = document.getElementById("watching-list");
 const choice = document.getElementById("watching-choice");
 let watched = null; // until the box has said
 let offered = [];
+let asking = false;
 
 const key = ({ kind, target }) => `${kind} ${target}`;
 const make = (tag, ...properties) => Object.assign(document.createElement(tag), ...properties);
@@ -68,9 +70,20 @@ async function ask(method, { kind, target, name } = {}) {
   try {
     show(await call(method, `/watches${path}`, name && method === "PUT" ? { name } : undefined));
   } catch (error) {
-    if (kind) notify(error.message, "bad"); // else the stream's own watch tells that the box is away
+    if (kind) notify(error.message, "bad");
+    else setTimeout(askSoon, AGAIN_MS); // the stream's own watch tells that the box is away
     mark();
   }
+}
+
+/** When the page can be used; once, however often it is wished for meanwhile. */
+function askSoon() {
+  if (asking) return;
+  asking = true;
+  whenUsable(() => {
+    asking = false;
+    ask("GET");
+  });
 }
 
 async function remove(one) {
@@ -111,5 +124,5 @@ export function start() {
   });
   new MutationObserver(mark).observe(main, { childList: true }); // the list was drawn anew
   listen((name, data) => name === "interaction" && changed(data));
-  listen((name, known) => name === "known" && known && whenUsable(() => ask("GET")));
+  listen((name, known) => name === "known" && known && askSoon());
 }
