@@ -6,10 +6,10 @@ import asyncio
 import json
 from typing import Any
 
+from appliance.console.alerts import Alerts
 from appliance.console.check_views import CheckOut
 from appliance.console.feed import Event, Feed
 from appliance.console.metrics import Counters
-from appliance.console.missed import Missed
 from appliance.console.ports import Ports
 from appliance.console.ports.monitoring import Notice, Unlisten
 from appliance.console.settings import ConsoleError
@@ -22,7 +22,6 @@ from appliance.console.views import (
     PlatformOut,
     now,
 )
-from appliance.console.watch_views import WatchedOut, WatchOut
 from appliance.control_link.events import Levels, Quality
 from appliance.monitoring.check_view import CheckView
 from appliance.monitoring.desk import Alert
@@ -65,7 +64,7 @@ class EventHub:
         self._all_changed = False
         self._dirty = asyncio.Event()
         self._unlisten: list[Unlisten] = []
-        self._missed = Missed()
+        self._alerts = Alerts(ports)
         self._shut = False
 
     def start(self) -> None:
@@ -107,7 +106,7 @@ class EventHub:
     def snapshot(self, feed: Feed) -> Event:
         """Everything but the list; from here on the feed gets changes."""
         feed.stale = False
-        self._tell_missed(feed)
+        self._alerts.catch_up(feed)
         return self._snapshot(feed.account)
 
     def snapshot_for(self, account: Account) -> SnapshotOut:
@@ -190,7 +189,7 @@ class EventHub:
                 for feed in self._feeds:
                     feed.push(event)
             case Alert():
-                self._alerted(notice)
+                self._alerts.tell(notice, self._feeds)
             case CheckView():
                 self._checked(notice)
             case Levels():
@@ -212,36 +211,6 @@ class EventHub:
         for feed in self._feeds:
             if feed.account.permissions & CHECKS:
                 feed.replace(event)
-
-    def _alerted(self, alert: Alert) -> None:
-        """Tell the account's clients; the box only where somebody has a page open, for else a
-        stranger at the desk would be told. Who is between two pages is told by the next.
-        """
-        mine = [feed for feed in self._feeds if feed.account.name == alert.account]
-        told = [feed for feed in mine if self._tell(feed, alert)]
-        if any(feed.is_page for feed in told):
-            self._ports.monitoring.announce(alert.account)
-        else:
-            self._missed.keep(alert)
-
-    def _tell_missed(self, feed: Feed) -> None:
-        missed = self._missed.take(feed.account.name) if feed.is_page else []
-        told = [self._tell(feed, alert) for alert in missed]
-        if any(told):
-            self._ports.monitoring.announce(feed.account.name)
-
-    def _tell(self, feed: Feed, alert: Alert) -> bool:
-        """Whether there was anything to tell, and anybody to be told now."""
-        if feed.stale or not feed.account.has(Permission.MONITOR_ALL_CALLS):
-            return False
-        try:
-            row = self._ports.book.get(feed.account, alert.interaction.id)
-        except RefusedError:
-            return False  # over already
-        because = [WatchedOut.of(one) for one in alert.because]
-        told = WatchOut(interaction=InteractionOut.of(row), because=because)
-        feed.push(Event("watch", told.model_dump_json()))
-        return True
 
     def _replace(self, event: Event) -> None:
         for feed in self._feeds:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from appliance.console import missed
+from appliance.console import alerts
 from appliance.console.feed import Feed
 from appliance.console.hub import EventHub
 from appliance.console.metrics import Counters
@@ -118,7 +118,7 @@ async def test_a_watched_call_is_told_to_its_account_on_every_page(
 async def test_the_box_says_it_only_where_somebody_looks(
     world: World, hub: EventHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(missed, "KEPT_S", 0.0)
+    monkeypatch.setattr(alerts, "KEPT_S", 0.0)
     world.monitoring.tell(Alert("sam", call_number(1), (ANA,)))
     script = opened(world, hub, "sam", is_page=False)
     opened(world, hub, "sue")
