@@ -134,6 +134,7 @@ def test_every_row_can_be_scrolled_clear_of_the_toolbar(
     server.do(lambda: server.world.change(long))
     with visit(browser, server, size, "light") as page:
         sign_in(page)
+        page.goto("/interactions?per_page=40")
         page.locator('tr[data-id="call-00001"] button').click()
         expect(page.locator("#tool-state")).to_contain_text("muted")
         page.wait_for_function(SCROLLED_CLEAR)
