@@ -139,6 +139,7 @@ PROBLEMS = {
     "not_listening": "You can speak once you hear the call.",
     "not_permitted": "Your account may not do this. Ask an administrator for the permission.",
     "not_supported": "This platform offers no way to do that.",
+    "other_call": "Another call is being monitored by now.",
     "panel_fault": "The panel does not answer.",
     "platform_file": "What was chosen on the page cannot be saved.",
     "sign_in_refused": "The name or the password is not right.",

@@ -215,13 +215,15 @@ class MonitoringService:
         audience: Audience | None = None,
         *,
         only_live: bool = False,
+        session_id: str | None = None,
     ) -> MonitoringView:
         """Barge in, coach, or mute. Muting with an audience chooses it for the next press. With
-        *only_live* who is heard already is heard by *audience*, and who is not stays muted.
+        *only_live* who is heard already is heard by *audience*, and who is not stays muted. With
+        *session_id* nobody is heard in another session than the one that was meant.
 
-        Raises `BargeboxError`: ``no_session``, ``not_permitted``, ``not_supported``,
-        ``not_listening``, ``stale`` (muted meanwhile), ``audit_unwritable``, ``leg_unreachable``,
-        ``headset_lost``, ``busy``, or the platform's own.
+        Raises `BargeboxError`: ``no_session``, ``other_call``, ``not_permitted``,
+        ``not_supported``, ``not_listening``, ``stale`` (muted meanwhile), ``audit_unwritable``,
+        ``leg_unreachable``, ``headset_lost``, ``busy``, or the platform's own.
         """
         session = self._session()
         if muted:
@@ -230,6 +232,8 @@ class MonitoringService:
             if audience is not None and account.name == session.owner.name:
                 self._choose(session, audience)
         else:
+            if session_id not in (None, session.id):
+                raise RefusedError("Another call is being monitored by now.", code="other_call")
             await self._microphone.unmute(
                 session, account, audience or session.audience, "page", only_live=only_live
             )

@@ -133,6 +133,32 @@ async def test_the_next_call_is_joined_muted_from_an_open_microphone(world: Worl
         assert agent < SILENT_DBFS
 
 
+async def test_a_press_that_was_meant_for_another_call_is_heard_in_none(world: World) -> None:
+    """A page may show the call from which the box has gone on to the next."""
+    async with Person(world) as person, monitored(world, person) as call:
+        shown = (await person.get("/monitoring"))["session_id"]
+        other = await call.admin.create_call(voices=False)
+        await person.listed(other)
+        await person.get("/interactions?sort=started_at&per_page=500")
+        following = await person.post("/monitoring/next")
+        wish = {"muted": False, "audience": "everyone", "session_id": shown}
+        asked = await person.request("PUT", "/monitoring/microphone", wish)
+        assert (asked.status_code, asked.json()["code"]) == (409, "other_call")
+        (leg,) = (await call.admin.do("legs"))["legs"]
+        await asyncio.sleep(1.3)
+        packets = await call.admin.uplink(leg["handle"])
+        assert len(packets) > 20
+        assert all(p[4] for p in packets)
+        mute = {"muted": True, "session_id": shown}
+        assert (await person.put("/monitoring/microphone", mute))["muted"] is True
+        asked = await person.put(
+            "/monitoring/microphone", {**wish, "session_id": following["session_id"]}
+        )
+        assert asked["muted"] is False
+        await asyncio.sleep(0.5)
+        assert any(not p[4] for p in await call.admin.uplink(leg["handle"]))
+
+
 async def test_another_audience_un_mutes_nobody_whom_the_button_has_muted(world: World) -> None:
     async with Person(world) as person, monitored(world, person) as call:
         wish = {"muted": False, "audience": "agent", "only_live": True}

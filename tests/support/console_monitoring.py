@@ -164,10 +164,13 @@ class MemoryMonitoring(Holders):
         audience: Audience | None = None,
         *,
         only_live: bool = False,
+        session_id: str | None = None,
     ) -> MonitoringView:
         audience = audience or self.view.audience
         if self._owner is None:
             raise RefusedError("You are not monitoring a call.", code="no_session")
+        if not muted and session_id not in (None, self.view.session_id):
+            raise RefusedError("Another call is being monitored by now.", code="other_call")
         if only_live and self.view.muted:
             raise RefusedError("Somebody muted meanwhile.", code="stale")
         refusal = (

@@ -46,9 +46,11 @@ class Monitoring(Protocol):
         audience: Audience | None = None,
         *,
         only_live: bool = False,
+        session_id: str | None = None,
     ) -> MonitoringView:
         """Mute, barge in or coach; returns when the gate did. Without audience: as it was. With
-        *only_live* who is muted stays so (``stale``).
+        *only_live* who is muted stays so (``stale``), and with *session_id* who is in another
+        session (``other_call``).
         """
 
     async def hang_up(self, account: Account) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from appliance.console.access import Listener, PanelViewer, Viewer
 from appliance.console.hub import monitoring_body
@@ -24,13 +24,16 @@ class Microphone(BaseModel):
     """``muted`` false barges in; ``audience`` agent coaches.
 
     Without an audience it stays as it was; with ``muted`` true it is the one for the next press.
-    With ``only_live`` a microphone that was muted meanwhile stays so (409 ``stale``).
+    With ``only_live`` a microphone that was muted meanwhile stays so (409 ``stale``). With
+    ``session_id`` nobody is heard in another session than that one (409 ``other_call``); muting
+    asks for none.
     """
 
     model_config = ConfigDict(extra="forbid")
     muted: StrictBool
     audience: Audience | None = None
     only_live: StrictBool = False
+    session_id: Annotated[str, Field(max_length=100)] | None = None
 
 
 @router.get("/monitoring", responses=ANSWER)
@@ -60,7 +63,11 @@ async def terms(request: Request, caller: Viewer) -> TermsOut:
 async def set_microphone(request: Request, caller: PanelViewer, body: Microphone) -> JSONResponse:
     """Mute, barge in, or coach. Returns when the gate did, or the refusal."""
     view = await console(request).ports.monitoring.set_microphone(
-        caller.account, body.muted, body.audience, only_live=body.only_live
+        caller.account,
+        body.muted,
+        body.audience,
+        only_live=body.only_live,
+        session_id=body.session_id,
     )
     return JSONResponse(monitoring_body(caller.account, view))
 

@@ -155,11 +155,14 @@ export async function nextCall() {
   if (given) attempt(() => call("POST", "/monitoring/next", given));
 }
 
+/** In the call that is shown: whoever is in another one by now is not heard there. */
+const setMicrophone = (wish) => call("PUT", "/monitoring/microphone", { ...wish, audience: chosenAudience(), session_id: box.monitoring.session_id });
+
 function toggle() {
   const session = box.monitoring;
   // What is not known to be muted is muted first: that is always safe.
   const muted = !box.known || session.muted === null || !session.muted;
-  attempt(() => call("PUT", "/monitoring/microphone", { muted, audience: chosenAudience() }));
+  attempt(() => setMicrophone({ muted }));
 }
 
 function audienceChosen() {
@@ -167,7 +170,7 @@ function audienceChosen() {
   if (session.owner !== me) return;
   // While muted, or not known, it only chooses who will hear the next press; and it never un-mutes.
   const muted = !box.known || session.muted !== false;
-  attempt(() => call("PUT", "/monitoring/microphone", { muted, audience: chosenAudience(), only_live: !muted }));
+  attempt(() => setMicrophone({ muted, only_live: !muted }));
 }
 
 let volumeTimer = 0;
