@@ -104,8 +104,8 @@ function wake() {
 }
 
 /**
- * The page brings what the box knew when it was made, so that nothing waits for the stream. It is no
- * younger than the request, and a laptop may have slept since: its wall clock went on.
+ * The page brings what the box knew when it was made, so that nothing waits for the stream. That is
+ * as old as the request at most; and a laptop may have slept since: its wall clock went on.
  */
 function takeMade() {
   const { requestStart: at = 0, responseStart = 0 } = performance.getEntriesByType("navigation")[0] ?? {};
