@@ -50,7 +50,8 @@ def test_an_update_is_uploaded_looked_at_and_installed(
     expect(page.get_by_role("heading", name="Update to 2.0.0")).to_be_visible()
     expect(page.get_by_text("desk.raucb")).to_be_visible()
     box.hold()
-    page.get_by_role("button", name="Install").press("Enter")
+    with page.expect_navigation():  # which the page does by itself when it has begun
+        page.get_by_role("button", name="Install").press("Enter")
     going = page.locator("#update-going")
     expect(going.get_by_role("heading")).to_have_text("An update is being installed: 2.0.0")
     expect(going.get_by_role("status")).to_have_text("Checking the update …")
