@@ -16,6 +16,7 @@ const choice = document.getElementById("watching-choice");
 let watched = null; // until the box has said
 let offered = [];
 let asking = false;
+let again = 0; // one, however often it failed
 
 const key = ({ kind, target }) => `${kind} ${target}`;
 const make = (tag, ...properties) => Object.assign(document.createElement(tag), ...properties);
@@ -71,7 +72,11 @@ async function ask(method, { kind, target, name } = {}) {
     show(await call(method, `/watches${path}`, name && method === "PUT" ? { name } : undefined));
   } catch (error) {
     if (kind) notify(error.message, "bad");
-    else setTimeout(askSoon, AGAIN_MS); // the stream's own watch tells that the box is away
+    else {
+      // The stream's own watch tells that the box is away.
+      clearTimeout(again);
+      again = setTimeout(askSoon, AGAIN_MS);
+    }
     mark();
   }
 }
