@@ -17,10 +17,13 @@ from appliance.leg.aside import PAUSE_S
 from appliance.panel.patterns import Lamp
 from appliance.panel.virtual_client import VirtualPanelClient
 from tests.support.box_people import audit
-from tests.support.demo_world import Person, demo_world, open_centre
-from tests.support.soundcard import sine
+from tests.support.demo_world import (
+    HERTZ,
+    Person,
+    open_centre,
+    speaking_world,
+)
 
-HERTZ = 997.0
 SILENT_DBFS = -80.0
 AT_ONCE_S = 0.5
 CONTROL_GONE_S = 3.5
@@ -29,8 +32,7 @@ CONTROL_GONE_S = 3.5
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with demo_world(tmp_path) as world:
-        world.card.play(sine(HERTZ, -3.0))
+    async with speaking_world(tmp_path) as world:
         yield world
 
 

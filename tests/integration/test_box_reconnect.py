@@ -14,10 +14,14 @@ from appliance.control_link.words import Button, LampPattern
 from appliance.demo.world import Options, World
 from appliance.panel.patterns import Lamp
 from appliance.panel.virtual_client import VirtualPanelClient
-from tests.support.demo_world import Monitored, Person, demo_world, monitored
-from tests.support.soundcard import sine
+from tests.support.demo_world import (
+    HERTZ,
+    Monitored,
+    Person,
+    monitored,
+    speaking_world,
+)
 
-HERTZ = 997.0
 SILENT, HEARD = -80.0, -45.0
 LIVE = {"muted": False}
 
@@ -25,8 +29,7 @@ LIVE = {"muted": False}
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     options = Options(settings={"leg": {"media_timeout_s": 3.0}})
-    async with demo_world(tmp_path, options) as world:
-        world.card.play(sine(HERTZ, -3.0))
+    async with speaking_world(tmp_path, options) as world:
         yield world
 
 

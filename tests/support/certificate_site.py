@@ -124,6 +124,16 @@ class SiteBox:
     def _names(self) -> BoxNames:
         return BoxNames(self.names, tuple(ip_address(one) for one in self.addresses))
 
+    def files(self) -> dict[str, bytes]:
+        """What lies in its folder."""
+        return {path.name: path.read_bytes() for path in self.path.iterdir()}
+
+    async def begin(self) -> SiteBox:
+        """With its own certificate made, and nothing on record yet."""
+        await self.keeper.begin()
+        self.audit.rows.clear()
+        return self
+
     def actions(self) -> list[tuple[str, str]]:
         """Who did what, as it is on record."""
         return [(row.actor, row.action) for row in self.audit.rows]

@@ -18,6 +18,12 @@ from appliance.demo.world import Options, World
 from appliance.platforms.protocol import PlatformError
 from appliance.platforms.sandbox.link import Link
 from tests.support.centre import SPEECH_DIRECTORY, Administrator
+from tests.support.soundcard import sine
+
+HERTZ = 997.0
+FRAME_S = 0.020
+ON_ITS_WAY_S = 0.010
+"""From the leg's gate to the centre's clock: encoding, sending, and both processes' turns."""
 
 
 class Person:
@@ -156,4 +162,12 @@ async def demo_world(directory: Path, options: Options | None = None) -> AsyncIt
         log_level=options.log_level,
     )
     async with World(directory, quick) as world:
+        yield world
+
+
+@asynccontextmanager
+async def speaking_world(directory: Path, options: Options | None = None) -> AsyncIterator[World]:
+    """With somebody at the microphone all the time: a tone of `HERTZ`, loud."""
+    async with demo_world(directory, options) as world:
+        world.card.play(sine(HERTZ, -3.0))
         yield world

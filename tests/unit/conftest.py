@@ -13,11 +13,13 @@ from fastapi import FastAPI
 from appliance.monitoring.store import Store
 from appliance.platforms import trust
 from tests.support.accounts_world import AccountsWorld, accounts_world
+from tests.support.certificate_site import SiteAuthority
 from tests.support.certificates import self_signed
 from tests.support.console_world import World, make_world
 from tests.support.faulty_provider import FaultyProvider, faulty_provider
 from tests.support.leg_box import Box as LegBox
 from tests.support.leg_box import leg_box
+from tests.support.office import Office, open_office
 from tests.support.openid_box import settings_for
 from tests.support.uplink_line import Line
 
@@ -90,6 +92,25 @@ async def accounts_box(tmp_path: Path) -> AsyncIterator[AccountsWorld]:
     """A box with real accounts, roles and audit log."""
     async with accounts_world(tmp_path) as box:
         yield box
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    """Everything about accounts, on a real database."""
+    async with open_office(tmp_path / "box.db") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> SiteAuthority:
+    """A site's own authority."""
+    return SiteAuthority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def middle(root: SiteAuthority) -> SiteAuthority:
+    """One between it and the certificates."""
+    return SiteAuthority(root.path, "middle", above=root)
 
 
 @pytest.fixture
